@@ -1,0 +1,29 @@
+"""Errors that a user can cause. Each message is one sentence: what was expected, what came, what to do."""
+
+
+class BsepError(ValueError):
+    """Base of every error that the user can mend; the command line prints it and exits with 2."""
+
+
+class AudioError(BsepError):
+    """A recording that cannot be read, written or used."""
+
+
+class ModelError(BsepError):
+    """An ONNX file that is not a model of this package, or a newer or damaged one."""
+
+
+class ConfigError(BsepError):
+    """A setting, source list or rack that makes no sense."""
+
+
+class RunError(BsepError):
+    """A training run folder or checkpoint that cannot be used."""
+
+
+class StreamError(BsepError):
+    """A block that does not fit the stream; the stream is unharmed."""
+
+
+class MissingDependency(BsepError):
+    """An optional part of the package that is not installed."""
