@@ -1,0 +1,1 @@
+"""Streaming separation of the instruments of a recording, learned from that recording alone."""

@@ -1,0 +1,1 @@
+"""The recording, the model and the rack that are shipped with the package."""

@@ -1,0 +1,1 @@
+"""Export to ONNX: needs the extra `[train]`."""
