@@ -1,1 +1,126 @@
-"""Command line."""
+"""Command line: one module per command, loaded only when its command is called."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from bsep_stream.errors import BsepError, MissingDependency
+
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+MENDABLE = 2  # the user can mend it: bad input, bad option, full disk
+
+COMMANDS = {  # name: (module that holds the click command under the name `command`, one line of help)
+    "train": ("bsep_stream.train.cli", "Learn to separate the instruments of a recording."),
+    "export": ("bsep_stream.export.cli", "Turn a training run into a model file (ONNX)."),
+    "separate": ("bsep_stream.cli.separate", "Stream recordings through a model: stems and remix."),
+    "evaluate": ("bsep_stream.cli.evaluate", "Compare stems with the true ones: SDR, SIR, SAR."),
+    "info": ("bsep_stream.cli.info", "Show what a model or a training run holds."),
+    "bench": ("bsep_stream.cli.bench", "Measure speed, latency and memory of a model."),
+    "report": ("bsep_stream.cli.report", "Draw a training run or a folder of stems."),
+    "demo": ("bsep_stream.cli.demo", "Separate, remix and judge the recording that is shipped."),
+}
+
+EXTRAS = {  # importable name: extra of the distribution that brings it
+    "torch": "train",
+    "onnx": "train",
+    "safetensors": "train",
+    "sounddevice": "live",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(  # type: ignore[override]  # click's overloads promise a result; a command line only ever exits
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; what the user can mend becomes one sentence and exit code 2."""
+        return exit_with_sentence(
+            lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
+        )
+
+
+def exit_with_sentence(run: Callable[[], Any]) -> Any:
+    """Run, and leave the process with an exit code and at most one sentence."""
+    try:
+        code = run()
+        sys.exit(code if isinstance(code, int) else 0)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        hint = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f" (see `{error.ctx.command_path} --help`)"
+        _complain(error.format_message().rstrip(".") + hint)
+        sys.exit(error.exit_code)
+    except BsepError as error:
+        _complain(str(error))
+        sys.exit(MENDABLE)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in EXTRAS:
+            raise
+        _complain(str(missing_dependency(missing)))
+        sys.exit(MENDABLE)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # `bsep ... | head`: the reader has seen enough
+            sys.stderr.close()
+            sys.exit(1)
+        if error.errno is None:
+            raise
+        _complain(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
+        sys.exit(MENDABLE)
+
+
+def missing_dependency(module: str) -> MissingDependency:
+    """Error that says how to install the extra that brings a module."""
+    return MissingDependency(
+        f'this needs {module}, which is not installed: pip install "bsep-stream[{EXTRAS[module]}]"'
+    )
+
+
+def _complain(sentence: str) -> None:
+    click.echo(f"bsep: {sentence}", err=True)
+
+
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"bsep {version('bsep-stream')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def main() -> None:
+    """Learn to pull the instruments of a recording apart from that recording alone, and stream them."""
