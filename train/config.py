@@ -1,0 +1,302 @@
+"""Every constant of a training run, as frozen dataclasses that go to JSON and back.
+
+The defaults are the published method (Schulze, Leuschner, King 2021) for two sources;
+:mod:`bsep_stream.train.presets` holds the named configurations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.geometry import FrameGeometry
+
+MAX_SOURCES = 4
+MAP_NAMES = (
+    "logit",
+    "amplitude",
+    "width",
+    "offset",
+    "gamma_shape",
+    "gamma_rate",
+    "on",
+    "direct_real",
+    "direct_imag",
+)
+
+_Config = TypeVar("_Config")
+
+
+def _from_dict(kind: type[_Config], values: dict[str, Any]) -> _Config:
+    """Dataclass from plain values; lists become tuples; unknown or missing keys are an error."""
+    names = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    if set(values) != names:
+        wrong = sorted(set(values) ^ names)
+        raise ConfigError(
+            f"{kind.__name__} has the keys {sorted(names)}; unknown or missing: {wrong}; "
+            "the file was written by another version"
+        )
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the U-Net.
+
+    Parameters
+    ----------
+    encoder_channels, strides : tuple of int
+        Channels and stride of every convolution of the encoder; the decoder mirrors them.
+    head_channels : int
+        Channels of the layers at full resolution.
+    kernel_size, head_kernel_size : int
+        Length of the kernels of encoder and decoder, and of the first layer of the head.
+    initial_scales : tuple of 9 floats
+        Initial scale of every map, in the order of :data:`MAP_NAMES`.
+    ramp : float
+        First value of the linear ramp over frequency that only the first convolution sees.
+    salience : bool
+        One more channel per source for the first convolution: harmonic sum of what is left of the frame.
+    lifted_modulus : bool
+        The modulus channels are lifted (about a square root), so that quiet partials are seen.
+    input_gradient : bool
+        Differentiate through the tones that a later pass gets as input. Published: yes. Without it the
+        gradient of the loss lacks the (small) path over the input, and is cheaper and steadier.
+    """
+
+    encoder_channels: tuple[int, ...] = (80, 160, 240, 320, 400, 480, 560)
+    strides: tuple[int, ...] = (4, 4, 4, 4, 4, 3, 2)
+    head_channels: int = 80
+    kernel_size: int = 5
+    head_kernel_size: int = 3
+    initial_scales: tuple[float, ...] = (10_000.0, 1.0, 3.0, 1.0, 30.0, 30.0, 1_000.0, 1.0, 1.0)
+    ramp: float = 1e-2
+    salience: bool = False
+    lifted_modulus: bool = False
+    input_gradient: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.encoder_channels or len(self.encoder_channels) != len(self.strides):
+            raise ConfigError(
+                "encoder_channels and strides must have the same length, at least 1, "
+                f"got {len(self.encoder_channels)} and {len(self.strides)}"
+            )
+        if min(self.encoder_channels + self.strides) < 1 or max(self.strides) > self.kernel_size:
+            raise ConfigError(
+                f"channels must be at least 1 and strides 1 to kernel_size = {self.kernel_size}, "
+                f"got {self.encoder_channels} and {self.strides}"
+            )
+        if len(self.initial_scales) != len(MAP_NAMES) or not min(self.initial_scales) > 0:
+            raise ConfigError(
+                f"initial_scales must be {len(MAP_NAMES)} positive numbers, got {self.initial_scales}"
+            )
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """How network outputs become tones, and how they are explored.
+
+    Parameters
+    ----------
+    inverse_temperatures : tuple of float
+        Exponents on the probabilities of a tone's choices; one sample each.
+    sampling : {"crossed", "tree"}
+        Crossed (published): all samples of the first tone from one pass, a pass per sample for later tones.
+        Tree: every node draws one child per inverse temperature. Same number of leaves, fewer passes.
+    lowest_bin, highest_bin : int, int or None
+        The first and the last bin that a tone may start from; None: the last bin of the frame.
+    offset_bins : float
+        Largest distance of f0 from the chosen bin, in bins.
+    inharmonicity_rate : float
+        Rate of the Gamma distribution of the inharmonicity at network output 0.
+    gamma_clip : float
+        Clip of the logarithms of shape and (relative) rate.
+    inharmonicity_floor : float
+        Smallest inharmonicity that is sampled: its logarithm must stay finite.
+    on_offset : float
+        Added to the on/off logit.
+    lowest_width, highest_width : float, float or None
+        Limits of a peak's width relative to that of a stationary sinusoid. Local peaks need limits: below
+        about 0.7 the closed form of the Gram matrix fails, above ``radius / 4`` the peak is cut.
+    phase_floor : float
+        Gradients of phases are divided by at least this modulus; 0: as published.
+    """
+
+    inverse_temperatures: tuple[float, ...] = (1.0, 0.1, 0.01)
+    sampling: str = "crossed"
+    lowest_bin: int = 0
+    highest_bin: int | None = None
+    offset_bins: float = 5.0
+    inharmonicity_rate: float = 1_000.0
+    gamma_clip: float = 30.0
+    inharmonicity_floor: float = 1e-30
+    on_offset: float = 500.0
+    lowest_width: float = 0.0
+    highest_width: float | None = None
+    phase_floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.sampling not in ("crossed", "tree"):
+            raise ConfigError(f"sampling must be crossed or tree, got {self.sampling!r}")
+        if not self.inverse_temperatures or not min(self.inverse_temperatures) > 0:
+            raise ConfigError(f"inverse_temperatures must be positive, got {self.inverse_temperatures}")
+        if not self.inharmonicity_floor > 0:
+            raise ConfigError(f"inharmonicity_floor must be positive, got {self.inharmonicity_floor}")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms (method section 7).
+
+    Parameters
+    ----------
+    dictionary_weight, direct_weight, agreement_weight, policy_weight : float
+        Of the distance of frame and dictionary tones, of frame and direct tones, of direct and dictionary
+        tones of one source, and of the score-function term.
+    off_discount : float
+        The dictionary term is multiplied by this once for every tone that is off.
+    delta : float
+        Offset inside the lifting root.
+    scale : float
+        Factor on everything that is differentiated, so that the epsilon of AdaMax is negligible.
+        Reported losses do not have it.
+    """
+
+    dictionary_weight: float = 10.0
+    direct_weight: float = 10.0
+    agreement_weight: float = 1.0
+    policy_weight: float = 0.1
+    off_discount: float = 0.9
+    delta: float = 1e-7
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdaMax for the network and for the dictionary.
+
+    Parameters
+    ----------
+    step_size, dictionary_step_size : float
+        Largest change of a parameter in one iteration.
+    betas : tuple of two floats
+        Decay of the mean of the gradients and of their largest modulus.
+    epsilon : float
+        Added to the denominator.
+    micro_batches : int
+        A batch is worked off in so many parts, to save memory; their gradients are added.
+    dictionary_floor : float or None
+        Smallest relative amplitude after a step; None: not limited (published).
+    """
+
+    step_size: float = 1e-3
+    dictionary_step_size: float = 1e-4
+    betas: tuple[float, ...] = (0.99, 0.999)
+    epsilon: float = 1e-7
+    micro_batches: int = 1
+    dictionary_floor: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All of a training run but its recordings and its seed.
+
+    Parameters
+    ----------
+    preset : str
+        Name of the preset that the configuration came from.
+    source_names : tuple of str
+        One to four names.
+    geometry : FrameGeometry
+        Frames of training and separation; ``geometry.hop_length`` is that of the separation.
+    n_harmonics : int
+        Harmonics of a tone.
+    rendering : {"dense", "local"}
+        Peaks over all bins, or only near their centres.
+    peak_radius_sigmas : float
+        Radius of a local peak in units of ``geometry.sigma_bins``.
+    batch_size : int
+        Frames in one iteration.
+    training_hop_length : int
+        Samples between training frames.
+    iterations : int
+        Length of a full run.
+    ridge : float
+        Regularisation of the phase solve.
+    frame_noise : float
+        Standard deviation of the noise that is added to training frames (per real component).
+    """
+
+    preset: str
+    source_names: tuple[str, ...]
+    geometry: FrameGeometry
+    n_harmonics: int = 25
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    rendering: str = "dense"
+    peak_radius_sigmas: float = 8.0
+    batch_size: int = 12
+    training_hop_length: int = 128
+    iterations: int = 70_000
+    ridge: float = 1e-3
+    frame_noise: float = 1e-10
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.source_names) <= MAX_SOURCES:
+            raise ConfigError(f"1 to {MAX_SOURCES} sources are possible, got {len(self.source_names)}")
+        if len(set(self.source_names)) != len(self.source_names) or not all(self.source_names):
+            raise ConfigError(f"source names must be different and not empty, got {', '.join(self.source_names)}")
+        if self.rendering not in ("dense", "local"):
+            raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
+        if self.rendering == "local" and self.policy.highest_width is None:
+            raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
+        if self.batch_size % self.optimiser.micro_batches:
+            raise ConfigError(
+                f"batch_size must be a multiple of micro_batches, got {self.batch_size} "
+                f"and {self.optimiser.micro_batches}"
+            )
+
+    @property
+    def n_sources(self) -> int:
+        """Number of sources; today also the number of tones."""
+        return len(self.source_names)
+
+    @property
+    def n_rollouts(self) -> int:
+        """Samples a frame: leaves of the tree."""
+        return int(len(self.policy.inverse_temperatures) ** self.n_sources)
+
+    @property
+    def peak_radius_bins(self) -> int:
+        """Radius of a local peak in bins."""
+        return int(-(-self.peak_radius_sigmas * self.geometry.sigma_bins // 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """Inverse of :meth:`to_dict`, also after JSON; unknown or missing keys are an error.
+
+        Raises
+        ------
+        ConfigError
+            If keys are unknown or missing, or a value makes no sense.
+        """
+        nested: dict[str, Any] = {
+            "network": NetworkConfig,
+            "policy": PolicyConfig,
+            "loss": LossConfig,
+            "optimiser": OptimiserConfig,
+        }
+        converted = dict(values)
+        for key, kind in nested.items():
+            if isinstance(converted.get(key), dict):
+                converted[key] = _from_dict(kind, converted[key])
+        if isinstance(converted.get("geometry"), dict):
+            converted["geometry"] = FrameGeometry.from_dict(converted["geometry"])
+        return _from_dict(cls, converted)

@@ -1,0 +1,91 @@
+"""Named configurations: `paper`, the published method, and `fast`, the default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.geometry import FrameGeometry
+from bsep_stream.train.config import (
+    LossConfig,
+    NetworkConfig,
+    OptimiserConfig,
+    PolicyConfig,
+    TrainConfig,
+)
+
+PRESET_NAMES = ("fast", "paper")
+
+LOWEST_PITCH_HZ = 40.0
+HIGHEST_PITCH_HZ = 4_500.0
+
+
+def preset_config(name: str, source_names: Sequence[str]) -> TrainConfig:
+    """Configuration of a preset.
+
+    Parameters
+    ----------
+    name : {"fast", "paper"}
+    source_names : sequence of str
+        One to four different names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such preset, or the names cannot be used.
+    """
+    if name == "paper":
+        return _paper(tuple(source_names))
+    if name == "fast":
+        return _fast(tuple(source_names))
+    raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
+
+
+def _paper(source_names: tuple[str, ...]) -> TrainConfig:
+    """Schulze, Leuschner, King 2021: the defaults of the configuration are theirs."""
+    micro_batches = {3: 3, 4: 12}.get(len(source_names), 1)
+    return TrainConfig(
+        preset="paper",
+        source_names=source_names,
+        geometry=FrameGeometry(),
+        optimiser=OptimiserConfig(micro_batches=micro_batches),
+    )
+
+
+def _fast(source_names: tuple[str, ...]) -> TrainConfig:
+    """Trainable on two CPU cores: 12 kHz, a quarter of the width, local peaks, a tree of samples."""
+    geometry = FrameGeometry(n_fft=8_192, n_bins=2_048, hop_length=1_024)
+    return TrainConfig(
+        preset="fast",
+        source_names=source_names,
+        geometry=geometry,
+        network=NetworkConfig(
+            encoder_channels=(20, 40, 60, 80, 100, 120),
+            strides=(4, 4, 4, 4, 4, 2),
+            head_channels=20,
+            # The published scales of the Gamma maps (30) would sit on the harder clip from the start.
+            initial_scales=(10_000.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1_000.0, 1.0, 1.0),
+            salience=True,
+            lifted_modulus=True,
+            input_gradient=False,
+        ),
+        policy=PolicyConfig(
+            sampling="tree",
+            lowest_bin=round(LOWEST_PITCH_HZ / geometry.bin_hz),
+            highest_bin=round(HIGHEST_PITCH_HZ / geometry.bin_hz),
+            offset_bins=2.0,
+            inharmonicity_rate=10_000.0,
+            gamma_clip=4.0,
+            inharmonicity_floor=1e-8,
+            lowest_width=0.8,
+            highest_width=2.0,
+            phase_floor=1e-3,
+        ),
+        # One frame's gradients are about 1e-4 of the loss, so 1000 keeps them far above epsilon.
+        loss=LossConfig(scale=1_000.0),
+        optimiser=OptimiserConfig(dictionary_step_size=1e-3, epsilon=1e-8, dictionary_floor=0.0),
+        rendering="local",
+        peak_radius_sigmas=7.0,
+        iterations=20_000,
+        frame_noise=0.0,
+    )
