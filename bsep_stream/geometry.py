@@ -74,7 +74,8 @@ class FrameGeometry:
         """Gaussian analysis window, shape (n_fft,), sum 1, largest at index ``n_fft // 2``."""
         time = np.arange(self.n_fft) - self.n_fft // 2
         window = np.exp(-0.5 * (time / self.sigma_samples) ** 2)
-        return window / window.sum()
+        normalised: NDArray[np.float64] = window / window.sum()
+        return normalised
 
     @cached_property
     def _centring(self) -> NDArray[np.float32]:
@@ -97,7 +98,8 @@ class FrameGeometry:
         ndarray, shape (..., n_fft // 2 + 1), complex64
             All bins; the network sees the first ``n_bins``.
         """
-        return np.fft.rfft(segments * self._window32) * self._centring
+        spectra = np.fft.rfft(segments * self._window32) * self._centring
+        return spectra.astype(np.complex64, copy=False)  # numpy before 2 transforms in double precision
 
     def synthesise(self, spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Windowed segments of audio whose spectra are given: the inverse of :meth:`analyse`.

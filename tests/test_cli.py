@@ -62,7 +62,7 @@ def test_mistake_of_the_user_is_one_sentence_and_exit_code_2(monkeypatch: pytest
 
 def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_with(monkeypatch, KeyboardInterrupt())
-    assert (result.exit_code, result.stderr) == (130, "")
+    assert (result.exit_code, result.stderr.strip()) == (130, "")
 
 
 def test_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
