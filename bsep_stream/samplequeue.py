@@ -1,0 +1,61 @@
+"""First in, first out for audio: the delay line and the adapter between block sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SampleQueue:
+    """Samples waiting to be taken, oldest first.
+
+    Memory is allocated ahead and moves only when the end is reached; it grows only when more
+    samples wait than ever before.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample, for example ``(channels,)`` or ``(n_stems, channels)``; time is the last axis.
+    delay_samples : int
+        Zeros that wait at the start and after :meth:`reset`: the delay from in to out.
+    capacity : int
+        Samples for which memory is allocated ahead, beside the delay.
+    """
+
+    def __init__(self, shape: tuple[int, ...], delay_samples: int = 0, capacity: int = 8192) -> None:
+        self._delay = delay_samples
+        # Twice what waits: then a move happens at most once per `capacity` samples.
+        self._data: NDArray[np.float32] = np.zeros((*shape, 2 * (delay_samples + capacity)), dtype=np.float32)
+        self.reset()
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    def reset(self) -> None:
+        """Like new: ``delay_samples`` zeros wait, nothing else."""
+        self._start, self._end = 0, self._delay
+        self._data[..., : self._delay] = 0.0
+
+    def push(self, samples: NDArray[np.float32]) -> None:
+        """Append samples, shape (*shape, n)."""
+        n = samples.shape[-1]
+        if self._end + n > self._data.shape[-1]:
+            self._make_room(n)
+        self._data[..., self._end : self._end + n] = samples
+        self._end += n
+
+    def pop(self, out: NDArray[np.float32]) -> None:
+        """Take the oldest ``n`` samples into ``out``, shape (*shape, n); so many must be waiting."""
+        n = out.shape[-1]
+        assert n <= len(self), "the declared latency is too small for what the parts hold back"
+        out[...] = self._data[..., self._start : self._start + n]
+        self._start += n
+
+    def _make_room(self, n: int) -> None:
+        waiting = len(self)
+        old = self._data
+        if 2 * (waiting + n) > old.shape[-1]:
+            self._data = np.zeros((*old.shape[:-1], 2 * (waiting + n)), dtype=np.float32)
+        # The copy is needed: source and target may overlap.
+        self._data[..., :waiting] = old[..., self._start : self._end].copy()
+        self._start, self._end = 0, waiting

@@ -1,0 +1,260 @@
+"""Separation of a stream: blocks of any size in, stems of the same size out, a constant time later."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bsep_stream.errors import ConfigError, StreamError
+from bsep_stream.model import OUTPUT_KINDS, SeparationModel
+from bsep_stream.outputs import DirectOutput, MaskOutput, MaskSettings
+from bsep_stream.resampling import StreamResampler
+from bsep_stream.samplequeue import SampleQueue
+
+RESIDUAL = "residual"
+LARGEST_SAMPLE = 1e6
+"""Samples beyond this (full scale is 1) are refused: they are not audio, and their powers overflow."""
+
+_LOWEST_RATE, _HIGHEST_RATE = 4_000, 768_000
+
+
+@dataclass(frozen=True)
+class LatencyLedger:
+    """Where the latency of a stream comes from, in samples of the stream's own rate."""
+
+    algorithmic_samples: int
+    """``n_fft - hop_length`` of the model: a sample is complete when the last frame over it is."""
+    adaptation_samples: int
+    """``hop_length - 1`` of the model: blocks of any size meet frames every ``hop_length``."""
+    resampler_samples: int = 0
+    """Look-ahead of both resamplers, and rounding up to whole samples; 0 at the model's own rate."""
+
+    @property
+    def total_samples(self) -> int:
+        """Sum of the parts."""
+        return sum(asdict(self).values())
+
+
+class StreamingSeparator:
+    """Pulls a stream of audio apart, block by block.
+
+    ``process`` returns as many samples as it got; sample ``n`` of the stems belongs to sample
+    ``n - latency_samples`` of the mixture. The result is the same, bit for bit, however the audio is cut
+    into blocks.
+
+    Parameters
+    ----------
+    model : SeparationModel or str or Path
+        A model, or the path of its ONNX file. Streams may share a model.
+    sample_rate : int, optional
+        Samples per second of the stream; the model's if not given. Another rate is resampled on
+        the way in and out (see :attr:`latency`).
+    channels : int
+        Channels of every block.
+    output : {"direct", "mask"}, optional
+        What to make of the tones (see :mod:`bsep_stream.outputs`); the model's default if not given.
+    residual : bool
+        Whether the last stem is ``residual``: the delayed mixture minus the sum of the other stems.
+    mask : MaskSettings
+        How masks are made; without effect on ``direct``.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model.
+    ConfigError
+        If a parameter makes no sense.
+    """
+
+    def __init__(
+        self,
+        model: SeparationModel | str | Path,
+        *,
+        sample_rate: int | None = None,
+        channels: int = 1,
+        output: str | None = None,
+        residual: bool = True,
+        mask: MaskSettings | None = None,
+    ) -> None:
+        self.model = model if isinstance(model, SeparationModel) else SeparationModel(model)
+        geometry = self.model.geometry
+        self.sample_rate = int(geometry.sample_rate if sample_rate is None else sample_rate)
+        self.channels = int(channels)
+        self.output = self.model.output if output is None else output
+        if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE or sample_rate not in (None, self.sample_rate):
+            raise ConfigError(
+                f"sample_rate must be a whole number from {_LOWEST_RATE} to {_HIGHEST_RATE}, got {sample_rate}"
+            )
+        if self.channels < 1 or self.channels != channels:
+            raise ConfigError(f"a stream needs at least one channel, got {channels}")
+        if self.output not in OUTPUT_KINDS:
+            raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {output!r}")
+        self.stem_names = (*self.model.source_names, *([RESIDUAL] if residual else []))
+        self._residual = residual
+
+        n_sources, hop = self.model.n_sources, geometry.hop_length
+        self._resample_in = self._resample_out = None
+        if self.sample_rate != geometry.sample_rate:
+            self._resample_in = StreamResampler(self.sample_rate, geometry.sample_rate, (self.channels,))
+            self._resample_out = StreamResampler(geometry.sample_rate, self.sample_rate, (n_sources, self.channels))
+        self.latency = self._ledger()
+        self.latency_samples = self.latency.total_samples
+
+        self._engine = _HopEngine(self.model, self.channels, self.output, mask or MaskSettings())
+        self._hop = np.zeros((self.channels, hop), dtype=np.float32)
+        self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
+        self._mixture = SampleQueue((self.channels,), self.latency_samples)
+        self.reset()
+
+    @property
+    def n_stems(self) -> int:
+        """Number of stems, with the residual."""
+        return len(self.stem_names)
+
+    def reset(self) -> None:
+        """Forget all audio: the next block is the first of a new stream."""
+        for part in (self._engine, self._sources, self._mixture, self._resample_in, self._resample_out):
+            if part is not None:
+                part.reset()
+        self._hop_fill = 0
+        # The engine is n_fft - hop late. That is part of latency_samples, so the queue already holds it.
+        self._to_drop = self._engine.delay_samples
+
+    def process(self, block: ArrayLike) -> NDArray[np.float32]:
+        """Stems of the stream, ``latency_samples`` later.
+
+        Parameters
+        ----------
+        block : array_like, shape (channels, n) or, with one channel, (n,); float
+            Any ``n`` from 0 on, changing at will. It is not modified.
+
+        Returns
+        -------
+        ndarray, shape (n_stems, channels, n), float32
+            In the order of :attr:`stem_names`.
+
+        Raises
+        ------
+        StreamError
+            If the block does not fit the stream. The stream is unharmed and goes on with the next block.
+        """
+        audio = self._checked(block)
+        n = audio.shape[-1]
+        stems = np.empty((self.n_stems, self.channels, n), dtype=np.float32)
+        self._separate(audio if self._resample_in is None else self._resample_in.process(audio))
+        sources = stems[: self.model.n_sources]
+        self._sources.pop(sources)
+        if self._residual:
+            residual = stems[-1]
+            self._mixture.push(audio)
+            self._mixture.pop(residual)
+            for source in sources:
+                residual -= source
+        return stems
+
+    def flush(self) -> NDArray[np.float32]:
+        """The last ``latency_samples`` samples of the stems; then the stream is like new.
+
+        Returns
+        -------
+        ndarray, shape (n_stems, channels, latency_samples), float32
+            With them, everything that was returned minus the first ``latency_samples`` is as long as the input.
+        """
+        rest = self.process(np.zeros((self.channels, self.latency_samples), dtype=np.float32))
+        self.reset()
+        return rest
+
+    def _checked(self, block: ArrayLike) -> NDArray[np.float32]:
+        audio = np.asarray(block)
+        if audio.dtype.kind != "f":
+            raise StreamError(f"a block must be of floating point samples (full scale 1), got {audio.dtype}")
+        if audio.ndim == 1 and self.channels == 1:
+            audio = audio[None]
+        if audio.ndim != 2 or len(audio) != self.channels:
+            raise StreamError(
+                f"a block must have the shape (channels, n) with {self.channels} channel(s), got the shape {audio.shape}"
+            )
+        # One comparison finds NaN, Inf and samples that are no audio: min and max carry NaN along.
+        if audio.size and not (audio.min() >= -LARGEST_SAMPLE and audio.max() <= LARGEST_SAMPLE):
+            raise StreamError(
+                "a block must be finite and near full scale 1, got NaN, Inf or a sample beyond "
+                f"{LARGEST_SAMPLE:g}; the block was left out"
+            )
+        return audio.astype(np.float32, copy=False)
+
+    def _separate(self, audio: NDArray[np.float32]) -> None:
+        """Cut audio at the model's rate into hops and queue what comes of them."""
+        hop, done, n = self._hop.shape[1], 0, audio.shape[1]
+        while done < n:
+            count = min(hop - self._hop_fill, n - done)
+            self._hop[:, self._hop_fill : self._hop_fill + count] = audio[:, done : done + count]
+            self._hop_fill += count
+            done += count
+            if self._hop_fill < hop:
+                return
+            self._hop_fill = 0
+            sources = self._engine.process(self._hop)
+            drop = min(self._to_drop, hop)
+            self._to_drop -= drop
+            sources = sources[..., drop:]
+            self._sources.push(sources if self._resample_out is None else self._resample_out.process(sources))
+
+    def _ledger(self) -> LatencyLedger:
+        """Each part is late by at most so many samples, whatever the blocks; the sum is then safe and constant."""
+        geometry = self.model.geometry
+        algorithmic, adaptation = geometry.n_fft - geometry.hop_length, geometry.hop_length - 1
+        if self._resample_in is None or self._resample_out is None:
+            return LatencyLedger(algorithmic, adaptation)
+        ratio = self.sample_rate / geometry.sample_rate
+        total = self._resample_in.lookahead_samples + ceil(
+            (algorithmic + adaptation + self._resample_out.lookahead_samples) * self.sample_rate / geometry.sample_rate
+        )
+        parts = int(algorithmic * ratio), int(adaptation * ratio)
+        return LatencyLedger(*parts, resampler_samples=total - sum(parts))
+
+
+class _HopEngine:
+    """The heart: ``hop_length`` samples in, the same number out, ``delay_samples`` late.
+
+    Least-squares overlap-add: ``sum(window * frame) / sum(window**2)`` over all frames that cover a
+    sample. The denominator repeats every hop and is that of the steady state from the first sample on,
+    since frames over the silence before the stream count as well.
+    """
+
+    def __init__(self, model: SeparationModel, channels: int, output: str, mask: MaskSettings) -> None:
+        geometry = self._geometry = model.geometry
+        n_fft, hop = geometry.n_fft, geometry.hop_length
+        self.delay_samples = n_fft - hop
+        self._output = DirectOutput(model) if output == "direct" else MaskOutput(model, mask)
+        squares = np.zeros(-(-n_fft // hop) * hop)
+        squares[:n_fft] = geometry.window**2
+        per_phase = squares.reshape(-1, hop).sum(axis=0)
+        # One window for the synthesis, with the division in it.
+        self._synthesis = (geometry.window / np.resize(per_phase, n_fft)).astype(np.float32)
+        self._recent = np.zeros((channels, n_fft), dtype=np.float32)
+        self._sum = np.zeros((model.n_sources, channels, n_fft), dtype=np.float32)
+
+    def reset(self) -> None:
+        self._recent[...] = 0.0
+        self._sum[...] = 0.0
+
+    def process(self, hop: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take (channels, hop_length) in, give (n_sources, channels, hop_length) out: valid until the next call."""
+        n = hop.shape[1]
+        _shift(self._recent, n)
+        self._recent[:, -n:] = hop
+        _shift(self._sum, n)
+        self._sum[..., -n:] = 0.0
+        segments = self._geometry.synthesise(self._output.spectra(self._geometry.analyse(self._recent)))
+        segments *= self._synthesis
+        self._sum += segments
+        return self._sum[..., :n]
+
+
+def _shift(samples: NDArray[np.float32], n: int) -> None:
+    """Move everything ``n`` samples to the left; numpy copies overlapping slices as if by way of a third place."""
+    samples[..., :-n] = samples[..., n:]
