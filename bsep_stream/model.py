@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,9 +130,17 @@ class SeparationModel:
         frame : ndarray, shape (2, n_bins), float32
             Real and imaginary part of the frame of the mixture, times :attr:`gain`.
         """
-        direct, *tones, coefficients = (output[0] for output in self.step_batch(frame[None]))
+        direct, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
+            output[0] for output in self.step_batch(frame[None])
+        )
         return Tones(
-            _complex(direct[:, 0], direct[:, 1]), *tones, coefficients=_complex(coefficients[..., 0], coefficients[..., 1])
+            direct=_complex(direct[:, 0], direct[:, 1]),
+            f0_bin=f0_bin,
+            inharmonicity=inharmonicity,
+            width_bins=width_bins,
+            amplitude=amplitude,
+            on=on,
+            coefficients=_complex(coefficients[..., 0], coefficients[..., 1]),
         )
 
     def step_batch(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -222,9 +231,9 @@ def _metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, An
     return dict(metadata)
 
 
-def _source_names(names: Any) -> tuple[str, ...]:
+def _source_names(values: Iterable[Any]) -> tuple[str, ...]:
     """Names of the sources, checked: the stems' files are named after them."""
-    names = tuple(names)
+    names: tuple[Any, ...] = tuple(values)
     for name in names:
         if not isinstance(name, str) or not name.strip() or name.startswith(".") or set(name) & set('/\\:\0"*?<>|\n'):
             raise ConfigError(f"{name!r} cannot be the name of a source, because a file is named after it")

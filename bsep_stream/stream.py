@@ -176,7 +176,8 @@ class StreamingSeparator:
             audio = audio[None]
         if audio.ndim != 2 or len(audio) != self.channels:
             raise StreamError(
-                f"a block must have the shape (channels, n) with {self.channels} channel(s), got the shape {audio.shape}"
+                f"a block must have the shape ({self.channels}, n) for a stream with {self.channels} channel(s), "
+                f"got {audio.shape}; make the stream with channels={len(audio) if audio.ndim == 2 else 1}"
             )
         # One comparison finds NaN, Inf and samples that are no audio: min and max carry NaN along.
         if audio.size and not (audio.min() >= -LARGEST_SAMPLE and audio.max() <= LARGEST_SAMPLE):
