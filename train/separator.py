@@ -1,16 +1,242 @@
-"""Separator: the network, the scales of its maps and the dictionary of harmonics."""
+"""Separator: the network, the scales of its maps, the dictionary; one pass over one state of a frame."""
 
 from __future__ import annotations
 
-from torch import nn
+from dataclasses import dataclass
 
-from bsep_stream.train.config import TrainConfig
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bsep_stream.train.config import MAP_NAMES, TrainConfig
+from bsep_stream.train.dictionary import HarmonicDictionary
+from bsep_stream.train.losses import lift, modulus
+from bsep_stream.train.phases import solve_phases, unit_phases
+from bsep_stream.train.policy import pitch_range
+from bsep_stream.train.salience import Salience
+from bsep_stream.train.tones import DensePeaks, LocalPeaks, Peaks, harmonic_bins
+from bsep_stream.train.unet import UNet
+
+_N_PARAMETERS = MAP_NAMES.index("direct_real") - 1
+_LOWEST_WIDTH_OUTPUT = -3.0
+_LN_2 = 0.6931471805599453
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """A frame and the tones that were found in it so far.
+
+    Attributes
+    ----------
+    frame : Tensor, shape (batch, 2, n_bins)
+    dictionary, direct : Tensor, shape (batch, n_sources, 2, n_bins)
+        Spectra of the tones so far; 0 where a source has none yet.
+    used : Tensor, shape (batch, n_sources), bool
+    """
+
+    frame: Tensor
+    dictionary: Tensor
+    direct: Tensor
+    used: Tensor
+
+    @classmethod
+    def start(cls, frame: Tensor, n_sources: int) -> FrameState:
+        """No tone yet."""
+        batch, _, n_bins = frame.shape
+        nothing = torch.zeros(batch, n_sources, 2, n_bins, dtype=frame.dtype, device=frame.device)
+        used = torch.zeros(batch, n_sources, dtype=torch.bool, device=frame.device)
+        return cls(frame, nothing, nothing, used)
+
+    def with_tone(self, source: Tensor, dictionary: Tensor, direct: Tensor) -> FrameState:
+        """One more tone: `source` (batch,), spectra (batch, 2, n_bins)."""
+        place = functional.one_hot(source, self.used.shape[1])
+        weight = place.to(direct.dtype)[:, :, None, None]
+        return FrameState(
+            self.frame,
+            self.dictionary + weight * dictionary[:, None],
+            self.direct + weight * direct[:, None],
+            self.used | (place > 0),
+        )
+
+    def repeat(self, times: int) -> FrameState:
+        """Every element of the batch `times` times in a row."""
+        if times == 1:
+            return self
+        parts = (self.frame, self.dictionary, self.direct, self.used)
+        return FrameState(*(part.repeat_interleave(times, dim=0) for part in parts))
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Outputs of one pass, scaled.
+
+    Attributes
+    ----------
+    logit : Tensor, shape (batch, n_sources, n_bins)
+    parameters : Tensor, shape (batch, n_sources, 6, n_bins)
+        amplitude, width, offset, gamma shape, gamma rate, on.
+    direct : Tensor, shape (batch, n_sources, 2, n_bins)
+    """
+
+    logit: Tensor
+    parameters: Tensor
+    direct: Tensor
+
+    def read(self, source: Tensor, bin_index: Tensor) -> Tensor:
+        """Parameters at chosen places.
+
+        Parameters
+        ----------
+        source, bin_index : Tensor, shape (batch, n_children), int64
+
+        Returns
+        -------
+        Tensor, shape (batch * n_children, 6)
+        """
+        batch, _, n_parameters, n_bins = self.parameters.shape
+        order = torch.arange(n_parameters, device=source.device)
+        place = (source[..., None] * n_parameters + order) * n_bins + bin_index[..., None]
+        return self.parameters.flatten(1).gather(1, place.flatten(1)).reshape(-1, n_parameters)
+
+    def direct_of(self, source: Tensor) -> Tensor:
+        """Direct maps of chosen sources: `source` (batch, n_children) to (batch * n_children, 2, n_bins)."""
+        batch, n_sources, channels, n_bins = self.direct.shape
+        row = torch.arange(batch, device=source.device)[:, None] * n_sources + source
+        return self.direct.reshape(batch * n_sources, channels * n_bins).index_select(0, row.flatten()).reshape(
+            -1, channels, n_bins
+        )
+
+
+@dataclass(frozen=True)
+class Tones:
+    """One tone for every element of a batch.
+
+    Attributes
+    ----------
+    source : Tensor, shape (batch,), int64
+    f0_bin, inharmonicity, width_bins, amplitude : Tensor, shape (batch,)
+    peaks : Peaks
+    coefficients : Tensor, shape (batch, n_harmonics, 2)
+        Of the direct tone.
+    phases : Tensor, shape (batch, n_harmonics, 2)
+        Coefficients of modulus 1.
+    """
+
+    source: Tensor
+    f0_bin: Tensor
+    inharmonicity: Tensor
+    width_bins: Tensor
+    amplitude: Tensor
+    peaks: Peaks
+    coefficients: Tensor
+    phases: Tensor
+
+    def direct(self) -> Tensor:
+        """Direct spectra ``P c``, shape (batch, 2, n_bins)."""
+        return self.peaks.render(self.coefficients)
+
+    def dictionary(self, relative_amplitudes: Tensor) -> Tensor:
+        """Dictionary spectra: `relative_amplitudes` (batch, n_harmonics) to (batch, 2, n_bins)."""
+        return self.peaks.render((self.amplitude[:, None] * relative_amplitudes)[..., None] * self.phases)
 
 
 class Separator(nn.Module):
-    """Everything that is learned; `.dictionary.relative_amplitudes` is (n_sources, n_harmonics)."""
+    """Everything that is learned.
 
-    def __init__(self, config: TrainConfig) -> None:
+    Parameters
+    ----------
+    config : TrainConfig
+    generator : torch.Generator, optional
+        For the initial weights; without it they follow from seed 0.
+    """
+
+    def __init__(self, config: TrainConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        raise NotImplementedError
+        n_sources, n_bins = config.n_sources, config.geometry.n_bins
+        n_extra = n_sources if config.network.salience else 0
+        self.network = UNet(config.network, 6 + 4 * n_sources, n_extra, len(MAP_NAMES) * n_sources, n_bins)
+        self.network.initialise(generator or torch.Generator().manual_seed(0))
+        self.log_scales = nn.Parameter(torch.tensor(config.network.initial_scales).log())
+        self.dictionary = HarmonicDictionary(n_sources, config.n_harmonics)
+        self.salience: Salience | None = None
+        if config.network.salience:
+            last = pitch_range(config.policy, n_bins)[1] - 1
+            self.salience = Salience(n_bins, config.n_harmonics, last)
+
+    def network_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the network and the scales of its maps: all but the dictionary."""
+        return [*self.network.parameters(), self.log_scales]
+
+    def maps(self, state: FrameState) -> Maps:
+        """One pass of the network."""
+        batch, n_sources, _, n_bins = state.direct.shape
+        delta = self.config.loss.delta
+        channels: list[Tensor] = []
+        for found in (state.dictionary, state.direct):
+            residual = state.frame - found.sum(dim=1)
+            size = modulus(residual)
+            if self.config.network.lifted_modulus:
+                size = lift(size, delta)
+            channels += [residual, size[:, None], found.flatten(1, 2)]
+        inputs = torch.cat(channels, dim=1)
+        extra = None
+        if self.salience is not None:
+            # Moduli are subtracted, as the phases of dictionary tones mean little at first.
+            left = (modulus(state.frame) - modulus(state.dictionary.sum(dim=1))).clamp_min(0.0)
+            extra = self.salience(lift(left, delta), self.dictionary.relative_amplitudes.detach())
+        outputs = self.network(inputs, extra, self.log_scales.exp().repeat(n_sources))
+        logit, parameters, direct = outputs.reshape(batch, n_sources, -1, n_bins).split((1, _N_PARAMETERS, 2), dim=2)
+        return Maps(logit[:, :, 0], parameters, direct)
+
+    def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:
+        """Peaks of tones, parameters of shape (batch,)."""
+        centres = harmonic_bins(f0_bin, inharmonicity, self.config.n_harmonics)
+        widths = width_bins[:, None].expand_as(centres)
+        n_bins = self.config.geometry.n_bins
+        if self.config.rendering == "dense":
+            return DensePeaks.at(centres, widths, n_bins)
+        return LocalPeaks.at(centres, widths, n_bins, self.config.peak_radius_bins)
+
+    def tones(
+        self,
+        maps: Maps,
+        source: Tensor,
+        bin_index: Tensor,
+        parameters: Tensor,
+        inharmonicity: Tensor,
+        *,
+        plain_operations: bool = False,
+    ) -> Tones:
+        """Tones at chosen places (method sections 5 and 6).
+
+        Parameters
+        ----------
+        maps : Maps
+        source, bin_index : Tensor, shape (batch, n_children), int64
+        parameters : Tensor, shape (batch * n_children, 6)
+            ``maps.read(source, bin_index)``.
+        inharmonicity : Tensor, shape (batch * n_children,)
+        plain_operations : bool
+            See :func:`bsep_stream.train.phases.solve_phases`.
+
+        Returns
+        -------
+        Tones
+            ``batch * n_children`` of them.
+        """
+        policy = self.config.policy
+        f0_bin = bin_index.flatten().to(parameters.dtype) + policy.offset_bins * torch.tanh(parameters[:, 2])
+        relative_width = functional.softplus(parameters[:, 1].clamp_min(_LOWEST_WIDTH_OUTPUT)) / _LN_2
+        width = self.config.geometry.sigma_bins * relative_width.clamp(policy.lowest_width, policy.highest_width)
+        peaks = self.peaks(f0_bin, inharmonicity, width)
+        coefficients = solve_phases(
+            peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain_operations=plain_operations
+        )
+        phases = unit_phases(coefficients, policy.phase_floor)
+        amplitude = parameters[:, 0].abs()
+        return Tones(source.flatten(), f0_bin, inharmonicity, width, amplitude, peaks, coefficients, phases)
+
+    def harmonics_of(self, source: Tensor) -> Tensor:
+        """Rows of the dictionary, without a gradient: (batch,) to (batch, n_harmonics)."""
+        return self.dictionary.relative_amplitudes.detach().index_select(0, source)
