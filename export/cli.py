@@ -1,0 +1,80 @@
+"""`bsep export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bsep_stream.errors import ModelError
+
+if TYPE_CHECKING:
+    from bsep_stream.export.onnx_file import ExportReport
+
+DEFAULT_OUTPUT = {"paper": "direct"}
+"""By preset; elsewhere masks, which give back what the tones cannot say."""
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The file to write, MODEL.onnx.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def export(run: Path, output: Path, overwrite: bool) -> None:
+    """Turn a training RUN into one ONNX file.
+
+    The file is compared with the trained network over frames of the recording, and written only if they agree.
+    """
+    report = export_run(run, output, overwrite=overwrite)
+    click.echo(
+        f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
+        f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
+    )
+    click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
+
+
+def export_run(run: Path, output: Path, *, overwrite: bool = False) -> ExportReport:
+    """Export the checkpoint of a run.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    output : Path
+        The ONNX file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    RunError
+        If the run cannot be read.
+    ModelError
+        If the file exists, or network and file disagree.
+    """
+    if output.is_dir():
+        raise ModelError(f"{output} is a folder: give the name of a file, such as {output / 'model.onnx'}")
+    if output.exists() and not overwrite:
+        raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
+
+    from bsep_stream.export.onnx_file import export_model
+    from bsep_stream.train.run_folder import RunFolder
+    from bsep_stream.train.start import load_separator
+
+    separator, config, info = load_separator(run)
+    metadata: dict[str, Any] = {
+        "gain": info.gain,
+        "output": DEFAULT_OUTPUT.get(info.preset, "mask"),
+        "training": {
+            "preset": info.preset,
+            "iterations": info.iterations,
+            "seconds": round(info.seconds, 1),
+            "seed": info.seed,
+            "recordings": [
+                {"name": entry.name, "duration_seconds": round(entry.duration_seconds, 3), "sha256": entry.sha256}
+                for entry in info.recordings
+            ],
+            "version": info.version,
+        },
+    }
+    return export_model(separator, config, metadata, output, RunFolder(run).read_parity_frames())

@@ -1,0 +1,161 @@
+"""`bsep train`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bsep_stream.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from bsep_stream.train.loop import Training
+
+FEWEST_SOURCES, MOST_SOURCES = 2, 4
+RESERVED = ("residual", "remix", "mix", "mixture")
+"""Names of files that stand beside the stems."""
+
+
+def parse_sources(text: str) -> tuple[str, ...]:
+    """Source names from what stands behind ``--sources``.
+
+    Raises
+    ------
+    ConfigError
+        If they are too few or too many, not different, or cannot be names of files.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    if not FEWEST_SOURCES <= len(names) <= MOST_SOURCES:
+        raise ConfigError(
+            f"--sources takes {FEWEST_SOURCES} to {MOST_SOURCES} names with commas between them, "
+            f"such as recorder,violin; got {len(names)}"
+        )
+    for name in names:
+        if not re.fullmatch(r"\w[\w-]{0,39}", name):
+            raise ConfigError(
+                f"a source is named by 1 to 40 letters, digits, - or _ (its stem gets the same name), got {name!r}"
+            )
+        if name.lower() in RESERVED:
+            raise ConfigError(f"a source cannot be called {name}: a file of that name stands beside the stems")
+    if len({name.lower() for name in names}) != len(names):
+        raise ConfigError(f"--sources must be different names, got {', '.join(names)}")
+    return names
+
+
+@click.command("train")
+@click.argument("mix", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--sources", help="Names of the instruments, such as recorder,violin.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--preset", help="fast (default) or paper, the published method.")
+@click.option("--iterations", type=click.IntRange(min=1), help="End after so many iterations (default: the preset's).")
+@click.option("--minutes", type=float, help="End after so long, everything included.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of all that is random (default: 0).")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--resume", is_flag=True, help="Continue the run in --output; limits count from its first beginning.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), help="Start from the network and the dictionary of another run."
+)
+def train(
+    mix: tuple[Path, ...],
+    sources: str | None,
+    output: Path,
+    preset: str | None,
+    iterations: int | None,
+    minutes: float | None,
+    seed: int | None,
+    device: str,
+    resume: bool,
+    init: Path | None,
+) -> None:
+    """Learn to separate the instruments of MIX, one or more takes of the same session.
+
+    Needs nothing but the mixture. Ctrl-C saves; --resume goes on.
+    """
+    names = parse_sources(sources) if sources is not None else None
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
+    if resume:
+        _resume(mix, names, output, preset, iterations, minutes, seed, device, init)
+        return
+    if not mix:
+        raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
+    if names is None:
+        raise ConfigError("say which instruments play, such as --sources recorder,violin")
+
+    from bsep_stream.train.device import resolve_device
+    from bsep_stream.train.presets import preset_config
+    from bsep_stream.train.start import start_training
+
+    config = preset_config(preset or "fast", names)
+    if iterations is not None:
+        config = replace(config, iterations=iterations)
+    training = start_training(
+        mix,
+        config,
+        output,
+        seed=seed or 0,
+        target_seconds=None if minutes is None else 60 * minutes,
+        device=resolve_device(device),
+        init=init,
+    )
+    run_training(training)
+
+
+def _resume(
+    mix: tuple[Path, ...],
+    names: tuple[str, ...] | None,
+    output: Path,
+    preset: str | None,
+    iterations: int | None,
+    minutes: float | None,
+    seed: int | None,
+    device: str,
+    init: Path | None,
+) -> None:
+    from bsep_stream.train.device import resolve_device
+    from bsep_stream.train.run_folder import RunFolder
+    from bsep_stream.train.start import resume_training
+
+    if init is not None:
+        raise ConfigError("--resume continues a run and --init starts one: give one of them")
+    info = RunFolder(output).read_info()
+    asked = {"--sources": (names, info.source_names), "--preset": (preset, info.preset), "--seed": (seed, info.seed)}
+    for option, (value, there) in asked.items():
+        if value is not None and value != there:
+            raise RunError(f"{output} was begun with {option} {_shown(there)}, not {_shown(value)}: leave it out")
+    if info.finished and iterations is None and minutes is None:
+        click.echo(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
+        return
+    training = resume_training(
+        output,
+        recordings=mix,
+        target_iterations=iterations,
+        target_seconds=None if minutes is None else 60 * minutes,
+        device=resolve_device(device),
+    )
+    run_training(training)
+
+
+def run_training(training: Training) -> None:
+    """Train with a progress bar, and say in the end what there is and what comes next."""
+    from rich.console import Console
+
+    from bsep_stream.train.progress import ProgressBar
+
+    folder = training.folder.path
+    try:
+        with ProgressBar(training.info, Console(stderr=True)) as bar:
+            info = training.run(bar)
+    except KeyboardInterrupt:
+        click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
+        raise
+    click.echo(
+        f"{info.iterations} iterations in {info.seconds / 60:.1f} min; next: bsep export {folder} --output MODEL.onnx"
+    )
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

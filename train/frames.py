@@ -1,0 +1,93 @@
+"""Frames of a session for training: drawn at random, reproducibly, from all takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.geometry import FrameGeometry
+from bsep_stream.train.recording import Session
+
+PARITY_FRAMES = 256
+"""Frames that are kept for the comparison at export, which asks for at least 200."""
+
+CANDIDATES_PER_FRAME = 4
+ANALYSED_AT_ONCE = 64
+SILENCE_DB = -60.0
+
+
+class FrameSource:
+    """Draws frames of a session.
+
+    A frame may be centred on every ``hop_length``-th sample of every take, from its first to its last
+    (the take is continued by silence on both sides); all are equally likely, independent of their energy.
+
+    Parameters
+    ----------
+    session : Session
+    geometry : FrameGeometry
+    hop_length : int
+        Samples between neighbouring frames (``TrainConfig.training_hop_length``).
+    seed : int
+    """
+
+    def __init__(self, session: Session, geometry: FrameGeometry, hop_length: int, seed: int) -> None:
+        half = geometry.n_fft // 2
+        self._geometry = geometry
+        self._hop_length = hop_length
+        self._generator = np.random.default_rng(seed)
+        self._padded = [np.pad(take.samples, (half, half)) for take in session.takes]
+        n_frames = [-(-take.samples.size // hop_length) for take in session.takes]
+        self._ends = np.cumsum(n_frames)  # frame i belongs to the first take whose end is above i
+
+    @property
+    def n_frames(self) -> int:
+        """Number of different frames."""
+        return int(self._ends[-1])
+
+    def draw(self, batch_size: int) -> NDArray[np.complex64]:
+        """A batch of random frames.
+
+        Returns
+        -------
+        ndarray, shape (batch_size, n_bins), complex64
+            Spectra of the gained mixture.
+        """
+        return self._frames(self._generator.integers(self.n_frames, size=batch_size))
+
+    def spread(self, count: int = PARITY_FRAMES) -> NDArray[np.complex64]:
+        """Frames spread evenly over the session, silent ones left out where there are enough others.
+
+        Returns
+        -------
+        ndarray, shape (count, n_bins), complex64
+            Does not touch the random generator.
+        """
+        candidates = np.linspace(0, self.n_frames - 1, count * CANDIDATES_PER_FRAME).round().astype(np.int64)
+        parts = np.array_split(candidates, -(-candidates.size // ANALYSED_AT_ONCE))
+        peaks = np.concatenate([np.abs(self._frames(part)).max(axis=1) for part in parts])
+        loud = candidates[peaks > peaks.max() * 10 ** (SILENCE_DB / 20)]
+        if loud.size < count:
+            loud = np.sort(candidates[np.argsort(peaks)[-count:]])
+        return self._frames(loud[np.linspace(0, loud.size - 1, count).round().astype(np.int64)])
+
+    def state(self) -> str:
+        """State of the random generator as JSON."""
+        return json.dumps(self._generator.bit_generator.state)
+
+    def restore(self, state: str) -> None:
+        """Inverse of :meth:`state`."""
+        values: dict[str, Any] = json.loads(state)
+        self._generator.bit_generator.state = values
+
+    def _frames(self, indices: NDArray[np.int64]) -> NDArray[np.complex64]:
+        takes = np.searchsorted(self._ends, indices, side="right")
+        starts = (indices - np.concatenate(([0], self._ends))[takes]) * self._hop_length
+        n_fft = self._geometry.n_fft
+        segments = np.stack(
+            [self._padded[take][start : start + n_fft] for take, start in zip(takes, starts, strict=True)]
+        )
+        return self._geometry.analyse(segments)[:, : self._geometry.n_bins]

@@ -1,0 +1,217 @@
+"""The training loop: stages, checkpoints, limits, interruption."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Protocol
+
+import torch
+
+from bsep_stream.errors import RunError
+from bsep_stream.train.checkpoint import Checkpoint, save_checkpoint
+from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.learner import Learner, StepReport
+from bsep_stream.train.logbook import Logbook
+from bsep_stream.train.run_folder import RunFolder, RunInfo
+
+CHECKPOINT_SECONDS = 60.0
+"""What a crash may cost at most."""
+
+DROPPED_IN_A_ROW = 20
+"""A single overflow happens; so many in a row mean that the weights, not the frames, are the cause."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training.
+
+    Parameters
+    ----------
+    name : str
+        For the progress bar.
+    end : int
+        The stage is over when so many iterations of the run are done.
+    step : callable
+        Does one iteration.
+    """
+
+    name: str
+    end: int
+    step: Callable[[], StepReport]
+
+
+class Display(Protocol):
+    """Shows how a training goes on."""
+
+    def update(self, stage: str, info: RunInfo, losses: dict[str, float]) -> None:
+        """After every iteration."""
+
+    def saved(self, info: RunInfo, losses: dict[str, float]) -> None:
+        """After every checkpoint."""
+
+
+class Training:
+    """One training run, at some iteration.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where everything is written.
+    config : TrainConfig
+    info : RunInfo
+        How far the run is, and its limits.
+    learner : Learner
+    frames : FrameSource
+    device : torch.device
+    clock : callable
+        Time in seconds, from any origin.
+    started : float or None
+        Time of the clock when the user began to wait; None: now.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        config: TrainConfig,
+        info: RunInfo,
+        learner: Learner,
+        frames: FrameSource,
+        device: torch.device,
+        clock: Callable[[], float] = time.monotonic,
+        started: float | None = None,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.info = info
+        self.learner = learner
+        self._frames = frames
+        self._device = device
+        self._clock = clock
+        self._origin = (clock() if started is None else started) - info.seconds
+        self._save_seconds = 0.0
+        self._saved_at = clock()
+        self._saved_iterations = info.iterations
+        self._stages = [Stage("policy gradient", info.target_iterations, self._policy_gradient_step)]
+
+    def save(self) -> None:
+        """Write checkpoint, log, dictionary and progress; what was there before stays whole until it is replaced."""
+        began = self._clock()
+        self._update_info()
+        save_checkpoint(
+            self.folder.checkpoint_path,
+            Checkpoint(
+                tensors=self.learner.state_dict(),
+                frame_state=self._frames.state(),
+                iterations=self.info.iterations,
+                seconds=self.info.seconds,
+            ),
+        )
+        dictionary = self.learner.separator.dictionary.relative_amplitudes
+        self.folder.write_dictionary(self.config.source_names, dictionary.detach().cpu().numpy())
+        self.folder.write_info(self.info)
+        self._saved_at = self._clock()
+        self._saved_iterations = self.info.iterations
+        self._save_seconds = self._saved_at - began
+
+    def run(self, display: Display) -> RunInfo:
+        """Train until a limit of the run is reached.
+
+        Returns
+        -------
+        RunInfo
+            As it was saved last.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C; the run is saved and can be continued.
+        RunError
+            If the loss stays not finite; the last good checkpoint is kept.
+        """
+        logbook = Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)
+        losses: dict[str, float] = {}
+        try:
+            with _deferred_interrupt() as interrupted:
+                for stage in self._stages:
+                    losses = self._run_stage(stage, logbook, display, interrupted) or losses
+                    if interrupted.is_set() or self._out_of_time(0.0):
+                        break
+                self.info = replace(self.info, finished=not interrupted.is_set())
+                logbook.flush()
+                self.save()
+                display.saved(self.info, losses)
+        finally:
+            logbook.close()
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        return self.info
+
+    def _run_stage(
+        self, stage: Stage, logbook: Logbook, display: Display, interrupted: threading.Event
+    ) -> dict[str, float]:
+        losses: dict[str, float] = {}
+        dropped_in_a_row = 0
+        step_seconds = 0.0
+        while self.info.iterations < stage.end and not interrupted.is_set() and not self._out_of_time(step_seconds):
+            began = self._clock()
+            report = stage.step()
+            losses = report.losses
+            self._update_info(iterations=self.info.iterations + 1)
+            logbook.add(self.info.iterations, self.info.seconds, losses)
+            display.update(stage.name, self.info, losses)
+            dropped_in_a_row = 0 if report.finite else dropped_in_a_row + 1
+            if dropped_in_a_row >= DROPPED_IN_A_ROW:
+                raise RunError(
+                    f"the loss was not finite in {DROPPED_IN_A_ROW} iterations in a row: the run ends at iteration "
+                    f"{self.info.iterations}, {self.folder.checkpoint_path} keeps iteration {self._saved_iterations}; "
+                    "train anew with another --seed"
+                )
+            step_seconds = self._clock() - began
+            if self._clock() - self._saved_at > CHECKPOINT_SECONDS and report.finite:
+                logbook.flush()
+                self.save()
+                display.saved(self.info, losses)
+        return losses
+
+    def _policy_gradient_step(self) -> StepReport:
+        frames = torch.from_numpy(self._frames.draw(self.config.batch_size))
+        return self.learner.step(frames.to(self._device))
+
+    def _out_of_time(self, step_seconds: float) -> bool:
+        """Whether another step and the last checkpoint would no longer fit."""
+        limit = self.info.target_seconds
+        return limit is not None and self._clock() - self._origin + step_seconds + self._save_seconds > limit
+
+    def _update_info(self, iterations: int | None = None) -> None:
+        self.info = replace(
+            self.info,
+            iterations=self.info.iterations if iterations is None else iterations,
+            seconds=self._clock() - self._origin,
+            dropped_steps=self.learner.dropped_steps,
+        )
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Let Ctrl-C wait until the iteration is whole; a second Ctrl-C does not wait."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # only the main thread may set handlers, and only it gets the signal
+        return
+
+    def defer(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    previous = signal.signal(signal.SIGINT, defer)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,157 @@
+"""The folder of a training run: what it is, how far it got, and what it learned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.errors import BsepError, RunError
+from bsep_stream.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """A take as the run remembers it; ``sha256`` is that of the file."""
+
+    name: str
+    path: str
+    duration_seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What ``run.json`` holds.
+
+    Parameters
+    ----------
+    version : str
+        Of bsep-stream.
+    preset : str
+    source_names : tuple of str
+    seed : int
+    gain : float
+        From the recording to what the network sees.
+    recordings : tuple of RecordingInfo
+    target_iterations : int
+        Where the run ends,
+    target_seconds : float or None
+        or this, whichever comes first; over all parts of the run.
+    iterations : int
+        Done so far, at the last checkpoint.
+    seconds : float
+        Spent so far.
+    dropped_steps : int
+        Steps that were not taken because the loss was not finite.
+    finished : bool
+    """
+
+    version: str
+    preset: str
+    source_names: tuple[str, ...]
+    seed: int
+    gain: float
+    recordings: tuple[RecordingInfo, ...]
+    target_iterations: int
+    target_seconds: float | None
+    iterations: int = 0
+    seconds: float = 0.0
+    dropped_steps: int = 0
+    finished: bool = False
+
+
+class RunFolder:
+    """Paths, and reading and writing of the small files of a run.
+
+    Parameters
+    ----------
+    path : Path
+        Of the folder; nothing is read or made yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.info_path = self.path / "run.json"
+        self.log_path = self.path / "log.csv"
+        self.dictionary_path = self.path / "dictionary.json"
+        self.checkpoint_path = self.path / "checkpoint.safetensors"
+        self.parity_path = self.path / "parity_frames.npy"
+        self.events_path = self.path / "events"
+
+    def refuse_existing(self) -> None:
+        """RunError if something is there that a new run would overwrite."""
+        if self.config_path.exists():
+            raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Store the configuration; this makes the folder a run."""
+        _write_json(self.config_path, config.to_dict())
+
+    def read_config(self) -> TrainConfig:
+        """Configuration of the run; RunError if the folder holds none or a damaged one."""
+        if not self.config_path.is_file():
+            raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
+        try:
+            return TrainConfig.from_dict(_read_json(self.config_path))
+        except (BsepError, TypeError) as error:
+            raise RunError(f"{self.config_path} cannot be used: {error}") from error
+
+    def write_info(self, info: RunInfo) -> None:
+        """Store how far the run got."""
+        _write_json(self.info_path, asdict(info))
+
+    def read_info(self) -> RunInfo:
+        """How far the run got; RunError if that cannot be read."""
+        if not self.info_path.is_file():
+            raise RunError(f"{self.path} is not a training run: it has no {self.info_path.name}")
+        values = _read_json(self.info_path)
+        try:
+            values["recordings"] = tuple(RecordingInfo(**entry) for entry in values["recordings"])
+            values["source_names"] = tuple(values["source_names"])
+            return RunInfo(**values)
+        except (KeyError, TypeError) as error:
+            known = [field.name for field in fields(RunInfo)]
+            raise RunError(f"{self.info_path} should have the keys {known}: another version wrote it") from error
+
+    def write_dictionary(self, source_names: Sequence[str], relative_amplitudes: NDArray[np.float32]) -> None:
+        """Store the dictionary, shape (n_sources, n_harmonics), for people to look at."""
+        rows = [[float(f"{value:.6g}") for value in row] for row in relative_amplitudes]
+        _write_json(self.dictionary_path, {"source_names": list(source_names), "relative_amplitudes": rows})
+
+    def write_parity_frames(self, frames: NDArray[np.complex64]) -> None:
+        """Store frames, shape (n, n_bins), complex64, for the comparison at export."""
+        with whole_file(self.parity_path) as temporary:
+            np.save(temporary, frames)
+
+    def read_parity_frames(self) -> NDArray[np.complex64]:
+        """Frames for the comparison at export; RunError if they are missing or damaged."""
+        try:
+            frames: NDArray[np.complex64] = np.load(self.parity_path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(f"{self.parity_path} is missing or damaged: continue the run with --resume") from error
+        return frames
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} is damaged (no JSON object): restore it or train anew")
+    return values

@@ -1,0 +1,161 @@
+"""Beginning a training run, and continuing one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from bsep_stream.errors import RunError
+from bsep_stream.train.checkpoint import load_checkpoint
+from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.learner import Learner
+from bsep_stream.train.loop import Training
+from bsep_stream.train.recording import Session, load_session
+from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.separator import Separator
+
+
+def start_training(
+    recordings: Sequence[Path],
+    config: TrainConfig,
+    output: Path,
+    *,
+    seed: int = 0,
+    target_seconds: float | None = None,
+    device: torch.device | str = "cpu",
+    init: Path | None = None,
+) -> Training:
+    """Begin a run.
+
+    Parameters
+    ----------
+    recordings : sequence of Path
+        Takes of one session.
+    config : TrainConfig
+        ``config.iterations`` is the length of the run.
+    output : Path
+        Folder of the run; must not exist, or be empty.
+    seed : int
+        Of the network's start and of everything that is drawn.
+    target_seconds : float or None
+        The run ends also after so long, reading and saving included.
+    device : torch.device or str
+    init : Path or None
+        Another run, whose network and dictionary this one starts from.
+
+    Raises
+    ------
+    RunError, AudioError
+        If the folder is taken, a recording cannot be used, or the other run does not fit.
+    """
+    started = time.monotonic()
+    folder = RunFolder(output)
+    folder.refuse_existing()
+    session = load_session(recordings, config.geometry.sample_rate)
+    learner = Learner(config, seed, device)
+    if init is not None:
+        _initialise(learner.separator, config, init)
+    info = RunInfo(
+        version=version("bsep-stream"),
+        preset=config.preset,
+        source_names=config.source_names,
+        seed=seed,
+        gain=session.gain,
+        recordings=_recording_infos(session),
+        target_iterations=config.iterations,
+        target_seconds=target_seconds,
+    )
+    frames = _frame_source(session, config, seed)
+    folder.write_config(config)
+    folder.write_parity_frames(frames.spread())
+    training = Training(folder, config, info, learner, frames, torch.device(device), started=started)
+    training.save()
+    return training
+
+
+def resume_training(
+    output: Path,
+    *,
+    recordings: Sequence[Path] = (),
+    target_iterations: int | None = None,
+    target_seconds: float | None = None,
+    device: torch.device | str = "cpu",
+) -> Training:
+    """Continue a run from its checkpoint, as if it had not been interrupted.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the run.
+    recordings : sequence of Path
+        The run's recordings if they have moved; they must be the same files.
+    target_iterations, target_seconds : int or None, float or None
+        New limits over all parts of the run. Given one of them, the run ends there, or at the iterations that
+        were its limit before; given none, its limits stay as they were.
+    device : torch.device or str
+
+    Raises
+    ------
+    RunError, AudioError
+        If the folder holds no run, is damaged, or a recording is not the same.
+    """
+    started = time.monotonic()
+    folder = RunFolder(output)
+    config = folder.read_config()
+    info = folder.read_info()
+    checkpoint = load_checkpoint(folder.checkpoint_path)
+    session = load_session(
+        recordings or [Path(entry.path) for entry in info.recordings], config.geometry.sample_rate
+    )
+    if [take.sha256 for take in session.takes] != [entry.sha256 for entry in info.recordings]:
+        names = ", ".join(entry.name for entry in info.recordings)
+        raise RunError(f"{output} was trained on other recordings ({names}): give the same files, in the same order")
+    if target_iterations is not None or target_seconds is not None:
+        config = replace(config, iterations=target_iterations or config.iterations)
+        info = replace(info, target_iterations=config.iterations, target_seconds=target_seconds, finished=False)
+        folder.write_config(config)
+    learner = Learner(config, info.seed, device)
+    learner.load_state_dict(checkpoint.tensors)
+    frames = _frame_source(session, config, info.seed)
+    folder.write_parity_frames(frames.spread())
+    frames.restore(checkpoint.frame_state)
+    info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
+    return Training(folder, config, info, learner, frames, torch.device(device), started=started)
+
+
+def load_separator(output: Path) -> tuple[Separator, TrainConfig, RunInfo]:
+    """What a run has learned, on the CPU, with its configuration and how far it got."""
+    folder = RunFolder(output)
+    config = folder.read_config()
+    info = folder.read_info()
+    learner = Learner(config, info.seed, "cpu")
+    learner.load_state_dict(load_checkpoint(folder.checkpoint_path).tensors)
+    return learner.separator, config, info
+
+
+def _initialise(separator: Separator, config: TrainConfig, init: Path) -> None:
+    other, other_config, _ = load_separator(init)
+    for name in ("network", "geometry", "n_harmonics", "n_sources"):
+        if getattr(config, name) != getattr(other_config, name):
+            raise RunError(
+                f"{init} cannot be the start of this run: its {name} is {getattr(other_config, name)}, "
+                f"here it is {getattr(config, name)}; use the same preset and as many sources"
+            )
+    separator.load_state_dict(other.state_dict())
+
+
+def _frame_source(session: Session, config: TrainConfig, seed: int) -> FrameSource:
+    return FrameSource(session, config.geometry, config.training_hop_length, seed)
+
+
+def _recording_infos(session: Session) -> tuple[RecordingInfo, ...]:
+    return tuple(
+        RecordingInfo(take.path.name, str(take.path.resolve()), take.duration_seconds, take.sha256)
+        for take in session.takes
+    )
