@@ -110,9 +110,9 @@ def _polyphase(from_rate: int, to_rate: int) -> NDArray[np.float32]:
     cutoff = _CUTOFF * min(1.0, to_rate / from_rate)
     j = np.arange(1 - lookahead, lookahead + 1)
     filters = np.empty((up, len(j)), dtype=np.float32)
-    for phase in range(up):  # row by row: a table of float64 would be three times as large for a moment
-        t = j - phase / up
-        row = np.sinc(cutoff * t) * np.i0(_BETA * np.sqrt(np.maximum(0.0, 1.0 - (t / lookahead) ** 2)))
-        filters[phase] = row / row.sum()
+    for first in range(0, up, _BLOCK):  # in parts: the whole table in float64 would be far larger for a moment
+        t = j - np.arange(first, min(first + _BLOCK, up))[:, None] / up
+        rows = np.sinc(cutoff * t) * np.i0(_BETA * np.sqrt(np.maximum(0.0, 1.0 - (t / lookahead) ** 2)))
+        filters[first : first + _BLOCK] = rows / rows.sum(axis=1, keepdims=True)
     filters.flags.writeable = False
     return filters

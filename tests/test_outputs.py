@@ -1,0 +1,130 @@
+"""From tones to spectra of stems."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.outputs import DirectOutput, MaskOutput, MaskSettings
+
+ROUNDING = 1e-5  # relative, a handful of float32 operations
+
+
+def spectra(rng: np.random.Generator, channels: int, n_bins: int) -> NDArray[np.complex64]:
+    parts = rng.standard_normal((2, channels, n_bins))
+    return (parts[0] + 1j * parts[1]).astype(np.complex64)
+
+
+def tones_of(direct: NDArray[np.complex64]) -> Tones:
+    none = np.zeros(len(direct), dtype=np.float32)
+    return Tones(direct, none, none, none, none, none, np.zeros((len(direct), 5), dtype=np.complex64))
+
+
+def test_direct_undoes_the_gain_in_every_channel(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
+    mixture = spectra(rng, 3, 257)
+    stems = DirectOutput(models["split"]).spectra(mixture)
+    assert stems.shape == (2, 3, 257)
+    assert np.allclose(stems[0], 0.6 * mixture, rtol=ROUNDING)
+    squared = DirectOutput(models["square"]).spectra(mixture)  # gain 2: (2x |2x|) / 2
+    assert np.allclose(squared[0].real, 2 * mixture.real * np.abs(mixture.real), rtol=ROUNDING)
+
+
+def test_direct_is_silent_above_the_network(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
+    assert DirectOutput(models["split_fast"]).spectra(spectra(rng, 1, 4097)).shape == (2, 1, 2048)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0])
+def test_masks_are_shares_of_the_powers(
+    models: dict[str, SeparationModel], rng: np.random.Generator, exponent: float
+) -> None:
+    settings = MaskSettings(exponent=exponent, smoothing_bins=0, floor_db=-20)
+    mixture = spectra(rng, 1, 257)
+    stems = MaskOutput(models["split"], settings).spectra(mixture)
+    explained = 0.6**exponent + 0.3**exponent + 0.1**exponent
+    assert np.allclose(stems[0], mixture * 0.6**exponent / explained, rtol=ROUNDING)
+    assert np.allclose(stems[1], mixture * 0.3**exponent / explained, rtol=ROUNDING)
+
+
+def test_every_channel_keeps_its_own_spectrum(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
+    mixture = spectra(rng, 2, 257)
+    stems = MaskOutput(models["bands"], MaskSettings(smoothing_bins=0, floor_db=-200)).spectra(mixture)
+    assert np.allclose(stems[0, :, :128], mixture[:, :128], rtol=ROUNDING)
+    assert not stems[0, :, 128:].any()
+    assert np.allclose(stems[1, :, 128:], mixture[:, 128:], rtol=ROUNDING)
+
+
+def test_masks_sum_to_at_most_one_and_ignore_the_level(
+    models: dict[str, SeparationModel], rng: np.random.Generator
+) -> None:
+    output = MaskOutput(models["split"])
+    frame, direct = spectra(rng, 1, 257)[0], spectra(rng, 2, 257)
+    masks = output.masks(frame, tones_of(direct))
+    assert masks.min() >= 0
+    assert masks.sum(axis=0).max() <= 1 + ROUNDING
+    for scale in (1e-12, 1e-3, 1e6):
+        scaled = output.masks(frame * np.float32(scale), tones_of(direct * np.float32(scale)))
+        assert np.allclose(scaled, masks, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_smoothing_gives_the_neighbouring_bins_to_the_tone(models: dict[str, SeparationModel]) -> None:
+    direct = np.zeros((2, 257), dtype=np.complex64)
+    direct[0, 100], direct[1, 104] = 1.0, 0.5
+    frame = np.full(257, 1e-3, dtype=np.complex64)
+    wide = MaskOutput(models["split"], MaskSettings(smoothing_bins=2)).masks(frame, tones_of(direct))
+    narrow = MaskOutput(models["split"], MaskSettings(smoothing_bins=0)).masks(frame, tones_of(direct))
+    assert wide[0, 98] > 0.9
+    assert narrow[0, 98] == 0
+    assert wide[0, 100] > wide[0, 104]
+    assert np.argmax(wide[1]) > 104 > np.argmax(wide[0])  # away from the other source the share grows
+    assert wide[:, :80].sum() == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_fails_gets_nothing(
+    models: dict[str, SeparationModel], rng: np.random.Generator, value: float
+) -> None:
+    direct = spectra(rng, 2, 257)
+    direct[1, 7] = value
+    masks = MaskOutput(models["split"]).masks(spectra(rng, 1, 257)[0], tones_of(direct))
+    assert not masks.any()
+    mixture = spectra(rng, 1, 257)
+    assert not DirectOutput(models["broken"]).spectra(mixture).any()
+
+
+def test_silence_gives_silence(models: dict[str, SeparationModel]) -> None:
+    mixture = np.zeros((2, 257), dtype=np.complex64)
+    assert not MaskOutput(models["split"]).spectra(mixture).any()
+    assert not DirectOutput(models["split"]).spectra(mixture).any()
+
+
+def test_above_the_network_each_source_keeps_its_share(
+    models: dict[str, SeparationModel], rng: np.random.Generator
+) -> None:
+    mixture = spectra(rng, 2, 4097)
+    settings = MaskSettings(smoothing_bins=0, floor_db=-200)
+    stems = MaskOutput(models["split_fast"], settings).spectra(mixture)
+    assert stems.shape == (2, 2, 4097)
+    assert np.allclose(stems[0, :, 2048:], 0.8 * mixture[:, 2048:], rtol=ROUNDING)  # 0.36 / (0.36 + 0.09)
+    assert np.allclose(stems[1, :, 2048:], 0.2 * mixture[:, 2048:], rtol=ROUNDING)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"exponent": 0.0}, "exponent"),
+        ({"exponent": float("nan")}, "exponent"),
+        ({"smoothing_bins": -1.0}, "smoothing_bins"),
+        ({"floor_db": 3.0}, "floor_db"),
+    ],
+)
+def test_settings_that_make_no_sense(settings: dict[str, float], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        MaskSettings(**settings)
+
+
+def test_smoothing_wider_than_the_network_sees(models: dict[str, SeparationModel]) -> None:
+    with pytest.raises(ConfigError, match="at most 42"):
+        MaskOutput(models["split"], MaskSettings(smoothing_bins=45))
