@@ -116,6 +116,7 @@ def _resume(
     init: Path | None,
 ) -> None:
     from bsep_stream.train.device import resolve_device
+    from bsep_stream.train.presets import preset_config
     from bsep_stream.train.run_folder import RunFolder
     from bsep_stream.train.start import resume_training
 
@@ -129,6 +130,8 @@ def _resume(
     if info.finished and iterations is None and minutes is None:
         click.echo(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
         return
+    if minutes is not None and iterations is None:  # so many minutes are asked for, not the iterations of before
+        iterations = preset_config(info.preset, info.source_names).iterations
     training = resume_training(
         output,
         recordings=mix,
@@ -152,9 +155,8 @@ def run_training(training: Training) -> None:
     except KeyboardInterrupt:
         click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
         raise
-    click.echo(
-        f"{info.iterations} iterations in {info.seconds / 60:.1f} min; next: bsep export {folder} --output MODEL.onnx"
-    )
+    spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
+    click.echo(f"{info.iterations} iterations in {spent}; next: bsep export {folder} --output MODEL.onnx")
 
 
 def _shown(value: object) -> str:

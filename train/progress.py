@@ -82,8 +82,8 @@ def _share(info: RunInfo) -> float:
 
 def _seconds_left(info: RunInfo, rate: float) -> float | None:
     limits = []
-    if rate > 0:
-        limits.append((info.target_iterations - info.iterations) / rate)
+    if rate > 0 or info.iterations >= info.target_iterations:
+        limits.append((info.target_iterations - info.iterations) / max(rate, 1e-9))
     if info.target_seconds is not None:
         limits.append(info.target_seconds - info.seconds)
     return max(0.0, min(limits)) if limits else None

@@ -1,0 +1,202 @@
+"""`bsep train` and `bsep export` as a user calls them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+pytest.importorskip("torch")
+
+from bsep_stream.cli import main
+from bsep_stream.errors import ConfigError
+from bsep_stream.geometry import FrameGeometry
+from bsep_stream.train import presets
+from bsep_stream.train.cli import parse_sources
+from bsep_stream.train.config import NetworkConfig, TrainConfig
+
+RATE = 8_000
+SOURCES = ("--sources", "low,high")
+
+
+@pytest.fixture(autouse=True)
+def _tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both presets with a tiny network, so that a run takes a second."""
+    real = presets.preset_config
+
+    def tiny(name: str, source_names: tuple[str, ...]) -> TrainConfig:
+        config = real(name, source_names)
+        geometry = FrameGeometry(sample_rate=RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0)
+        network = NetworkConfig(encoder_channels=(4, 4), strides=(4, 4), head_channels=4)
+        policy = replace(config.policy, lowest_bin=4, highest_bin=60)
+        return replace(
+            config, geometry=geometry, network=network, policy=policy, n_harmonics=5, batch_size=2, iterations=3
+        )
+
+    monkeypatch.setattr(presets, "preset_config", tiny)
+
+
+@pytest.fixture
+def mix(tmp_path: Path) -> Path:
+    time = np.arange(2 * RATE) / RATE
+    path = tmp_path / "mix.wav"
+    soundfile.write(path, 0.1 * np.sin(2 * np.pi * 220 * time) + 0.1 * np.sin(2 * np.pi * 350 * time), RATE)
+    return path
+
+
+def bsep(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run_info(run: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return values
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_train_makes_a_run_and_names_the_next_command(mix: Path, tmp_path: Path, preset: str) -> None:
+    run = tmp_path / "run"
+    result = bsep("train", mix, *SOURCES, "--output", run, "--preset", preset, "--seed", 3, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert f"next: bsep export {run}" in result.stdout
+    info = run_info(run)
+    assert (info["preset"], info["seed"], info["iterations"]) == (preset, 3, 3)
+
+
+def test_existing_run_is_kept(mix: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert bsep("train", mix, *SOURCES, "--output", run).exit_code == 0
+    before = (run / "checkpoint.safetensors").read_bytes()
+    result = bsep("train", mix, *SOURCES, "--output", run)
+    assert result.exit_code == 2
+    assert "--resume" in result.stderr
+    assert (run / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_finished_run_says_so_and_goes_on_when_asked(mix: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run)
+    result = bsep("train", "--output", run, "--resume")
+    assert (result.exit_code, "is finished (3 iterations)" in result.stdout) == (0, True)
+    assert bsep("train", "--output", run, "--resume", "--iterations", 5).exit_code == 0
+    assert run_info(run)["iterations"] == 5
+
+
+def test_minutes_let_a_finished_run_go_on(mix: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run, "--iterations", 1)
+    assert bsep("train", "--output", run, "--resume", "--minutes", 10).exit_code == 0
+    assert run_info(run)["iterations"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--sources", "high,low"), "was begun with --sources low,high, not high,low"),
+        (("--preset", "paper"), "was begun with --preset fast, not paper"),
+        (("--seed", "9"), "was begun with --seed 0, not 9"),
+        (("--init", "other"), "give one of them"),
+    ],
+)
+def test_resume_with_other_settings_is_refused(
+    mix: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run)
+    result = bsep("train", "--output", run, "--resume", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_several_takes_train_one_model(mix: Path, tmp_path: Path) -> None:
+    result = bsep("train", mix, mix, *SOURCES, "--output", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert len(run_info(tmp_path / "run")["recordings"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("violin,violin", "must be different names"),
+        ("violin,Violin", "must be different names"),
+        ("violin", "2 to 4 names"),
+        ("a,b,c,d,e", "2 to 4 names"),
+        ("violin,", "1 to 40 letters"),
+        ("violin,../oboe", "1 to 40 letters"),
+        ("violin,residual", "cannot be called residual"),
+        ("violin,Remix", "cannot be called Remix"),
+    ],
+)
+def test_sources_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        parse_sources(text)
+
+
+def test_sources_may_have_spaces_around_them() -> None:
+    assert parse_sources("recorder, viola_2 ,Flöte") == ("recorder", "viola_2", "Flöte")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--preset", "slow"), "preset must be one of"),
+        (("--device", "abacus"), "device must be one of"),
+        (("--minutes", "0"), "--minutes must be more than 0"),
+        (("--minutes", "nan"), "--minutes must be more than 0"),
+        (("--iterations", "0"), "--iterations"),
+        (("--init", "nowhere"), "is not a training run"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    mix: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    result = bsep("train", mix, *SOURCES, "--output", tmp_path / "run", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_export_hands_over_checkpoint_gain_origin_and_frames(
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bsep_stream.export import onnx_file
+
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run, "--seed", 4)
+    handed: dict[str, Any] = {}
+
+    def export_model(separator: Any, config: Any, metadata: Any, path: Path, parity_frames: Any) -> Any:
+        handed.update(metadata, config=config, path=path, frames=parity_frames)
+        return onnx_file.ExportReport(path, len(parity_frames), 1e-6, 2.5, 3_000_000)
+
+    monkeypatch.setattr(onnx_file, "export_model", export_model)
+    result = bsep("export", run, "--output", tmp_path / "model.onnx")
+    assert result.exit_code == 0, result.output
+    assert "3.0 MB" in result.stdout
+    assert handed["gain"] == run_info(run)["gain"]
+    assert handed["output"] == "mask"
+    assert handed["frames"].shape == (256, 128)
+    training = handed["training"]
+    assert (training["preset"], training["iterations"], training["seed"]) == ("fast", 3, 4)
+    assert [entry["name"] for entry in training["recordings"]] == ["mix.wav"]
+    assert str(tmp_path) not in json.dumps(training)  # where a recording lay is nobody's business
+
+
+def test_export_keeps_an_existing_file(mix: Path, tmp_path: Path) -> None:
+    bsep("train", mix, *SOURCES, "--output", tmp_path / "run")
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"mine")
+    result = bsep("export", tmp_path / "run", "--output", model)
+    assert (result.exit_code, model.read_bytes()) == (2, b"mine")
+    assert "--overwrite" in result.stderr
+
+
+def test_export_of_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    result = bsep("export", tmp_path, "--output", tmp_path / "model.onnx")
+    assert result.exit_code == 2
+    assert "is not a training run" in result.stderr
