@@ -145,7 +145,7 @@ def separate_file(
             residual=residual or rack is not None,  # the remix may use it though no file is wanted
             mask=mask,
         )
-        remixer = None if rack is None else _remixer(rack, separator)
+        remixer = None if rack is None else rack.mixer(separator.stem_names, audio.sample_rate, audio.channels)
         try:
             return _write(audio, separator, remixer, paths, audio_format, progress)
         except OSError as error:
@@ -256,7 +256,3 @@ def _write(
                     writers[REMIX].write(mix)
     clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
     return SeparatedFile(paths, clipped, n_samples)
-
-
-def _remixer(rack: Rack, separator: StreamingSeparator) -> _Late:
-    raise NotImplementedError
