@@ -136,9 +136,7 @@ class Board:
         self._held_back = 0
 
     def _call(self, block: Audio) -> Audio:
-        out: Audio = self._board.process(
-            block, self._sample_rate, buffer_size=self._buffer_size, reset=False
-        )
+        out: Audio = self._board.process(block, self._sample_rate, buffer_size=self._buffer_size, reset=False)
         self._held_back += block.shape[1] - out.shape[1]
         if np.isfinite(out).all():
             return out

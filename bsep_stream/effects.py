@@ -63,12 +63,22 @@ class Choice:
 
 @dataclass(frozen=True)
 class SoundFile:
-    """Path of a sound file, relative to the rack file."""
+    """Path of a WAV or AIFF file, relative to the rack file; pedalboard silently does nothing with any other."""
 
     def check(self, value: object, label: str, folder: Path) -> str:
         """The path, or a ConfigError."""
         if not isinstance(value, str) or not (folder / value).is_file():
             raise ConfigError(f"{label} must be the path of a sound file, got {value!r}; no such file in {folder}")
+        import soundfile
+
+        try:
+            found = soundfile.info(str(folder / value))
+        except soundfile.LibsndfileError as error:
+            raise ConfigError(f"{label}: {folder / value} is no sound file; give a WAV or AIFF file") from error
+        if found.format not in ("WAV", "WAVEX", "AIFF") or not found.frames:
+            raise ConfigError(
+                f"{label} must be a WAV or AIFF file with sound, got {found.frames} samples of {found.format}"
+            )
         return str(folder / value)
 
 
@@ -144,9 +154,7 @@ EFFECTS: Mapping[str, Mapping[str, Parameter]] = {
     },
     "PitchShift": {"semitones": Range(-72.0, 72.0)},
     "Resample": {"target_sample_rate": Range(1_000.0, 192_000.0), "quality": _QUALITY},
-    "Reverb": {
-        name: _SHARE for name in ("room_size", "damping", "wet_level", "dry_level", "width", "freeze_mode")
-    },
+    "Reverb": {name: _SHARE for name in ("room_size", "damping", "wet_level", "dry_level", "width", "freeze_mode")},
 }
 
 

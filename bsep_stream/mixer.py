@@ -1,6 +1,6 @@
 """From stems to a remix, block by block: a board, a fader and a delay per stem, then a master board.
 
-    stem -> board -> delay to the slowest board -> fader -+-> sum -> master board -> master fader -> remix
+stem -> board -> delay to the slowest board -> fader -+-> sum -> master board -> master fader -> remix
 """
 
 from __future__ import annotations
@@ -243,9 +243,7 @@ class StemMixer:
         """Delay of the stream from mixture to remix."""
         return self.separator.latency_samples + self.mixer.latency_samples
 
-    def process(
-        self, input_array: ArrayLike, sample_rate: float, buffer_size: int = 8192, reset: bool = True
-    ) -> Audio:
+    def process(self, input_array: ArrayLike, sample_rate: float, buffer_size: int = 8192, reset: bool = True) -> Audio:
         """Separate, apply the effects, mix.
 
         Parameters
@@ -349,8 +347,7 @@ def _amplitude(gain_db: float, name: str) -> float:
 
 def _check_not_shared(boards: Sequence[Pedalboard]) -> None:
     """An effect holds the sound of one stem; in two boards it would mix them up."""
-    seen: set[int] = set()
-    for effect in (effect for board in boards for effect in board):
-        if id(effect) in seen:
-            raise ConfigError(f"one {type(effect).__name__} is in two boards; make a new effect for each stem")
-        seen.add(id(effect))
+    effects = [effect for board in boards for effect in board]  # kept: the id of what is gone is used again
+    for effect, others in zip(effects, (effects[i + 1 :] for i in range(len(effects))), strict=True):
+        if any(effect is other for other in others):
+            raise ConfigError(f"one {type(effect).__name__} is in two places; make a new effect for each")

@@ -1,14 +1,14 @@
 """Rack files: effects and levels per stem, written in TOML.
 
-    [stems.recorder]
-    gain_db = -3.0
-    effects = [{ type = "Reverb", room_size = 0.4 }, { type = "Compressor", threshold_db = -20, ratio = 3 }]
+[stems.recorder]
+gain_db = -3.0
+effects = [{ type = "Reverb", room_size = 0.4 }, { type = "Compressor", threshold_db = -20, ratio = 3 }]
 
-    [stems.residual]
-    mute = true
+[stems.residual]
+mute = true
 
-    [master]
-    effects = [{ type = "Limiter", threshold_db = -1.0 }]
+[master]
+effects = [{ type = "Limiter", threshold_db = -1.0 }]
 """
 
 from __future__ import annotations

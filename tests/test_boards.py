@@ -55,9 +55,7 @@ def test_blocks_give_the_bits_of_the_whole(name: str, channels: int, rng: np.ran
 
 
 @pytest.mark.parametrize("name", STREAMING)
-def test_stream_is_what_pedalboard_gives_for_the_whole_late_by_the_latency(
-    name: str, rng: np.random.Generator
-) -> None:
+def test_stream_is_what_pedalboard_gives_for_the_whole_late_by_the_latency(name: str, rng: np.random.Generator) -> None:
     audio = noise(rng, 2, RATE // 2)
     expected = Pedalboard([effect(name)])(audio, RATE)
     board = Board(Pedalboard([effect(name)]), RATE, 2)
@@ -145,8 +143,7 @@ def test_more_latency_while_playing_is_an_error_and_not_a_shift(rng: np.random.G
     board.process(noise(rng, 1, 1000))
     limiter.lookahead_ms = 50.0
     with pytest.raises(StreamError, match="effects of violin now hold back more"):
-        for _ in range(20):
-            board.process(noise(rng, 1, 1000))
+        in_blocks(board, noise(rng, 1, 20_000), (1000,))
 
 
 def test_empty_board_and_empty_block_pass() -> None:
