@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsep_stream.errors import ModelError
+from bsep_stream.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from bsep_stream.export.onnx_file import ExportReport
@@ -19,13 +20,17 @@ DEFAULT_OUTPUT = {"paper": "direct"}
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="The file to write, MODEL.onnx.")
+@click.option("--sources", help="New names, if the instruments came out under each other's names.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-def export(run: Path, output: Path, overwrite: bool) -> None:
+def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> None:
     """Turn a training RUN into one ONNX file.
 
     The file is compared with the trained network over frames of the recording, and written only if they agree.
     """
-    report = export_run(run, output, overwrite=overwrite)
+    from bsep_stream.train.cli import parse_sources
+
+    names = parse_sources(sources) if sources is not None else None
+    report = export_run(run, output, source_names=names, overwrite=overwrite)
     click.echo(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
@@ -33,7 +38,9 @@ def export(run: Path, output: Path, overwrite: bool) -> None:
     click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
 
 
-def export_run(run: Path, output: Path, *, overwrite: bool = False) -> ExportReport:
+def export_run(
+    run: Path, output: Path, *, source_names: tuple[str, ...] | None = None, overwrite: bool = False
+) -> ExportReport:
     """Export the checkpoint of a run.
 
     Parameters
@@ -42,11 +49,15 @@ def export_run(run: Path, output: Path, *, overwrite: bool = False) -> ExportRep
         Folder of the run.
     output : Path
         The ONNX file.
+    source_names : tuple of str or None
+        Instead of the names of the run: training without labels cannot know which instrument is which.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
+    ConfigError
+        If there are not as many new names as sources.
     RunError
         If the run cannot be read.
     ModelError
@@ -62,6 +73,10 @@ def export_run(run: Path, output: Path, *, overwrite: bool = False) -> ExportRep
     from bsep_stream.train.start import load_separator
 
     separator, config, info = load_separator(run)
+    if source_names is not None:
+        if len(source_names) != config.n_sources:
+            raise ConfigError(f"{run} has {config.n_sources} sources, got {len(source_names)} names for them")
+        config = replace(config, source_names=source_names)
     metadata: dict[str, Any] = {
         "gain": info.gain,
         "output": DEFAULT_OUTPUT.get(info.preset, "mask"),

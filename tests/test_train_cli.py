@@ -164,6 +164,7 @@ def test_options_that_make_no_sense_are_refused(
 def test_export_hands_over_checkpoint_gain_origin_and_frames(
     mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("onnx")
     from bsep_stream.export import onnx_file
 
     run = tmp_path / "run"
@@ -172,11 +173,12 @@ def test_export_hands_over_checkpoint_gain_origin_and_frames(
 
     def export_model(separator: Any, config: Any, metadata: Any, path: Path, parity_frames: Any) -> Any:
         handed.update(metadata, config=config, path=path, frames=parity_frames)
-        return onnx_file.ExportReport(path, len(parity_frames), 1e-6, 2.5, 3_000_000)
+        return onnx_file.ExportReport(path, 3_000_000, len(parity_frames), 0, 1e-6, 2.5)
 
     monkeypatch.setattr(onnx_file, "export_model", export_model)
-    result = bsep("export", run, "--output", tmp_path / "model.onnx")
+    result = bsep("export", run, "--output", tmp_path / "model.onnx", "--sources", "tuba,piccolo")
     assert result.exit_code == 0, result.output
+    assert handed["config"].source_names == ("tuba", "piccolo")
     assert "3.0 MB" in result.stdout
     assert handed["gain"] == run_info(run)["gain"]
     assert handed["output"] == "mask"
@@ -194,6 +196,13 @@ def test_export_keeps_an_existing_file(mix: Path, tmp_path: Path) -> None:
     result = bsep("export", tmp_path / "run", "--output", model)
     assert (result.exit_code, model.read_bytes()) == (2, b"mine")
     assert "--overwrite" in result.stderr
+
+
+def test_export_with_too_many_new_names_is_refused(mix: Path, tmp_path: Path) -> None:
+    bsep("train", mix, *SOURCES, "--output", tmp_path / "run")
+    result = bsep("export", tmp_path / "run", "--output", tmp_path / "model.onnx", "--sources", "a,b,c")
+    assert result.exit_code == 2
+    assert "has 2 sources, got 3 names" in result.stderr
 
 
 def test_export_of_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_loss_that_stays_not_finite_ends_the_run_and_keeps_the_checkpoint(
     before = (run / "checkpoint.safetensors").read_bytes()
     training = resume_training(run, target_iterations=100)
     monkeypatch.setattr(training.learner, "step", non_finite)
-    with pytest.raises(RunError, match="not finite in 20 iterations in a row.*keeps iteration 2"):
+    with pytest.raises(RunError, match=r"not finite in 20 iterations in a row.*keeps iteration 2"):
         training.run(Silent())
     assert (run / "checkpoint.safetensors").read_bytes() == before
 

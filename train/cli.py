@@ -58,7 +58,7 @@ def parse_sources(text: str) -> tuple[str, ...]:
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Start from the network and the dictionary of another run."
 )
-def train(
+def command(
     mix: tuple[Path, ...],
     sources: str | None,
     output: Path,
@@ -85,18 +85,44 @@ def train(
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
 
+    train_run(
+        mix,
+        names,
+        output,
+        preset=preset or "fast",
+        iterations=iterations,
+        minutes=minutes,
+        seed=seed or 0,
+        device=device,
+        init=init,
+    )
+
+
+def train_run(
+    mix: tuple[Path, ...],
+    names: tuple[str, ...],
+    output: Path,
+    *,
+    preset: str = "fast",
+    iterations: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    init: Path | None = None,
+) -> None:
+    """Begin a run and train it with a progress bar; the parameters are the options of the command."""
     from bsep_stream.train.device import resolve_device
     from bsep_stream.train.presets import preset_config
     from bsep_stream.train.start import start_training
 
-    config = preset_config(preset or "fast", names)
+    config = preset_config(preset, names)
     if iterations is not None:
         config = replace(config, iterations=iterations)
     training = start_training(
         mix,
         config,
         output,
-        seed=seed or 0,
+        seed=seed,
         target_seconds=None if minutes is None else 60 * minutes,
         device=resolve_device(device),
         init=init,

@@ -55,9 +55,14 @@ class Logbook:
 def _cut(path: Path, iterations: int) -> None:
     """Keep the header and the rows up to an iteration."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() and iterations else []
-    kept = [line for line in lines[1:] if line.partition(",")[0].isdigit() and int(line.partition(",")[0]) <= iterations]
+    kept = [line for line in lines[1:] if 0 < _iteration(line) <= iterations]
     with whole_file(path) as temporary:
         temporary.write_text("\n".join([",".join(COLUMNS), *kept]) + "\n", encoding="utf-8")
+
+
+def _iteration(line: str) -> int:
+    number = line.partition(",")[0]
+    return int(number) if number.isdigit() else 0
 
 
 def _event_writer(events_path: Path, iterations: int) -> Any:

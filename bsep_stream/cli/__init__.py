@@ -15,7 +15,7 @@ from bsep_stream.errors import BsepError, MissingDependency
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 MENDABLE = 2  # the user can mend it: bad input, bad option, full disk
 
-COMMANDS = {  # name: (module that holds a click command of that name, one line of help)
+COMMANDS = {  # name: (module that holds the click command under the name `command`, one line of help)
     "train": ("bsep_stream.train.cli", "Learn to separate the instruments of a recording."),
     "export": ("bsep_stream.export.cli", "Turn a training run into a model file (ONNX)."),
     "separate": ("bsep_stream.cli.separate", "Stream recordings through a model: stems and remix."),
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

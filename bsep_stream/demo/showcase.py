@@ -1,0 +1,87 @@
+"""What `bsep demo` shows: one recording streamed through a model, remixed, judged and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bsep_stream.audiofile import read_recording
+from bsep_stream.demo import MIX, RACK, SOURCE_NAMES, TRUE_STEMS
+from bsep_stream.measures import Evaluation, evaluate
+from bsep_stream.model import SeparationModel
+from bsep_stream.rack import load_rack
+from bsep_stream.separation import planned_paths, separate_file, stem_files
+
+
+@dataclass(frozen=True)
+class Showcase:
+    """What :func:`run_showcase` made.
+
+    Parameters
+    ----------
+    stems : dict of str to Path
+        Files by stem, with ``remix``.
+    picture : Path
+    separated, unseparated : Evaluation
+        Of the stems, and of the mixture itself taken for every stem.
+    """
+
+    stems: dict[str, Path]
+    picture: Path
+    separated: Evaluation
+    unseparated: Evaluation
+
+
+def run_showcase(
+    model: Path,
+    output: Path,
+    *,
+    rack: Path = RACK,
+    overwrite: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> Showcase:
+    """Separate the demo recording as a stream, remix it, compare it with the true stems, draw it.
+
+    Parameters
+    ----------
+    model : Path
+        ONNX file.
+    output : Path
+        Folder; stems, ``remix.wav`` and ``report.png`` are written there.
+    rack : Path
+        Effects of the remix.
+    overwrite : bool
+        Whether existing files are replaced.
+    progress : callable, optional
+        Called with the number of samples of every block that is done.
+
+    Raises
+    ------
+    BsepError
+        If the model or the rack cannot be used, or a file exists.
+    """
+    from bsep_stream.report import write_report
+
+    loaded = SeparationModel(model)
+    effects = load_rack(rack)
+    planned_paths([MIX], output, stem_files(loaded, residual=True, remix=True), overwrite=overwrite)
+    separated = separate_file(loaded, MIX, output, rack=effects, overwrite=overwrite, progress=progress)
+    truth = [read_recording(path)[0] for path in TRUE_STEMS]
+    mix, _ = read_recording(MIX)
+    estimates = [read_recording(separated.paths[name])[0] for name in loaded.source_names]
+    picture = output / "report.png"
+    write_report(output, picture)
+    return Showcase(
+        stems=separated.paths,
+        picture=picture,
+        separated=evaluate(truth, estimates, SOURCE_NAMES),
+        unseparated=evaluate(truth, [mix] * len(truth), SOURCE_NAMES),
+    )
+
+
+def mixture_length() -> int:
+    """Samples of the demo recording."""
+    return int(np.shape(read_recording(MIX)[0])[1])
