@@ -117,8 +117,9 @@ class PolicyConfig:
     on_offset : float
         Added to the on/off logit.
     lowest_width, highest_width : float, float or None
-        Limits of a peak's width relative to that of a stationary sinusoid. Local peaks need limits: below
-        about 0.7 the closed form of the Gram matrix fails, above ``radius / 4`` the peak is cut.
+        Limits of a peak's width relative to that of a stationary sinusoid, below and above 1; None: no limits
+        (published). Local peaks need them: below about 0.7 the closed form of the Gram matrix fails, above a
+        quarter of the radius the peak is cut.
     phase_floor : float
         Gradients of phases are divided by at least this modulus; 0: as published.
     """
@@ -141,6 +142,10 @@ class PolicyConfig:
             raise ConfigError(f"sampling must be crossed or tree, got {self.sampling!r}")
         if not self.inverse_temperatures or not min(self.inverse_temperatures) > 0:
             raise ConfigError(f"inverse_temperatures must be positive, got {self.inverse_temperatures}")
+        if self.highest_width is not None and not 0 <= self.lowest_width < 1 < self.highest_width:
+            raise ConfigError(
+                f"the limits of the width must enclose 1, got {self.lowest_width} and {self.highest_width}"
+            )
         if not self.inharmonicity_floor > 0:
             raise ConfigError(f"inharmonicity_floor must be positive, got {self.inharmonicity_floor}")
 

@@ -15,6 +15,7 @@ from bsep_stream.train.losses import importance_weights, policy_loss, rollout_lo
 from bsep_stream.train.optimiser import AdaMax
 from bsep_stream.train.rollouts import roll_out
 from bsep_stream.train.separator import Separator
+from bsep_stream.train.spectra import as_channels
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,6 @@ class Gradients:
     network: list[Tensor]
     dictionary: Tensor
     losses: dict[str, Tensor]
-
-
-def as_channels(frames: Tensor) -> Tensor:
-    """Complex spectra (..., n_bins) as real ones (..., 2, n_bins); real ones are handed through."""
-    if not frames.is_complex():
-        return frames
-    return torch.stack([frames.real, frames.imag], dim=-2)
 
 
 class Learner:

@@ -40,7 +40,7 @@ class ProgressBar:
             disable=not console.is_terminal,
             expand=True,
         )
-        self._task = self._bar.add_task("starting", total=1.0, completed=_share(info), note="")
+        self._task = self._bar.add_task("starting", total=1.0, note="")
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bsep_stream.train.config import MAP_NAMES, TrainConfig
+from bsep_stream.train.config import MAP_NAMES, PolicyConfig, TrainConfig
 from bsep_stream.train.dictionary import HarmonicDictionary
 from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import solve_phases, unit_phases
@@ -140,6 +141,19 @@ class Tones:
         return self.peaks.render((self.amplitude[:, None] * relative_amplitudes)[..., None] * self.phases)
 
 
+def relative_width(output: Tensor, policy: PolicyConfig) -> Tensor:
+    """Width of peaks relative to that of a stationary sinusoid; 1 at output 0.
+
+    Published: softplus, with the output clipped from below. With limits: a sigmoid between them, as the gradient of a
+    clip would vanish just where a width is to come back.
+    """
+    if policy.highest_width is None:
+        return functional.softplus(output.clamp_min(_LOWEST_WIDTH_OUTPUT)) / _LN_2
+    span = policy.highest_width - policy.lowest_width
+    share = (1.0 - policy.lowest_width) / span
+    return policy.lowest_width + span * torch.sigmoid(output + math.log(share / (1.0 - share)))
+
+
 class Separator(nn.Module):
     """Everything that is learned.
 
@@ -227,8 +241,7 @@ class Separator(nn.Module):
         """
         policy = self.config.policy
         f0_bin = bin_index.flatten().to(parameters.dtype) + policy.offset_bins * torch.tanh(parameters[:, 2])
-        relative_width = functional.softplus(parameters[:, 1].clamp_min(_LOWEST_WIDTH_OUTPUT)) / _LN_2
-        width = self.config.geometry.sigma_bins * relative_width.clamp(policy.lowest_width, policy.highest_width)
+        width = self.config.geometry.sigma_bins * relative_width(parameters[:, 1], policy)
         peaks = self.peaks(f0_bin, inharmonicity, width)
         coefficients = solve_phases(
             peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain_operations=plain_operations

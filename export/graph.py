@@ -1,0 +1,23 @@
+"""One step of a separator as a graph: a frame in, spectra and tones out (docs/design.md)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from bsep_stream.train.prediction import predict
+from bsep_stream.train.separator import Separator
+
+INPUT_NAME = "frame"
+OUTPUT_NAMES = ("direct", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients")
+
+
+class SeparationStep(nn.Module):
+    """The seven outputs of the ONNX step for frames of shape (batch, 2, n_bins)."""
+
+    def __init__(self, separator: Separator) -> None:
+        super().__init__()
+        self.separator = separator
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """Outputs in the order of ``OUTPUT_NAMES``."""
+        return tuple(predict(self.separator, frame)[: len(OUTPUT_NAMES)])
