@@ -1,0 +1,183 @@
+"""Speed, latency and memory of a model on this machine: a stream, hop by hop, on one thread."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.info import latency_dict
+
+_SEED = 0
+_WARM_UP_HOPS = 20
+_F0_HZ = (220.0, 311.1, 466.2)
+_HARMONICS = 12
+_LEVEL = 0.1
+_NOISE = 0.003  # -50 dBFS
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What :func:`bench` measured.
+
+    Parameters
+    ----------
+    audio_seconds : float
+        Length of the audio that was streamed.
+    n_hops : int
+    hop_ms : float
+        Duration of a hop: what each may take at most when it is to run live.
+    real_time_factor : float
+        Compute time / audio time.
+    mean_ms, p50_ms, p99_ms, p999_ms, max_ms : float
+        Compute time of a hop.
+    deadline_misses : int
+        Hops that took longer than they last.
+    peak_memory_mb : float
+        Largest resident memory of the process so far, 1e6 bytes.
+    latency : dict
+        Parts in samples, their sum, and the sum in ms.
+    machine : dict
+        Processor, cores, load, versions.
+    """
+
+    audio_seconds: float
+    n_hops: int
+    hop_ms: float
+    real_time_factor: float
+    mean_ms: float
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    max_ms: float
+    deadline_misses: int
+    peak_memory_mb: float
+    latency: dict[str, float]
+    machine: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def bench(model: str | Path, seconds: float = 20.0) -> Benchmark:
+    """Stream a deterministic signal through a model and take the time of every hop.
+
+    Parameters
+    ----------
+    model : str or Path
+        ONNX file.
+    seconds : float
+        Length of the signal.
+
+    Raises
+    ------
+    ConfigError
+        A length that is not positive, or of less than one hop.
+    ModelError
+    """
+    from bsep_stream.stream import StreamingSeparator
+
+    if not 0 < seconds <= 36_000:
+        raise ConfigError(f"seconds must be above 0 and at most 36000, got {seconds:g}")
+    stream = StreamingSeparator(model)
+    rate, hop = stream.sample_rate, stream.model.geometry.hop_length
+    n_hops = int(seconds * rate) // hop
+    if not n_hops:
+        raise ConfigError(f"seconds must be at least one hop, {hop / rate:g}, got {seconds:g}")
+    signal = bench_signal(rate, hop)
+    for _ in range(_WARM_UP_HOPS):
+        stream.process(signal[:, :hop])
+    stream.reset()
+    milliseconds = np.zeros(n_hops)
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()  # as a live loop does
+    try:
+        for i in range(n_hops):
+            start = i * hop % signal.shape[1]
+            block = signal[:, start : start + hop]
+            begin = time.perf_counter()
+            stream.process(block)
+            milliseconds[i] = 1000.0 * (time.perf_counter() - begin)
+    finally:
+        if collecting:
+            gc.enable()
+    hop_ms = 1000.0 * hop / rate
+    p50, p99, p999 = np.percentile(milliseconds, [50.0, 99.0, 99.9], method="higher")
+    return Benchmark(
+        audio_seconds=n_hops * hop / rate,
+        n_hops=n_hops,
+        hop_ms=hop_ms,
+        real_time_factor=float(milliseconds.mean() / hop_ms),
+        mean_ms=float(milliseconds.mean()),
+        p50_ms=float(p50),
+        p99_ms=float(p99),
+        p999_ms=float(p999),
+        max_ms=float(milliseconds.max()),
+        deadline_misses=int(np.count_nonzero(milliseconds > hop_ms)),
+        peak_memory_mb=peak_memory_mb(),
+        latency=latency_dict(stream.latency, rate),
+        machine=machine(),
+    )
+
+
+def bench_signal(sample_rate: int, hop: int) -> NDArray[np.float32]:
+    """About two seconds of three harmonic tones with vibrato and some noise, a whole number of hops.
+
+    Returns
+    -------
+    ndarray, shape (1, n), float32
+    """
+    n = -(-2 * sample_rate // hop) * hop
+    time_s = np.arange(n) / sample_rate
+    audio = _NOISE * np.random.default_rng(_SEED).standard_normal(n)
+    for f0 in _F0_HZ:
+        phase = 2 * np.pi * f0 * (time_s + 0.0003 * np.sin(2 * np.pi * 5.0 * time_s))
+        for harmonic in range(1, _HARMONICS + 1):
+            if harmonic * f0 < sample_rate / 2:
+                audio += _LEVEL / harmonic * np.sin(harmonic * phase)
+    return audio.astype(np.float32)[None]
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in 1e6 bytes; NaN where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else 1024 * peak) / 1e6
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, load and versions: what a measured speed depends on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads_used": 1,
+        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("bsep-stream", "numpy", "onnxruntime")},
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

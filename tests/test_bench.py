@@ -1,0 +1,59 @@
+"""`bsep bench`: what it says is consistent with itself; how fast this machine is, is no test."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bsep_stream.bench import bench, bench_signal, machine, peak_memory_mb
+from bsep_stream.cli import main
+from bsep_stream.errors import ConfigError
+
+
+def test_numbers_fit_together(tiny_model_path: Path) -> None:
+    result = bench(tiny_model_path, 0.5)
+    assert result.n_hops == 24_000 // 64
+    assert result.audio_seconds == result.n_hops * 64 / 48_000
+    assert result.hop_ms == pytest.approx(64 / 48)
+    assert 0 < result.p50_ms <= result.p99_ms <= result.p999_ms <= result.max_ms
+    assert result.real_time_factor == pytest.approx(result.mean_ms / result.hop_ms)
+    assert result.deadline_misses <= result.n_hops
+    assert (result.deadline_misses > 0) == (result.max_ms > result.hop_ms)
+    assert result.latency["total_samples"] == 511
+    assert 10 < result.peak_memory_mb < 100_000
+
+
+def test_command_prints_table_and_json(tiny_model_path: Path) -> None:
+    shown = CliRunner().invoke(main, ["bench", str(tiny_model_path), "--seconds", "0.1"])
+    assert shown.exit_code == 0, shown.output
+    for part in ("real-time factor", "hop of 1.33 ms", "p99.9", "deadline misses", "511 samples", "peak memory"):
+        assert part in shown.stdout, part
+    raw = CliRunner().invoke(main, ["bench", str(tiny_model_path), "--seconds", "0.1", "--json"])
+    values = json.loads(raw.stdout)
+    assert values["n_hops"] == 75
+    assert values["machine"]["threads_used"] == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 1e-9])
+def test_length_that_makes_no_sense_is_one_sentence(seconds: float, tiny_model_path: Path) -> None:
+    with pytest.raises(ConfigError, match="seconds must be"):
+        bench(tiny_model_path, seconds)
+
+
+def test_signal_is_deterministic_audio_of_whole_hops() -> None:
+    signal = bench_signal(48_000, 1000)
+    assert signal.shape == (1, 96_000)
+    np.testing.assert_array_equal(signal, bench_signal(48_000, 1000))
+    assert 0.05 < np.sqrt(np.mean(signal**2)) < np.abs(signal).max() < 1.0
+    spectrum = np.abs(np.fft.rfft(signal[0] * np.hanning(96_000)))
+    peaks = spectrum[[440, 622, 932]]  # f0 of the three tones, in bins of 0.5 Hz
+    assert (peaks > 20 * np.median(spectrum)).all()
+
+
+def test_machine_names_processor_and_versions() -> None:
+    facts = machine()
+    assert facts["processor"]
+    assert facts["numpy"] == np.__version__
+    assert peak_memory_mb() > 0
