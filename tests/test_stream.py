@@ -248,7 +248,9 @@ def test_stem_names(tiny_model: SeparationModel, rng: np.random.Generator) -> No
     [
         (np.array([0.0, np.nan]), "NaN"),
         (np.array([np.inf, 0.0]), "finite"),
+        (np.array([-np.inf, 0.0]), "finite"),
         (np.array([0.0, 1e30]), "near full scale"),
+        (np.array([0.0, -1e30]), "near full scale"),
         (np.zeros((2, 8)), r"shape \(1, n\)"),
         (np.zeros((1, 1, 8)), r"shape \(1, n\)"),
         (np.float32(0), r"shape \(1, n\)"),
