@@ -15,7 +15,8 @@ ROUNDING = 1e-5  # relative, a handful of float32 operations
 
 def spectra(rng: np.random.Generator, channels: int, n_bins: int) -> NDArray[np.complex64]:
     parts = rng.standard_normal((2, channels, n_bins))
-    return (parts[0] + 1j * parts[1]).astype(np.complex64)
+    joined: NDArray[np.complex64] = (parts[0] + 1j * parts[1]).astype(np.complex64)
+    return joined
 
 
 def tones_of(direct: NDArray[np.complex64]) -> Tones:

@@ -252,7 +252,7 @@ def wav(path: Path, samples: NDArray[np.float32]) -> Path:
 
 @pytest.mark.parametrize("what", ["missing", "text", "no samples", "NaN", "model", "rack", "output"])
 def test_command_refuses_in_one_sentence(tiny_model_path: Path, take: Path, tmp_path: Path, what: str) -> None:
-    model, recording, options = tiny_model_path, take, []
+    model, recording, rack = tiny_model_path, take, None
     if what == "missing":
         recording = tmp_path / "missing.wav"
     elif what == "text":
@@ -265,10 +265,10 @@ def test_command_refuses_in_one_sentence(tiny_model_path: Path, take: Path, tmp_
     elif what == "model":
         model = take
     elif what == "rack":
-        options = ["--rack", tmp_path / "rack.toml"]
-        options[1].write_text("[stems.piano]\ngain_db = 1\n")
+        rack = tmp_path / "rack.toml"
+        rack.write_text("[stems.piano]\ngain_db = 1\n")
     folder = take / "below" if what == "output" else tmp_path / "out"
-    result = run_cli(model, recording, "--output", folder, *options)
+    result = run_cli(model, recording, "--output", folder, *(["--rack", rack] if rack else []))
     assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
     sentences = [line for line in result.stderr.splitlines() if line.startswith("bsep: ")]
