@@ -47,7 +47,7 @@ def test_interrupted_save_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(RunError, match=r"No space left on device.*previous checkpoint is kept"):
+    with pytest.raises(OSError, match="No space left on device"):
         save_checkpoint(path, checkpoint(2.0))
     assert torch.equal(load_checkpoint(path).tensors["weight"], checkpoint(1.0).tensors["weight"])
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

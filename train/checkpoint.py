@@ -46,7 +46,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     Raises
     ------
-    RunError
+    OSError
         If it cannot be written, for example because the disk is full.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
@@ -54,11 +54,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     try:
         with whole_file(path) as temporary:
             save_file(tensors, temporary, metadata={_KEY: json.dumps(values)})
-    except (SafetensorError, OSError) as error:
-        raise RunError(
-            f"{path} could not be written ({_first_line(error)}): the previous checkpoint is kept, "
-            "make room and continue with --resume"
-        ) from error
+    except SafetensorError as error:  # this is how it reports a full disk
+        raise OSError(_first_line(error)) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Protocol
@@ -104,18 +104,17 @@ class Training:
         """Write checkpoint, log, dictionary and progress; what was there before stays whole until it is replaced."""
         began = self._clock()
         self._update_info()
-        save_checkpoint(
-            self.folder.checkpoint_path,
-            Checkpoint(
-                tensors=self.learner.state_dict(),
-                frame_state=self._frames.state(),
-                iterations=self.info.iterations,
-                seconds=self.info.seconds,
-            ),
+        checkpoint = Checkpoint(
+            tensors=self.learner.state_dict(),
+            frame_state=self._frames.state(),
+            iterations=self.info.iterations,
+            seconds=self.info.seconds,
         )
         dictionary = self.learner.separator.dictionary.relative_amplitudes
-        self.folder.write_dictionary(self.config.source_names, dictionary.detach().cpu().numpy())
-        self.folder.write_info(self.info)
+        with self.folder.writing():
+            save_checkpoint(self.folder.checkpoint_path, checkpoint)
+            self.folder.write_dictionary(self.config.source_names, dictionary.detach().cpu().numpy())
+            self.folder.write_info(self.info)
         self._saved_at = self._clock()
         self._saved_iterations = self.info.iterations
         self._save_seconds = self._saved_at - began
@@ -133,11 +132,14 @@ class Training:
         KeyboardInterrupt
             After Ctrl-C; the run is saved and can be continued.
         RunError
-            If the loss stays not finite; the last good checkpoint is kept.
+            If the loss stays not finite, or the disk is full; the last good checkpoint is kept.
         """
-        logbook = Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)
+        with self.folder.writing():
+            return self._run(display)
+
+    def _run(self, display: Display) -> RunInfo:
         losses: dict[str, float] = {}
-        try:
+        with closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook:
             with _deferred_interrupt() as interrupted:
                 for stage in self._stages:
                     losses = self._run_stage(stage, logbook, display, interrupted) or losses
@@ -147,8 +149,6 @@ class Training:
                 logbook.flush()
                 self.save()
                 display.saved(self.info, losses)
-        finally:
-            logbook.close()
         if interrupted.is_set():
             raise KeyboardInterrupt
         return self.info

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,25 @@ class RunFolder:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn what goes wrong on the disk into a RunError; whatever was whole before stays so."""
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"{self.path} cannot be written to ({error.strerror or error}): make room there or choose another "
+                "--output; a checkpoint that was there is kept"
+            ) from error
+
+    def remove(self) -> None:
+        """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
+        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity"):
+            path: Path = getattr(self, f"{name}_path")
+            path.unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def write_config(self, config: TrainConfig) -> None:
         """Store the configuration; this makes the folder a run."""
         _write_json(self.config_path, config.to_dict())
@@ -130,8 +151,10 @@ class RunFolder:
 
     def write_parity_frames(self, frames: NDArray[np.complex64]) -> None:
         """Store frames, shape (n, n_bins), complex64, for the comparison at export."""
+        content = io.BytesIO()  # np.save into a file does not say why it fails
+        np.save(content, frames)
         with whole_file(self.parity_path) as temporary:
-            np.save(temporary, frames)
+            temporary.write_bytes(content.getbuffer())
 
     def read_parity_frames(self) -> NDArray[np.complex64]:
         """Frames for the comparison at export; RunError if they are missing or damaged."""

@@ -72,10 +72,15 @@ def start_training(
         target_seconds=target_seconds,
     )
     frames = _frame_source(session, config, seed)
-    folder.write_config(config)
-    folder.write_parity_frames(frames.spread())
     training = Training(folder, config, info, learner, frames, torch.device(device), started=started)
-    training.save()
+    try:
+        with folder.writing():
+            folder.write_config(config)
+            folder.write_parity_frames(frames.spread())
+            training.save()
+    except BaseException:  # a run without a checkpoint could neither be resumed nor begun again
+        folder.remove()
+        raise
     return training
 
 
@@ -119,11 +124,12 @@ def resume_training(
     if target_iterations is not None or target_seconds is not None:
         config = replace(config, iterations=target_iterations or config.iterations)
         info = replace(info, target_iterations=config.iterations, target_seconds=target_seconds, finished=False)
-        folder.write_config(config)
     learner = Learner(config, info.seed, device)
     learner.load_state_dict(checkpoint.tensors)
     frames = _frame_source(session, config, info.seed)
-    folder.write_parity_frames(frames.spread())
+    with folder.writing():
+        folder.write_config(config)
+        folder.write_parity_frames(frames.spread())
     frames.restore(checkpoint.frame_state)
     info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
     return Training(folder, config, info, learner, frames, torch.device(device), started=started)
