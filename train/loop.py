@@ -139,16 +139,18 @@ class Training:
 
     def _run(self, display: Display) -> RunInfo:
         losses: dict[str, float] = {}
-        with closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook:
-            with _deferred_interrupt() as interrupted:
-                for stage in self._stages:
-                    losses = self._run_stage(stage, logbook, display, interrupted) or losses
-                    if interrupted.is_set() or self._out_of_time(0.0):
-                        break
-                self.info = replace(self.info, finished=not interrupted.is_set())
-                logbook.flush()
-                self.save()
-                display.saved(self.info, losses)
+        with (
+            closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook,
+            _deferred_interrupt() as interrupted,
+        ):
+            for stage in self._stages:
+                losses = self._run_stage(stage, logbook, display, interrupted) or losses
+                if interrupted.is_set() or self._out_of_time(0.0):
+                    break
+            self.info = replace(self.info, finished=not interrupted.is_set())
+            logbook.flush()
+            self.save()
+            display.saved(self.info, losses)
         if interrupted.is_set():
             raise KeyboardInterrupt
         return self.info
