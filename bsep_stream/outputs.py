@@ -29,11 +29,18 @@ class MaskSettings:
     floor_db : float
         Level, against the mixture in the same bin, of what no tone explains and ``residual``
         keeps. Where the tones are weaker than this, the bin stays in ``residual``.
+
+    Notes
+    -----
+    Defaults by measurement, with tones fitted to four duets at their true pitches (25 peaks, n_fft 8192),
+    mean SDR / SIR of the stems in dB: the tones as they are 5.9 / 21.4, these masks 8.6 / 20.0. Exponent 2
+    had 0.4 less SDR and 0.2 more SIR; smoothing 4 had 0.2 more SDR and 0.5 less SIR; no smoothing (at
+    exponent 2) 0.7 less SDR; a floor of -40 dB 0.2 less SDR.
     """
 
-    exponent: float = 2.0
-    smoothing_bins: float = 1.0
-    floor_db: float = -40.0
+    exponent: float = 1.0
+    smoothing_bins: float = 2.0
+    floor_db: float = -60.0
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -136,7 +143,7 @@ class MaskOutput:
             return np.zeros(tones.direct.shape, dtype=np.float32)
         # Scaled to peak 1 the powers cannot overflow, and the masks do not depend on the level.
         moduli *= np.float32(1.0) / peak
-        powers = moduli * moduli if self._exponent == 2.0 else moduli**self._exponent
+        powers = moduli if self._exponent == 1.0 else moduli**self._exponent
         if len(self._kernel) > 1:
             for row in powers:
                 row[:] = np.convolve(row, self._kernel, mode="same")

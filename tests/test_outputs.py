@@ -68,7 +68,7 @@ def test_tones_are_found_in_all_channels_together(models: dict[str, SeparationMo
 def test_masks_sum_to_at_most_one_and_ignore_the_level(
     models: dict[str, SeparationModel], rng: np.random.Generator
 ) -> None:
-    output = MaskOutput(models["split"])
+    output = MaskOutput(models["split"], MaskSettings(exponent=2.0))
     frame, direct = spectra(rng, 1, 257)[0], spectra(rng, 2, 257)
     masks = output.masks(frame, tones_of(direct))
     assert masks.min() >= 0
@@ -113,7 +113,7 @@ def test_above_the_network_each_source_keeps_its_share(
     models: dict[str, SeparationModel], rng: np.random.Generator
 ) -> None:
     mixture = spectra(rng, 2, 4097)
-    settings = MaskSettings(smoothing_bins=0, floor_db=-200)
+    settings = MaskSettings(exponent=2, smoothing_bins=0, floor_db=-200)
     stems = MaskOutput(models["split_fast"], settings).spectra(mixture)
     assert stems.shape == (2, 2, 4097)
     assert np.allclose(stems[0, :, 2048:], 0.8 * mixture[:, 2048:], rtol=ROUNDING)  # 0.36 / (0.36 + 0.09)
