@@ -13,6 +13,8 @@ from bsep_stream.errors import ModelError
 if TYPE_CHECKING:
     from bsep_stream.measures import Evaluation
 
+RUN = "run"  # folder of the training, inside the output
+
 
 @click.command("demo")
 @click.option(
@@ -43,23 +45,20 @@ def command(output: Path, train: bool, minutes: float | None, seed: int | None, 
         model = shipped.MODEL
         if not model.exists():
             raise ModelError("this copy of bsep-stream came without the demo's model: train it with bsep demo --train")
-    show(model, output, overwrite=overwrite)
+    show(model, output, run=output / RUN if train else None, overwrite=overwrite)
 
 
-def show(model: Path, output: Path, *, overwrite: bool = False, rack: Path | None = None) -> None:
+def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool = False) -> None:
     """Run the showcase with a progress bar; print the measures and where everything is."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from bsep_stream.demo import RACK
     from bsep_stream.demo.showcase import mixture_length, run_showcase
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("separating", total=mixture_length())
-        made = run_showcase(
-            model, output, rack=rack or RACK, overwrite=overwrite, progress=lambda n: bar.advance(task, n)
-        )
+        made = run_showcase(model, output, run=run, overwrite=overwrite, progress=lambda n: bar.advance(task, n))
     for line in _table(made.separated, made.unseparated, list(made.stems)):
         click.echo(line)
     click.echo()
@@ -77,8 +76,8 @@ def _train(output: Path, minutes: float, seed: int, overwrite: bool) -> Path:
     model = output / "model.onnx"
     if model.exists() and not overwrite:
         raise ModelError(f"{model} exists: choose another --output, or replace it with --overwrite")
-    training.train_run((MIX,), SOURCE_NAMES, output / "run", minutes=minutes, seed=seed)
-    export.export_run(output / "run", model, overwrite=overwrite)
+    training.train_run((MIX,), SOURCE_NAMES, output / RUN, minutes=minutes, seed=seed)
+    export.export_run(output / RUN, model, overwrite=overwrite)
     return model
 
 

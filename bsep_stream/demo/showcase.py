@@ -40,6 +40,7 @@ def run_showcase(
     output: Path,
     *,
     rack: Path = RACK,
+    run: Path | None = None,
     overwrite: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Showcase:
@@ -53,6 +54,8 @@ def run_showcase(
         Folder; stems, ``remix.wav`` and ``report.png`` are written there.
     rack : Path
         Effects of the remix.
+    run : Path or None
+        Folder of the training run of the model, to be drawn too.
     overwrite : bool
         Whether existing files are replaced.
     progress : callable, optional
@@ -73,7 +76,7 @@ def run_showcase(
     mix, _ = read_recording(MIX)
     estimates = [read_recording(separated.paths[name])[0] for name in loaded.source_names]
     picture = output / "report.png"
-    write_report(output, picture)
+    write_report([output] if run is None else [output, run], picture, model=loaded)
     return Showcase(
         stems=separated.paths,
         picture=picture,
