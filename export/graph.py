@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
 
 INPUT_NAME = "frame"
 OUTPUT_NAMES = ("direct", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients")
+
+
+def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of the outputs without the batch."""
+    tones = (config.n_sources,)
+    shapes = {name: tones for name in OUTPUT_NAMES}
+    shapes["direct"] = (config.n_sources, 2, config.geometry.n_bins)
+    shapes["coefficients"] = (*tones, config.n_harmonics, 2)
+    return shapes
 
 
 class SeparationStep(nn.Module):

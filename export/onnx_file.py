@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import MissingDependency, ModelError
-from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep
+from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep, output_shapes
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.prediction import Prediction, predict
 from bsep_stream.train.separator import Separator
@@ -103,9 +103,10 @@ def export_model(
     on_cpu = Separator(config)
     on_cpu.load_state_dict(separator.state_dict())
     on_cpu.eval()
+    full_metadata = _full_metadata(on_cpu, config, metadata)
     with whole_file(Path(path)) as temporary:
         _write_graph(on_cpu, temporary)
-        _finish_file(temporary, _full_metadata(on_cpu, config, metadata))
+        _finish_file(temporary, config, full_metadata)
         compared, ambiguous, worst = _compare(on_cpu, temporary, parity_frames)
         step_ms = _time_step(temporary, parity_frames[:1])
         size = temporary.stat().st_size
@@ -154,7 +155,7 @@ def _write_graph(separator: Separator, path: Path) -> None:
         )
 
 
-def _finish_file(path: Path, metadata: dict[str, Any]) -> None:
+def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> None:
     try:
         import onnx
     except ImportError as error:
@@ -162,6 +163,13 @@ def _finish_file(path: Path, metadata: dict[str, Any]) -> None:
     model = onnx.load(str(path))
     model.ir_version = min(model.ir_version, LARGEST_IR_VERSION)
     model.producer_name = "bsep-stream"
+    shapes = output_shapes(config)
+    for output in model.graph.output:
+        # The exporter loses sizes on the way, so they are stated here; the checker compares what it can infer.
+        for dimension, size in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True):
+            dimension.ClearField("dim_param")
+            dimension.dim_value = size
+    del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
     onnx.checker.check_model(model, full_check=True)

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import NetworkConfig, PolicyConfig, TrainConfig
 from bsep_stream.train.losses import policy_loss
 from bsep_stream.train.policy import (
@@ -23,7 +24,6 @@ from bsep_stream.train.policy import (
     split_choice,
     tempered_log_probs,
 )
-from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.rollouts import roll_out, sampling_plan
 from bsep_stream.train.separator import Separator
 

@@ -22,10 +22,13 @@ def test_paper_network_has_the_published_number_of_parameters(n_sources: int, pu
 
 def test_paper_maps_start_at_the_published_scales() -> None:
     config = preset_config("paper", NAMES[:1])
-    scales = dict(zip(
-        ("logit", "amplitude", "width", "offset", "gamma_shape", "gamma_rate", "on", "direct_real", "direct_imag"),
-        config.network.initial_scales, strict=True,
-    ))
+    scales = dict(
+        zip(
+            ("logit", "amplitude", "width", "offset", "gamma_shape", "gamma_rate", "on", "direct_real", "direct_imag"),
+            config.network.initial_scales,
+            strict=True,
+        )
+    )
     assert scales == {
         "logit": 10_000, "amplitude": 1, "width": 3, "offset": 1, "gamma_shape": 30, "gamma_rate": 30,
         "on": 1_000, "direct_real": 1, "direct_imag": 1,

@@ -88,9 +88,7 @@ class NetworkConfig:
                 f"got {self.encoder_channels} and {self.strides}"
             )
         if len(self.initial_scales) != len(MAP_NAMES) or not min(self.initial_scales) > 0:
-            raise ConfigError(
-                f"initial_scales must be {len(MAP_NAMES)} positive numbers, got {self.initial_scales}"
-            )
+            raise ConfigError(f"initial_scales must be {len(MAP_NAMES)} positive numbers, got {self.initial_scales}")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def solve_phases(gram: Tensor, projections: Tensor, ridge: float, *, plain_opera
     -------
     Tensor, shape (batch, m, 2)
     """
-    system = gram + ridge * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    system = gram + ridge * torch.eye(int(gram.shape[-1]), dtype=gram.dtype, device=gram.device)
     if plain_operations:
         return _eliminate(system, projections)
     # Without the check for singular systems a frame that is not finite stays not finite, and the step is dropped.
@@ -38,15 +38,17 @@ def solve_phases(gram: Tensor, projections: Tensor, ridge: float, *, plain_opera
 
 def _eliminate(system: Tensor, right: Tensor) -> Tensor:
     """Gauss-Jordan without pivoting, which is stable for positive definite systems."""
-    size = system.shape[-1]
-    identity = torch.eye(size, dtype=system.dtype, device=system.device)
+    size = int(system.shape[-1])
+    # Made from plain numbers, so that an exported graph has it as a constant.
+    identity = torch.tensor([[float(i == k) for k in range(size)] for i in range(size)], dtype=system.dtype)
+    identity = identity.to(system.device)
     table = torch.cat([system, right], dim=-1)
     for step in range(size):
         # Subtracting (pivot - 1) times the scaled row from the pivot's own row leaves the scaled row there, so that
         # all rows can be treated alike. The pivot's column is never read again and is dropped.
-        row = table[:, step : step + 1, 1:] / table[:, step : step + 1, :1]
-        factor = table[:, :, :1] - identity[:, step : step + 1]
-        table = table[:, :, 1:] - factor * row
+        first, table = table.split((1, size + int(right.shape[-1]) - step - 1), dim=2)
+        row = table[:, step : step + 1] / first[:, step : step + 1]
+        table = table - (first - identity[:, step : step + 1]) * row
     return table
 
 

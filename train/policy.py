@@ -35,7 +35,7 @@ def choice_logits(logit: Tensor, used: Tensor, policy: PolicyConfig) -> Tensor:
     -------
     Tensor, shape (batch, n_sources * n_pitches)
     """
-    first, end = pitch_range(policy, logit.shape[-1])
+    first, end = pitch_range(policy, int(logit.shape[-1]))
     return logit[:, :, first:end].masked_fill(used[:, :, None], -torch.inf).flatten(1)
 
 

@@ -55,7 +55,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     """
     frames = as_channels(frames)
     policy = separator.config.policy
-    n_sources, n_bins = separator.config.n_sources, frames.shape[-1]
+    n_sources, n_bins = separator.config.n_sources, separator.config.geometry.n_bins
     state = FrameState.start(frames, n_sources)
     by_pass: list[tuple[Tensor, ...]] = []
     order: list[Tensor] = []
@@ -69,15 +69,11 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain_operations=True)
         on = (on_logit(parameters[:, 5], policy) > 0).to(frames.dtype)
-        state = state.with_tone(
-            tones.source, tones.dictionary(separator.harmonics_of(tones.source)), tones.direct()
-        )
+        state = state.with_tone(tones.source, tones.dictionary(separator.harmonics_of(tones.source)), tones.direct())
         order.append(tones.source)
-        by_pass.append(
-            (tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, tones.coefficients)
-        )
+        by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, tones.coefficients))
     # Every source occurs in exactly one pass: place[s] is the pass of source s.
-    place = torch.stack(order, dim=1).argsort(dim=1) if n_sources > 1 else torch.stack(order, dim=1)
+    place = torch.stack(order, dim=1).argsort(dim=1)
     f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
         torch.stack(values, dim=1) for values in zip(*by_pass, strict=True)
     )

@@ -93,7 +93,8 @@ class Rollouts:
         rows = torch.arange(relative_amplitudes.shape[0], device=relative_amplitudes.device)
         spectra = []
         for tones, times in zip(self.tones, self.spreads, strict=True):
-            amplitudes = spread(tones.amplitude, times)[:, None] * relative_amplitudes[rows, spread(tones.source, times)]
+            harmonics = relative_amplitudes[rows, spread(tones.source, times)]
+            amplitudes = spread(tones.amplitude, times)[:, None] * harmonics
             peaks = tones.peaks if times == 1 else tones.peaks.repeat(times)
             spectra.append(peaks.render(amplitudes[..., None] * spread(tones.phases, times)))
         return self._by_frame(spectra)

@@ -43,14 +43,14 @@ class FrameState:
     @classmethod
     def start(cls, frame: Tensor, n_sources: int) -> FrameState:
         """No tone yet."""
-        batch, _, n_bins = frame.shape
+        batch, n_bins = frame.shape[0], int(frame.shape[-1])
         nothing = torch.zeros(batch, n_sources, 2, n_bins, dtype=frame.dtype, device=frame.device)
         used = torch.zeros(batch, n_sources, dtype=torch.bool, device=frame.device)
         return cls(frame, nothing, nothing, used)
 
     def with_tone(self, source: Tensor, dictionary: Tensor, direct: Tensor) -> FrameState:
         """One more tone: `source` (batch,), spectra (batch, 2, n_bins)."""
-        place = functional.one_hot(source, self.used.shape[1])
+        place = functional.one_hot(source, int(self.used.shape[1]))
         weight = place.to(direct.dtype)[:, :, None, None]
         return FrameState(
             self.frame,
@@ -94,18 +94,17 @@ class Maps:
         -------
         Tensor, shape (batch * n_children, 6)
         """
-        batch, _, n_parameters, n_bins = self.parameters.shape
+        n_parameters, n_bins = (int(size) for size in self.parameters.shape[2:])  # constants for an exported graph
         order = torch.arange(n_parameters, device=source.device)
         place = (source[..., None] * n_parameters + order) * n_bins + bin_index[..., None]
         return self.parameters.flatten(1).gather(1, place.flatten(1)).reshape(-1, n_parameters)
 
     def direct_of(self, source: Tensor) -> Tensor:
         """Direct maps of chosen sources: `source` (batch, n_children) to (batch * n_children, 2, n_bins)."""
-        batch, n_sources, channels, n_bins = self.direct.shape
-        row = torch.arange(batch, device=source.device)[:, None] * n_sources + source
-        return self.direct.reshape(batch * n_sources, channels * n_bins).index_select(0, row.flatten()).reshape(
-            -1, channels, n_bins
-        )
+        n_sources, channels, n_bins = (int(size) for size in self.direct.shape[1:])
+        row = torch.arange(source.shape[0], device=source.device)[:, None] * n_sources + source
+        by_row = self.direct.reshape(-1, channels, n_bins)
+        return by_row.index_select(0, row.flatten())
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ class Separator(nn.Module):
 
     def maps(self, state: FrameState) -> Maps:
         """One pass of the network."""
-        batch, n_sources, _, n_bins = state.direct.shape
+        n_sources, n_bins = self.config.n_sources, self.config.geometry.n_bins
         delta = self.config.loss.delta
         channels: list[Tensor] = []
         for found in (state.dictionary, state.direct):
@@ -200,7 +199,8 @@ class Separator(nn.Module):
             left = (modulus(state.frame) - modulus(state.dictionary.sum(dim=1))).clamp_min(0.0)
             extra = self.salience(lift(left, delta), self.dictionary.relative_amplitudes.detach())
         outputs = self.network(inputs, extra, self.log_scales.exp().repeat(n_sources))
-        logit, parameters, direct = outputs.reshape(batch, n_sources, -1, n_bins).split((1, _N_PARAMETERS, 2), dim=2)
+        by_source = outputs.reshape(-1, n_sources, len(MAP_NAMES), n_bins)
+        logit, parameters, direct = by_source.split((1, _N_PARAMETERS, 2), dim=2)
         return Maps(logit[:, :, 0], parameters, direct)
 
     def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:

@@ -96,8 +96,8 @@ class LocalPeaks:
     def project(self, spectra: Tensor) -> Tensor:
         """``P^T v``: (batch, 2, n_bins) to (batch, m, 2)."""
         samples = spectra.gather(2, self.index[:, None, :].expand(-1, 2, -1))
-        batch, peaks, length = self.weight.shape
-        return (samples.reshape(batch, 2, peaks, length) * self.weight[:, None]).sum(dim=-1).transpose(1, 2)
+        peaks, length = (int(size) for size in self.weight.shape[1:])
+        return (samples.reshape(-1, 2, peaks, length) * self.weight[:, None]).sum(dim=-1).transpose(1, 2)
 
     def gram(self) -> Tensor:
         """``P^T P``, shape (batch, m, m), as the integral over frequency.

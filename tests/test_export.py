@@ -1,0 +1,154 @@
+"""ONNX equals torch over real frames, says what it is, and does not appear when it is wrong."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from test_learner import some_frames, tiny_config
+
+from bsep_stream.errors import ModelError
+from bsep_stream.export import onnx_file
+from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
+from bsep_stream.export.onnx_file import export_model
+from bsep_stream.train.prediction import predict
+from bsep_stream.train.separator import Separator
+
+METADATA = {"gain": 2.5, "output": "mask", "training": {"preset": "tiny", "seed": 3}}
+
+
+@pytest.fixture(scope="module")
+def separator() -> Separator:
+    config = tiny_config(ridge=0.03)
+    return Separator(config, torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    return some_frames(4, 230).numpy()
+
+
+@pytest.fixture(scope="module")
+def exported(separator: Separator, frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    report = export_model(separator, separator.config, METADATA, path, frames)
+    assert report.n_frames >= 200
+    assert report.n_frames + report.n_ambiguous == 230
+    assert report.worst_difference <= 1e-3
+    assert report.file_bytes == path.stat().st_size
+    assert report.step_ms > 0
+    return path
+
+
+def test_inputs_outputs_and_versions_are_those_of_the_design(exported: Path) -> None:
+    model = onnx.load(str(exported))
+    assert model.ir_version <= 10
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert [value.name for value in model.graph.input] == [INPUT_NAME]
+    assert [value.name for value in model.graph.output] == list(OUTPUT_NAMES)
+    shapes = {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes == {
+        "frame": ["batch", 2, 64],
+        "direct": ["batch", 2, 2, 64],
+        "f0_bin": ["batch", 2],
+        "inharmonicity": ["batch", 2],
+        "width_bins": ["batch", 2],
+        "amplitude": ["batch", 2],
+        "on": ["batch", 2],
+        "coefficients": ["batch", 2, 6, 2],
+    }
+
+
+def test_metadata_reads_back(exported: Path, separator: Separator) -> None:
+    entries = {entry.key: entry.value for entry in onnx.load(str(exported)).metadata_props}
+    metadata = json.loads(entries["bsep_stream"])
+    rows = separator.dictionary.relative_amplitudes.detach().numpy()
+    np.testing.assert_allclose(metadata.pop("dictionary"), rows, atol=1e-6)
+    assert metadata == {
+        "format_version": 1,
+        "geometry": separator.config.geometry.to_dict(),
+        "source_names": ["one", "two"],
+        "tone_sources": [0, 1],
+        **METADATA,
+    }
+
+
+@pytest.mark.parametrize("batch", [1, 3, 17])
+def test_onnx_equals_torch_for_any_batch(exported: Path, separator: Separator, batch: int) -> None:
+    tolerance = 1e-4  # float32, and operations fused by the run time
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    spectra = some_frames(9, batch)
+    channels = torch.stack([spectra.real, spectra.imag], dim=1)
+    outputs = session.run(list(OUTPUT_NAMES), {INPUT_NAME: channels.numpy()})
+    with torch.no_grad():
+        expected = predict(separator, channels)
+    for name, got, wanted in zip(OUTPUT_NAMES, outputs, expected, strict=False):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, wanted.numpy(), atol=tolerance, rtol=1e-3, err_msg=name)
+
+
+def test_the_graph_needs_nothing_but_standard_operators_and_no_solver(exported: Path) -> None:
+    assert {node.domain for node in onnx.load(str(exported)).graph.node} <= {"", "ai.onnx"}
+
+
+def test_three_sources_export_too(tmp_path: Path, frames: np.ndarray) -> None:
+    config = replace(tiny_config(ridge=0.03), source_names=("one", "two", "three"))
+    separator = Separator(config, torch.Generator().manual_seed(3))
+    report = export_model(separator, config, {"gain": 1.0}, tmp_path / "three.onnx", frames)
+    assert report.worst_difference <= 1e-3
+
+
+@pytest.fixture
+def traced_before(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph is traced once: what is tested is what happens after that."""
+    monkeypatch.setattr(onnx_file, "_write_graph", lambda separator, path: shutil.copy(exported, path))
+
+
+@pytest.mark.usefixtures("traced_before")
+@pytest.mark.parametrize("output", [0, 1])
+def test_a_file_that_disagrees_is_not_written(
+    separator: Separator, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: int
+) -> None:
+    """The reference is falsified: spectra by 1 % of the frame's peak, or tones by one bin."""
+    true_predict = onnx_file.predict
+
+    def false_predict(*arguments: object) -> object:
+        prediction = true_predict(*arguments)
+        if output == 0:
+            return prediction._replace(direct=prediction.direct + 0.01 * arguments[1].abs().amax())
+        return prediction._replace(f0_bin=prediction.f0_bin + 1)
+
+    monkeypatch.setattr(onnx_file, "predict", false_predict)
+    with pytest.raises(ModelError, match="differ by" if output == 0 else "other tones"):
+        export_model(separator, separator.config, METADATA, tmp_path / "wrong.onnx", frames)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("traced_before")
+def test_too_few_frames_are_refused(separator: Separator, frames: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="at least 200 frames, got 199"):
+        export_model(separator, separator.config, METADATA, tmp_path / "few.onnx", frames[:199])
+    silent = frames.copy()
+    silent[100:] = 0
+    with pytest.raises(ModelError, match="silent"):
+        export_model(separator, separator.config, METADATA, tmp_path / "few.onnx", silent)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [{"gain": 0}, {"gain": 1.0, "output": "both"}, {"gain": 1.0, "colour": "blue"}, {}])
+def test_metadata_that_the_run_time_cannot_use_is_refused(
+    separator: Separator, frames: np.ndarray, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ModelError, match="metadata"):
+        export_model(separator, separator.config, wrong, tmp_path / "wrong.onnx", frames)
+    assert list(tmp_path.iterdir()) == []

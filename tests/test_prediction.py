@@ -1,0 +1,107 @@
+"""Prediction: greedy, without chance, every source once, ordered by source."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from test_learner import some_frames, tiny_config
+
+from bsep_stream.train.phases import solve_phases
+from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, split_choice
+from bsep_stream.train.prediction import Prediction, predict
+from bsep_stream.train.separator import FrameState, Separator
+
+# float32 through a small network, in another order of additions for another batch.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture
+def separator() -> Separator:
+    return Separator(tiny_config(), torch.Generator().manual_seed(3))
+
+
+def _predict(separator: Separator, frames: torch.Tensor) -> Prediction:
+    with torch.no_grad():
+        return predict(separator, frames)
+
+
+def test_outputs_have_the_shapes_of_the_design(separator: Separator) -> None:
+    prediction = _predict(separator, some_frames(1, 5))
+    assert prediction.direct.shape == prediction.dictionary.shape == (5, 2, 2, 64)
+    for values in (
+        prediction.f0_bin, prediction.inharmonicity, prediction.width_bins, prediction.amplitude, prediction.on
+    ):  # fmt: skip
+        assert values.shape == (5, 2)
+    assert prediction.coefficients.shape == (5, 2, 6, 2)
+    assert set(prediction.on.flatten().tolist()) <= {0.0, 1.0}
+
+
+def test_frames_do_not_depend_on_each_other(separator: Separator) -> None:
+    frames = some_frames(2, 6)
+    together = _predict(separator, frames)
+    for number in range(6):
+        alone = _predict(separator, frames[number : number + 1])
+        for whole, one in zip(together, alone, strict=True):
+            torch.testing.assert_close(whole[number : number + 1], one, atol=TOLERANCE, rtol=1e-3)
+
+
+def test_real_and_complex_frames_are_the_same(separator: Separator) -> None:
+    frames = some_frames(2)
+    first = _predict(separator, frames)
+    second = _predict(separator, torch.stack([frames.real, frames.imag], dim=1))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_first_tone_is_the_best_of_all_and_the_spectra_are_those_of_its_parameters(separator: Separator) -> None:
+    frames = some_frames(7, 3)
+    channels = torch.stack([frames.real, frames.imag], dim=1)
+    prediction = _predict(separator, frames)
+    policy = separator.config.policy
+    with torch.no_grad():
+        maps = separator.maps(FrameState.start(channels, 2))
+        choice = choice_logits(maps.logit, torch.zeros(3, 2, dtype=torch.bool), policy).argmax(dim=1)
+        source, bin_index = split_choice(choice, 64, policy)
+        rows = torch.arange(3)
+        parameters = maps.parameters[rows, source, :, bin_index]
+        f0_bin = bin_index + policy.offset_bins * torch.tanh(parameters[:, 2])
+        torch.testing.assert_close(prediction.f0_bin[rows, source], f0_bin)
+        torch.testing.assert_close(prediction.amplitude[rows, source], parameters[:, 0].abs())
+        mode = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
+        torch.testing.assert_close(prediction.inharmonicity[rows, source], mode)
+        peaks = separator.peaks(f0_bin, mode, prediction.width_bins[rows, source])
+        solved = solve_phases(peaks.gram(), peaks.project(maps.direct[rows, source]), separator.config.ridge)
+        torch.testing.assert_close(prediction.coefficients[rows, source], solved, atol=TOLERANCE, rtol=1e-3)
+        torch.testing.assert_close(prediction.direct[rows, source], peaks.render(solved), atol=TOLERANCE, rtol=1e-3)
+        amplitudes = prediction.amplitude[rows, source][:, None] * separator.dictionary.relative_amplitudes[source]
+        dictionary = peaks.render(amplitudes[..., None] * solved / solved.norm(dim=-1, keepdim=True).clamp_min(1e-20))
+        torch.testing.assert_close(prediction.dictionary[rows, source], dictionary, atol=TOLERANCE, rtol=1e-3)
+
+
+def test_sources_come_in_their_order_whichever_pass_found_them(separator: Separator) -> None:
+    frames = some_frames(8, 40)
+    channels = torch.stack([frames.real, frames.imag], dim=1)
+    nothing_used = torch.zeros(40, 2, dtype=torch.bool)
+    weight = separator.network.head_maps.weight
+    with torch.no_grad():
+        # Positive weights on features that are not negative, balanced so that either source wins in half the frames.
+        weight[[0, 9]] = torch.rand(2, *weight.shape[1:], generator=torch.Generator().manual_seed(5))
+        best = separator.maps(FrameState.start(channels, 2)).logit[:, :, 4:21].amax(dim=2)
+        weight[9] *= (best[:, 0] / best[:, 1]).median()
+        maps = separator.maps(FrameState.start(channels, 2))
+        logits = choice_logits(maps.logit, nothing_used, separator.config.policy)
+        first = split_choice(logits.argmax(dim=1), 64, separator.config.policy)[0]
+    assert set(first.tolist()) == {0, 1}, "this seed must have both orders"
+    prediction = _predict(separator, frames)
+    for source in range(2):
+        peaks = separator.peaks(
+            prediction.f0_bin[:, source], prediction.inharmonicity[:, source], prediction.width_bins[:, source]
+        )
+        with torch.no_grad():
+            spectra = peaks.render(prediction.coefficients[:, source])
+        torch.testing.assert_close(spectra, prediction.direct[:, source], atol=TOLERANCE, rtol=1e-3)
+
+
+def test_margin_is_zero_where_two_tones_are_equally_good(separator: Separator) -> None:
+    with torch.no_grad():
+        separator.network.head_maps.weight.zero_()
+    assert _predict(separator, some_frames(1)).margin.tolist() == [0.0] * 4
