@@ -15,7 +15,7 @@ OUTPUT_NAMES = ("direct", "f0_bin", "inharmonicity", "width_bins", "amplitude", 
 def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the outputs without the batch."""
     tones = (config.n_sources,)
-    shapes = {name: tones for name in OUTPUT_NAMES}
+    shapes: dict[str, tuple[int, ...]] = {name: tones for name in OUTPUT_NAMES}
     shapes["direct"] = (config.n_sources, 2, config.geometry.n_bins)
     shapes["coefficients"] = (*tones, config.n_harmonics, 2)
     return shapes

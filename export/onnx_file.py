@@ -28,7 +28,7 @@ LARGEST_IR_VERSION = 10
 LEAST_PARITY_FRAMES = 200
 PARITY_TOLERANCE = 1e-3
 # A lead of the chosen logit that float32 cannot tell from none, as a share of the largest scale of the logits.
-AMBIGUOUS_SHARE = 1e-6
+AMBIGUOUS_SHARE = 1e-5
 # A frame whose peak is this far below the level of the recording (1) is silent: there is nothing to be relative to.
 SILENT_PEAK = 1e-3
 # The same tone has the same f0 up to rounding; another choice is a bin away, or an accident.

@@ -58,6 +58,9 @@ class NetworkConfig:
         First value of the linear ramp over frequency that only the first convolution sees.
     salience : bool
         One more channel per source for the first convolution: harmonic sum of what is left of the frame.
+    salience_logit : float
+        The salience also goes straight to the logits, multiplied by this and by the scale of the logit map: a
+        network that knows nothing yet then tries the tones that the dictionary explains best. 0: as published.
     lifted_modulus : bool
         The modulus channels are lifted (about a square root), so that quiet partials are seen.
     input_gradient : bool
@@ -73,6 +76,7 @@ class NetworkConfig:
     initial_scales: tuple[float, ...] = (10_000.0, 1.0, 3.0, 1.0, 30.0, 30.0, 1_000.0, 1.0, 1.0)
     ramp: float = 1e-2
     salience: bool = False
+    salience_logit: float = 0.0
     lifted_modulus: bool = False
     input_gradient: bool = True
 
@@ -87,6 +91,8 @@ class NetworkConfig:
                 f"channels must be at least 1 and strides 1 to kernel_size = {self.kernel_size}, "
                 f"got {self.encoder_channels} and {self.strides}"
             )
+        if self.salience_logit and not self.salience:
+            raise ConfigError(f"salience_logit = {self.salience_logit} needs salience = true")
         if len(self.initial_scales) != len(MAP_NAMES) or not min(self.initial_scales) > 0:
             raise ConfigError(f"initial_scales must be {len(MAP_NAMES)} positive numbers, got {self.initial_scales}")
 

@@ -22,12 +22,14 @@ _TINY_SQUARE = 1e-20
 def modulus(spectra: Tensor) -> Tensor:
     """Moduli of spectra, (..., 2, n_bins) to (..., n_bins); at least 1e-10."""
     real, imaginary = spectra.unbind(dim=-2)
-    return torch.addcmul(real.square() + _TINY_SQUARE, imaginary, imaginary).sqrt()
+    squares: Tensor = torch.addcmul(real.square() + _TINY_SQUARE, imaginary, imaginary)
+    return squares.sqrt()
 
 
 def lift(moduli: Tensor, delta: float) -> Tensor:
     """``sqrt(r + delta) - sqrt(delta)``: large and small partials become comparable."""
-    return (moduli + delta).sqrt() - delta**0.5
+    root: Tensor = (moduli + delta).sqrt()
+    return root - float(delta**0.5)
 
 
 def lift_spectra(spectra: Tensor, delta: float) -> Tensor:
@@ -36,7 +38,8 @@ def lift_spectra(spectra: Tensor, delta: float) -> Tensor:
     ``lift(r) / r = 1 / (sqrt(r + delta) + sqrt(delta))`` has no cancellation and no pole, so there is no phase
     to be computed and no steep gradient at 0.
     """
-    return spectra * ((modulus(spectra) + delta).sqrt() + delta**0.5).reciprocal().unsqueeze(-2)
+    factor: Tensor = (modulus(spectra) + delta).sqrt().add_(float(delta**0.5)).reciprocal_()
+    return spectra * factor.unsqueeze(-2)
 
 
 def absolute_distance(target: Tensor, spectra: Tensor, delta: float) -> Tensor:
@@ -71,7 +74,8 @@ class _AbsoluteDistance(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             slope = (error / (size.mul_(root))).div_(error.shape[-1])
             ctx.save_for_backward(spectra * slope.unsqueeze(-2))
-        return error.square_().mean(dim=-1)
+        distance: Tensor = error.square_().mean(dim=-1)
+        return distance
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:

@@ -51,7 +51,7 @@ class AdaMax:
     def step(self, gradients: list[Tensor]) -> None:
         """One step against the gradients, in the order of the parameters."""
         self.n_steps += 1
-        moduli = torch._foreach_abs(gradients)
+        moduli = list(torch._foreach_abs(gradients))
         if self.shared_rows:
             moduli = [modulus.amax(dim=-1, keepdim=True) for modulus in moduli]
         torch._foreach_lerp_(self.means, gradients, 1.0 - self.betas[0])

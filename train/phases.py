@@ -33,7 +33,8 @@ def solve_phases(gram: Tensor, projections: Tensor, ridge: float, *, plain_opera
     if plain_operations:
         return _eliminate(system, projections)
     # Without the check for singular systems a frame that is not finite stays not finite, and the step is dropped.
-    return torch.linalg.solve_ex(system, projections, check_errors=False).result
+    solution: Tensor = torch.linalg.solve_ex(system, projections, check_errors=False).result
+    return solution
 
 
 def _eliminate(system: Tensor, right: Tensor) -> Tensor:
@@ -46,7 +47,7 @@ def _eliminate(system: Tensor, right: Tensor) -> Tensor:
     for step in range(size):
         # Subtracting (pivot - 1) times the scaled row from the pivot's own row leaves the scaled row there, so that
         # all rows can be treated alike. The pivot's column is never read again and is dropped.
-        first, table = table.split((1, size + int(right.shape[-1]) - step - 1), dim=2)
+        first, table = torch.split(table, [1, size + int(right.shape[-1]) - step - 1], dim=2)
         row = table[:, step : step + 1] / first[:, step : step + 1]
         table = table - (first - identity[:, step : step + 1]) * row
     return table

@@ -64,9 +64,12 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             encoder_channels=(16, 40, 64, 80, 104, 120),
             strides=(4, 4, 4, 4, 4, 2),
             head_channels=24,
-            # The published scales of the Gamma maps (30) would sit on the harder clip from the start.
-            initial_scales=(10_000.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1_000.0, 1.0, 1.0),
+            # The published scales of the Gamma maps (30) would sit on the harder clip from the start. The logits start
+            # from the salience (about 14 at a tone, 1 less at its rivals): 90 a unit is certain at inverse temperature
+            # 1 and open at 0.01, and the network's first outputs, about 0.1, are no more than a murmur beside it.
+            initial_scales=(300.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1_000.0, 1.0, 1.0),
             salience=True,
+            salience_logit=0.3,
             lifted_modulus=True,
             input_gradient=False,
         ),

@@ -186,22 +186,28 @@ class Separator(nn.Module):
         n_sources, n_bins = self.config.n_sources, self.config.geometry.n_bins
         delta = self.config.loss.delta
         channels: list[Tensor] = []
-        for found in (state.dictionary, state.direct):
-            residual = state.frame - found.sum(dim=1)
+        for spectra in (state.dictionary, state.direct):
+            residual = state.frame - spectra.sum(dim=1)
             size = modulus(residual)
             if self.config.network.lifted_modulus:
                 size = lift(size, delta)
-            channels += [residual, size[:, None], found.flatten(1, 2)]
+            channels += [residual, size[:, None], spectra.flatten(1, 2)]
         inputs = torch.cat(channels, dim=1)
         extra = None
         if self.salience is not None:
-            # Moduli are subtracted, as the phases of dictionary tones mean little at first.
-            left = (modulus(state.frame) - modulus(state.dictionary.sum(dim=1))).clamp_min(0.0)
+            # Moduli are subtracted, as phases mean little at first; of both predictions the louder, which is the one
+            # that has learned to speak.
+            found = torch.maximum(modulus(state.dictionary.sum(dim=1)), modulus(state.direct.sum(dim=1)))
+            left = (modulus(state.frame) - found).clamp_min(0.0).detach()
             extra = self.salience(lift(left, delta), self.dictionary.relative_amplitudes.detach())
-        outputs = self.network(inputs, extra, self.log_scales.exp().repeat(n_sources))
+        scales = self.log_scales.exp()
+        outputs = self.network(inputs, extra, scales.repeat(n_sources))
         by_source = outputs.reshape(-1, n_sources, len(MAP_NAMES), n_bins)
         logit, parameters, direct = by_source.split((1, _N_PARAMETERS, 2), dim=2)
-        return Maps(logit[:, :, 0], parameters, direct)
+        logit = logit[:, :, 0]
+        if extra is not None and self.config.network.salience_logit:
+            logit = logit + scales[0] * self.config.network.salience_logit * extra
+        return Maps(logit, parameters, direct)
 
     def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:
         """Peaks of tones, parameters of shape (batch,)."""
