@@ -226,3 +226,11 @@ def only_finite(block: Audio) -> Audio:
     """The block itself, or a copy in which samples that are not finite are 0."""
     finite = np.isfinite(block)
     return block if finite.all() else np.where(finite, block, np.float32(0.0))
+
+
+def refuse_shared(boards: Sequence[Pedalboard]) -> None:
+    """An effect holds the sound of one stem; in two boards it would mix them up."""
+    effects = [effect for board in boards for effect in board]  # kept: the id of what is gone is used again
+    for effect, others in zip(effects, (effects[i + 1 :] for i in range(len(effects))), strict=True):
+        if any(effect is other for other in others):
+            raise ConfigError(f"one {type(effect).__name__} is in two places; make a new effect for each")

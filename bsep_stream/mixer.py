@@ -7,27 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bsep_stream.boards import Board, only_finite
+from bsep_stream.boards import Audio, Board, only_finite, refuse_shared
 from bsep_stream.effects import nearest
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.rack import HIGHEST_GAIN_DB
+from bsep_stream.fader import RAMP_SECONDS, Fader, amplitude
 from bsep_stream.samplequeue import SampleQueue
 
 if TYPE_CHECKING:
     from pedalboard import Pedalboard  # type: ignore[attr-defined]
 
-RAMP_SECONDS = 0.01
-"""A fader reaches its new gain in this time: a step would click."""
-
 MASTER = "master"
-
-Audio = NDArray[np.float32]
 
 
 class Separator(Protocol):
@@ -102,7 +96,7 @@ class Mixer:
         boards, gains_db = boards or {}, gains_db or {}
         for name in (*boards, *gains_db):
             self._index(name)
-        _check_not_shared([*boards.values(), *([] if master is None else [master])])
+        refuse_shared([*boards.values(), *([] if master is None else [master])])
         ramp = max(1, round(RAMP_SECONDS * sample_rate))
         self._boards = [
             Board(boards[name], sample_rate, channels, name) if name in boards else None for name in self.stem_names
@@ -112,8 +106,8 @@ class Mixer:
         slowest = max(late, default=0)
         self.latency = MixerLatency(slowest, self._master.latency_samples if self._master else 0)
         self._delays = [SampleQueue((channels,), slowest - each) if each < slowest else None for each in late]
-        self._faders = [_Fader(_amplitude(gains_db.get(name, 0.0), name), ramp) for name in self.stem_names]
-        self._master_fader = _Fader(_amplitude(master_gain_db, MASTER), ramp)
+        self._faders = [Fader(amplitude(gains_db.get(name, 0.0), name), ramp) for name in self.stem_names]
+        self._master_fader = Fader(amplitude(master_gain_db, MASTER), ramp)
 
     @property
     def latency_samples(self) -> int:
@@ -131,7 +125,7 @@ class Mixer:
             ``-inf`` mutes.
         """
         fader = self._master_fader if name == MASTER else self._faders[self._index(name)]
-        fader.move_to(_amplitude(gain_db, name))
+        fader.move_to(amplitude(gain_db, name))
 
     def process(self, stems: ArrayLike) -> Audio:
         """Remix of a block.
@@ -192,8 +186,6 @@ class Mixer:
 class StemMixer:
     """A separator with effects, called like a plugin of pedalboard: mixture in, remix out.
 
-    (A plugin of pedalboard cannot be written in Python; so this owns the boards, not the reverse.)
-
     Parameters
     ----------
     separator : StreamingSeparator
@@ -208,7 +200,7 @@ class StemMixer:
 
     Examples
     --------
-    A remix with the violin in a room::
+    ::
 
         mixer = StemMixer(StreamingSeparator("duet.onnx"), boards={"violin": Pedalboard([Reverb(room_size=0.4)])})
         remix = mixer(recording, 48_000)
@@ -235,7 +227,7 @@ class StemMixer:
 
     @property
     def stem_names(self) -> tuple[str, ...]:
-        """Names of the stems that boards and gains may name."""
+        """Stems that boards and gains may name."""
         return self.mixer.stem_names
 
     @property
@@ -286,10 +278,8 @@ class StemMixer:
             raise StreamError("expected finite samples, got NaN or Inf; the block was left out")
         if reset:
             self.reset()
-        parts = [
-            self.mixer.process(self.separator.process(block[:, i : i + buffer_size]))
-            for i in range(0, block.shape[1], buffer_size)
-        ]
+        pieces = (block[:, i : i + buffer_size] for i in range(0, block.shape[1], buffer_size))
+        parts = [self.mixer.process(self.separator.process(piece)) for piece in pieces]
         if reset:
             parts.append(self.flush())
         out = np.concatenate(parts, axis=1) if parts else np.zeros((channels, 0), dtype=np.float32)
@@ -308,46 +298,3 @@ class StemMixer:
         """Forget all audio."""
         self.separator.reset()
         self.mixer.reset()
-
-
-class _Fader:
-    """A gain that moves in a straight line, sample by sample, whatever the blocks."""
-
-    def __init__(self, gain: float, ramp_samples: int) -> None:
-        self._start = self._target = np.float32(gain)
-        self._steps = np.arange(1, ramp_samples + 1, dtype=np.float32) / np.float32(ramp_samples)
-        self._curve = np.full(ramp_samples, gain, dtype=np.float32)
-        self._at = ramp_samples  # samples of the curve that are used up
-
-    def move_to(self, gain: float) -> None:
-        now = self._curve[self._at - 1] if self._at > 0 else self._start
-        self._start, self._target, self._at = now, np.float32(gain), 0
-        self._curve[:] = now + (self._target - now) * self._steps
-        self._curve[-1] = self._target  # exactly, so that 0 is silence
-
-    def apply(self, block: Audio) -> Audio:
-        rest = self._curve[self._at : self._at + block.shape[1]]
-        if not rest.size:
-            return block if self._target == 1.0 else block * self._target
-        out = block * self._target
-        out[:, : rest.size] = block[:, : rest.size] * rest
-        self._at += rest.size
-        return out
-
-    def reset(self) -> None:
-        self._curve[:] = self._target
-        self._at = self._curve.size
-
-
-def _amplitude(gain_db: float, name: str) -> float:
-    if isnan(gain_db) or gain_db > HIGHEST_GAIN_DB:
-        raise ConfigError(f"the gain of {name} must be at most {HIGHEST_GAIN_DB:g} dB, got {gain_db:g}")
-    return float(10.0 ** (gain_db / 20.0))
-
-
-def _check_not_shared(boards: Sequence[Pedalboard]) -> None:
-    """An effect holds the sound of one stem; in two boards it would mix them up."""
-    effects = [effect for board in boards for effect in board]  # kept: the id of what is gone is used again
-    for effect, others in zip(effects, (effects[i + 1 :] for i in range(len(effects))), strict=True):
-        if any(effect is other for other in others):
-            raise ConfigError(f"one {type(effect).__name__} is in two places; make a new effect for each")

@@ -9,7 +9,8 @@ from pedalboard import Pedalboard
 
 from bsep_stream.boards import MAX_BLOCK
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.mixer import RAMP_SECONDS, Mixer, StemMixer
+from bsep_stream.fader import RAMP_SECONDS
+from bsep_stream.mixer import Mixer, StemMixer
 from bsep_stream.model import SeparationModel
 from bsep_stream.stream import StreamingSeparator
 
@@ -247,3 +248,16 @@ def test_bad_call_is_refused_and_the_stream_goes_on(
         mixer.process(audio, rate, buffer_size)
     other.process(good, RATE, reset=False)
     np.testing.assert_array_equal(mixer.process(good, RATE, reset=False), other.process(good, RATE, reset=False))
+
+
+def test_whole_recording_in_the_middle_of_a_stream_starts_afresh(
+    tiny_model: SeparationModel, rng: np.random.Generator
+) -> None:
+    audio = noise(rng, 2, 900)
+    mixer = stem_mixer(tiny_model)
+    whole = mixer(audio, RATE)
+    mixer.process(audio, RATE, reset=False)
+    np.testing.assert_array_equal(mixer(audio, RATE), whole)
+    first = mixer.process(audio, RATE, reset=False)
+    mixer.reset()
+    np.testing.assert_array_equal(mixer.process(audio, RATE, reset=False), first)
