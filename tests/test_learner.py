@@ -66,6 +66,27 @@ def test_unknown_keys_and_presets_are_errors() -> None:
         preset_config("quick", ("a",))
 
 
+@pytest.mark.parametrize(
+    ("part", "changes", "message"),
+    [
+        ("network", {"strides": (4,)}, "same length"),
+        ("network", {"strides": (4, 4, 4, 4, 4, 7)}, "strides 1 to kernel_size"),
+        ("network", {"initial_scales": (1.0,)}, "9 positive numbers"),
+        ("network", {"salience": False}, "needs salience"),
+        ("policy", {"sampling": "random"}, "crossed or tree"),
+        ("policy", {"inverse_temperatures": ()}, "must be positive"),
+        ("policy", {"highest_width": 0.9}, "enclose 1"),
+        ("policy", {"highest_width": None}, "local rendering needs a limit"),
+        ("policy", {"inharmonicity_floor": 0.0}, "inharmonicity_floor"),
+        ("optimiser", {"micro_batches": 5}, "multiple of micro_batches"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(part: str, changes: dict[str, object], message: str) -> None:
+    config = preset_config("fast", ("a",))
+    with pytest.raises(ConfigError, match=message):
+        replace(config, **{part: replace(getattr(config, part), **changes)})
+
+
 @pytest.mark.parametrize("names", [(), ("a", "a"), ("a", ""), tuple("abcde")])
 def test_source_names_that_cannot_be_used_are_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="source"):

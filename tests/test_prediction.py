@@ -9,7 +9,9 @@ from test_learner import some_frames, tiny_config
 from bsep_stream.train.phases import solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, split_choice
 from bsep_stream.train.prediction import Prediction, predict
+from bsep_stream.train.presets import preset_config
 from bsep_stream.train.separator import FrameState, Separator
+from bsep_stream.train.tones import LocalPeaks, harmonic_bins
 
 # float32 through a small network, in another order of additions for another batch.
 TOLERANCE = 1e-5
@@ -99,6 +101,21 @@ def test_sources_come_in_their_order_whichever_pass_found_them(separator: Separa
         with torch.no_grad():
             spectra = peaks.render(prediction.coefficients[:, source])
         torch.testing.assert_close(spectra, prediction.direct[:, source], atol=TOLERANCE, rtol=1e-3)
+
+
+@pytest.mark.parametrize("f0_bin", [30.0, 75.4, 200.7])
+def test_an_untrained_network_of_the_preset_fast_already_names_a_clear_tone(f0_bin: float) -> None:
+    config = preset_config("fast", ("one",))
+    peaks = LocalPeaks.at(
+        harmonic_bins(torch.tensor([f0_bin]), torch.zeros(1), 25),
+        torch.full((1, 25), config.geometry.sigma_bins),
+        config.geometry.n_bins,
+        config.peak_radius_bins,
+    )
+    coefficients = 0.5 * 0.6 ** torch.arange(25.0)[None, :, None] * torch.tensor([0.6, 0.8])
+    prediction = _predict(Separator(config), peaks.render(coefficients))
+    # Half a bin of the grid, and at most the offset that the untrained network adds; far less than an octave.
+    assert prediction.f0_bin.item() == pytest.approx(f0_bin, abs=0.5 + config.policy.offset_bins)
 
 
 def test_margin_is_zero_where_two_tones_are_equally_good(separator: Separator) -> None:
