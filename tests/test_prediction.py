@@ -122,3 +122,21 @@ def test_margin_is_zero_where_two_tones_are_equally_good(separator: Separator) -
     with torch.no_grad():
         separator.network.head_maps.weight.zero_()
     assert _predict(separator, some_frames(1)).margin.tolist() == [0.0] * 4
+
+
+def test_an_untrained_network_that_starts_from_the_frame_explains_a_tone_on_its_harmonics() -> None:
+    """The network's own share is switched off: what is left is the ridge solve of the frame, and the row's scale."""
+    config = preset_config("fast", ("one",))
+    separator = Separator(config)
+    with torch.no_grad():
+        separator.network.head_maps.weight.zero_()
+    # Harmonics at multiples of a bin, widths and amplitudes as the dictionary starts: a perfect explanation exists.
+    peaks = separator.peaks(torch.tensor([75.0]), torch.zeros(1), torch.tensor([config.geometry.sigma_bins]))
+    rows = separator.dictionary.relative_amplitudes.detach()
+    frame = peaks.render(0.4 * rows[..., None] * torch.tensor([0.6, 0.8]))
+    prediction = _predict(separator, frame)
+    assert prediction.f0_bin.item() == 75.0
+    # The ridge of 1e-3 beside a Gram diagonal of 2.26 takes 4e-4 of every coefficient.
+    torch.testing.assert_close(prediction.direct[:, 0], frame, atol=0.4 * 1e-3, rtol=0)
+    torch.testing.assert_close(prediction.dictionary[:, 0], frame, atol=0.4 * 1e-3, rtol=0)
+    assert prediction.amplitude.item() == pytest.approx(0.4, rel=1e-3)

@@ -14,16 +14,8 @@ from bsep_stream.geometry import FrameGeometry
 
 MAX_SOURCES = 4
 MAP_NAMES = (
-    "logit",
-    "amplitude",
-    "width",
-    "offset",
-    "gamma_shape",
-    "gamma_rate",
-    "on",
-    "direct_real",
-    "direct_imag",
-)
+    "logit", "amplitude", "width", "offset", "gamma_shape", "gamma_rate", "on", "direct_real", "direct_imag"
+)  # fmt: skip
 
 _Config = TypeVar("_Config")
 
@@ -59,8 +51,11 @@ class NetworkConfig:
     salience : bool
         One more channel per source for the first convolution: harmonic sum of what is left of the frame.
     salience_logit : float
-        The salience also goes straight to the logits, multiplied by this and by the scale of the logit map: a
-        network that knows nothing yet then tries the tones that the dictionary explains best. 0: as published.
+        The salience also goes straight to the logits, multiplied by this and by the scale of the logit map: an
+        untrained network then tries the tones that the dictionary explains best. 0: as published.
+    start_from_frame : bool
+        The direct maps are added to what is left of the frame, and the amplitude to the one that fits dictionary to
+        direct tone: an untrained network explains all that lies on a tone's harmonics, and learns only to share it.
     lifted_modulus : bool
         The modulus channels are lifted (about a square root), so that quiet partials are seen.
     input_gradient : bool
@@ -77,15 +72,14 @@ class NetworkConfig:
     ramp: float = 1e-2
     salience: bool = False
     salience_logit: float = 0.0
+    start_from_frame: bool = False
     lifted_modulus: bool = False
     input_gradient: bool = True
 
     def __post_init__(self) -> None:
         if not self.encoder_channels or len(self.encoder_channels) != len(self.strides):
-            raise ConfigError(
-                "encoder_channels and strides must have the same length, at least 1, "
-                f"got {len(self.encoder_channels)} and {len(self.strides)}"
-            )
+            lengths = f"{len(self.encoder_channels)} and {len(self.strides)}"
+            raise ConfigError(f"encoder_channels and strides must have the same length, at least 1, got {lengths}")
         if min(self.encoder_channels + self.strides) < 1 or max(self.strides) > self.kernel_size:
             raise ConfigError(
                 f"channels must be at least 1 and strides 1 to kernel_size = {self.kernel_size}, "
@@ -106,8 +100,8 @@ class PolicyConfig:
     inverse_temperatures : tuple of float
         Exponents on the probabilities of a tone's choices; one sample each.
     sampling : {"crossed", "tree"}
-        Crossed (published): all samples of the first tone from one pass, a pass per sample for later tones.
-        Tree: every node draws one child per inverse temperature. Same number of leaves, fewer passes.
+        Crossed (published): a pass for all samples of the first tone, a pass per sample for later ones. Tree:
+        every node draws one child per inverse temperature. Same number of leaves, fewer passes.
     lowest_bin, highest_bin : int, int or None
         The first and the last bin that a tone may start from; None: the last bin of the frame.
     offset_bins : float
@@ -147,9 +141,7 @@ class PolicyConfig:
         if not self.inverse_temperatures or not min(self.inverse_temperatures) > 0:
             raise ConfigError(f"inverse_temperatures must be positive, got {self.inverse_temperatures}")
         if self.highest_width is not None and not 0 <= self.lowest_width < 1 < self.highest_width:
-            raise ConfigError(
-                f"the limits of the width must enclose 1, got {self.lowest_width} and {self.highest_width}"
-            )
+            raise ConfigError(f"the width's limits must enclose 1, got {self.lowest_width}, {self.highest_width}")
         if not self.inharmonicity_floor > 0:
             raise ConfigError(f"inharmonicity_floor must be positive, got {self.inharmonicity_floor}")
 
@@ -168,8 +160,7 @@ class LossConfig:
     delta : float
         Offset inside the lifting root.
     scale : float
-        Factor on everything that is differentiated, so that the epsilon of AdaMax is negligible.
-        Reported losses do not have it.
+        Factor on all that is differentiated (not on what is reported): the epsilon of AdaMax must be negligible.
     """
 
     dictionary_weight: float = 10.0
@@ -263,10 +254,8 @@ class TrainConfig:
         if self.rendering == "local" and self.policy.highest_width is None:
             raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
         if self.batch_size % self.optimiser.micro_batches:
-            raise ConfigError(
-                f"batch_size must be a multiple of micro_batches, got {self.batch_size} "
-                f"and {self.optimiser.micro_batches}"
-            )
+            parts = self.optimiser.micro_batches
+            raise ConfigError(f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {parts}")
 
     @property
     def n_sources(self) -> int:

@@ -70,6 +70,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             initial_scales=(300.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1_000.0, 1.0, 1.0),
             salience=True,
             salience_logit=0.3,
+            start_from_frame=True,
             lifted_modulus=True,
             input_gradient=False,
         ),

@@ -20,6 +20,7 @@ from bsep_stream.train.unet import UNet
 
 _N_PARAMETERS = MAP_NAMES.index("direct_real") - 1
 _LOWEST_WIDTH_OUTPUT = -3.0
+_SMALLEST_ROW = 1e-12
 _LN_2 = 0.6931471805599453
 
 
@@ -207,6 +208,8 @@ class Separator(nn.Module):
         logit = logit[:, :, 0]
         if extra is not None and self.config.network.salience_logit:
             logit = logit + scales[0] * self.config.network.salience_logit * extra
+        if self.config.network.start_from_frame:
+            direct = direct + (state.frame - state.direct.sum(dim=1))[:, None]
         return Maps(logit, parameters, direct)
 
     def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:
@@ -253,8 +256,17 @@ class Separator(nn.Module):
             peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain_operations=plain_operations
         )
         phases = unit_phases(coefficients, policy.phase_floor)
-        amplitude = parameters[:, 0].abs()
+        amplitude = parameters[:, 0]
+        if self.config.network.start_from_frame:
+            amplitude = amplitude + self._fitted_amplitude(coefficients.detach(), source.flatten())
+        amplitude = amplitude.abs()
         return Tones(source.flatten(), f0_bin, inharmonicity, width, amplitude, peaks, coefficients, phases)
+
+    def _fitted_amplitude(self, coefficients: Tensor, source: Tensor) -> Tensor:
+        """Least-squares amplitude of dictionary rows for the moduli of direct tones, shape (batch,)."""
+        moduli = coefficients.square().sum(dim=-1).sqrt()
+        rows = self.harmonics_of(source) * (moduli > 0)  # harmonics beyond the frame have coefficients of 0
+        return (rows * moduli).sum(dim=1) / rows.square().sum(dim=1).clamp_min(_SMALLEST_ROW)
 
     def harmonics_of(self, source: Tensor) -> Tensor:
         """Rows of the dictionary, without a gradient: (batch,) to (batch, n_harmonics)."""
