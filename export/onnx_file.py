@@ -29,6 +29,8 @@ LEAST_PARITY_FRAMES = 200
 PARITY_TOLERANCE = 1e-3
 # A lead of the chosen logit that float32 cannot tell from none, as a share of the largest scale of the logits.
 AMBIGUOUS_SHARE = 1e-5
+# Rounding in float32 does not shrink with the frame: quieter peaks than this (level 1) count as this.
+QUIET_PEAK = 1e-2
 # A frame whose peak is this far below the level of the recording (1) is silent: there is nothing to be relative to.
 SILENT_PEAK = 1e-3
 # The same tone has the same f0 up to rounding; another choice is a bin away, or an accident.
@@ -50,7 +52,7 @@ class ExportReport:
     n_ambiguous : int
         Frames left out: silent, or their two best tones are equally good in float32.
     worst_difference : float
-        Largest difference of a direct spectrum, relative to the largest modulus of its frame.
+        Largest difference of a direct spectrum, relative to the largest modulus of its frame (at least ``QUIET_PEAK``).
     step_ms : float
         Median time of one step with batch 1 on one thread.
     """
@@ -209,7 +211,7 @@ def _compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) ->
                 "written, please report this with the versions of torch and onnxruntime"
             )
         difference = np.abs(got["direct"] - expected.direct.numpy()).max(axis=(1, 2, 3))
-        error = difference[certain] / peak[certain]
+        error = difference[certain] / np.maximum(peak[certain], QUIET_PEAK)
         if not (error <= PARITY_TOLERANCE).all():  # also if it is not a number
             raise ModelError(
                 f"ONNX Runtime and torch differ by {error.max():.1e} of the peak of a frame, "
