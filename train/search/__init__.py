@@ -1,0 +1,6 @@
+"""Search: a first explanation of a whole session by tones, before any network is trained.
+
+The signal path, file by file: spectral peaks of every frame (`peaks`), pitches that could cause them (`candidates`),
+the best amplitudes for every pair of pitches (`pairs`), the likeliest way through all frames (`tracking`), the
+harmonic envelope of every instrument along that way (`envelopes`), and all of it in turns (`session`).
+"""

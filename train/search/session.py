@@ -1,0 +1,268 @@
+"""The search over a whole session: decode all frames, learn the envelopes, and again, from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bsep_stream.train.search.candidates import find_candidates
+from bsep_stream.train.search.envelopes import (
+    EnvelopePrior,
+    PitchScale,
+    ToneObservations,
+    envelopes_from,
+    plain_envelope,
+    register_costs,
+    tone_templates,
+)
+from bsep_stream.train.search.pairs import IMPOSSIBLE, fit_pairs
+from bsep_stream.train.search.peaks import pick_peaks
+from bsep_stream.train.search.tracking import TransitionCosts, best_path
+
+_TINY = 1e-12
+_SMALLEST_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Constants of the search, in units of the relative loss of a frame (0 to 1) where they are costs.
+
+    Parameters
+    ----------
+    tone_cost : float
+        Of every tone: what it must at least explain.
+    register_weight : float
+        See :func:`bsep_stream.train.search.envelopes.register_costs`.
+    quiet_share : float
+        Part of the session's mean level that is added to a frame's level: quiet frames weigh less.
+    sweeps : int
+        Decoding and learning in turns, at most so often.
+    plain_decay : float
+        Envelope of a tone that nothing is known about.
+    start_decays : tuple of two floats
+        Envelopes of the darkest and the brightest source, for the start from brightness.
+    """
+
+    tone_cost: float = 0.02
+    register_weight: float = 0.02
+    quiet_share: float = 0.03
+    sweeps: int = 5
+    plain_decay: float = 0.7
+    start_decays: tuple[float, float] = (0.5, 0.8)
+    transitions: TransitionCosts = field(default_factory=TransitionCosts)
+    envelopes: EnvelopePrior = field(default_factory=EnvelopePrior)
+
+
+class Explanation(NamedTuple):
+    """Tones of all sources in all frames.
+
+    Attributes
+    ----------
+    f0_bin : Tensor, shape (n_sources, n_frames)
+        0: silent.
+    amplitude : Tensor, shape (n_sources, n_frames)
+        Sum of the moduli of the harmonics.
+    envelope : Tensor, shape (n_sources, n_harmonics)
+        Mean harmonic envelope, largest entry 1.
+    cost : float
+        Mean cost of a frame: relative loss and all prior costs. Comparable between starts of one session.
+    start : str
+        Name of the start it came from.
+    """
+
+    f0_bin: Tensor
+    amplitude: Tensor
+    envelope: Tensor
+    cost: float
+    start: str
+
+
+class _State(NamedTuple):
+    """Choice (0: silent, else candidate + 1) and amplitude of every source in every frame, shape (n_frames, n)."""
+
+    choice: Tensor
+    amplitude: Tensor
+
+
+class SessionSearch:
+    """The frames of a session and everything about them that does not depend on the instruments.
+
+    Parameters
+    ----------
+    moduli : Tensor, shape (n_frames, n_bins)
+        Modulus spectra of frames in their order.
+    n_sources : int
+    lowest_bin, highest_bin : float
+        Range of f0.
+    cuts : Tensor, shape (n_frames,), bool
+        True where a frame does not continue the one before.
+    settings : SearchSettings
+    """
+
+    def __init__(
+        self,
+        moduli: Tensor,
+        n_sources: int,
+        lowest_bin: float,
+        highest_bin: float,
+        cuts: Tensor,
+        settings: SearchSettings | None = None,
+    ) -> None:
+        self.settings = settings or SearchSettings()
+        self.n_sources = n_sources
+        n_bins = moduli.shape[1]
+        self.peaks = pick_peaks(moduli)
+        self.candidates = find_candidates(self.peaks, n_bins, lowest_bin, highest_bin)
+        self.pitches = PitchScale(lowest_bin).semitones(self.candidates.f0_bin)
+        self.transitions = self.settings.transitions.between(self.candidates.f0_bin, cuts)
+        total = self.peaks.moduli.sum(dim=1)
+        self.level = total + self.settings.quiet_share * total.mean() + _TINY
+
+    def explain(self, on_step: Callable[[], None] | None = None) -> list[Explanation]:
+        """Explanations from all starts, the best first.
+
+        Parameters
+        ----------
+        on_step : callable, optional
+            Called after every decoding, about ``n_starts * sweeps`` times.
+        """
+        step = on_step or (lambda: None)
+        starts = self._starts(step)
+        found = [self._improve(name, envelopes, registers, step) for name, envelopes, registers in starts]
+        return sorted(found, key=lambda explanation: explanation.cost)
+
+    def _starts(self, step: Callable[[], None]) -> list[tuple[str, list[Tensor], list[Tensor] | None]]:
+        """Envelopes (and registers) to begin with."""
+        darkest, brightest = self.settings.start_decays
+        count = self.n_sources
+        decays = [darkest + (brightest - darkest) * place / max(1, count - 1) for place in range(count)]
+        starts: list[tuple[str, list[Tensor], list[Tensor] | None]] = [
+            ("brightness", [plain_envelope(decay) for decay in decays], None)
+        ]
+        if count > 1:
+            plain = [plain_envelope(self.settings.plain_decay)] * count
+            state, _ = self._decode(plain, None, step)
+            state = self._by_pitch(state)
+            observed = self._observe(state, plain)
+            starts.append(("register", self._envelopes(observed), self._registers(observed)))
+        return starts
+
+    def _improve(
+        self, name: str, envelopes: list[Tensor], registers: list[Tensor] | None, step: Callable[[], None]
+    ) -> Explanation:
+        state = None
+        for _ in range(self.settings.sweeps):
+            previous = state
+            state, cost = self._decode(envelopes, registers, step, previous)
+            observed = self._observe(state, envelopes)
+            envelopes, registers = self._envelopes(observed), self._registers(observed)
+            if previous is not None and torch.equal(previous.choice, state.choice):
+                break
+        assert state is not None
+        f0 = torch.where(state.choice > 0, self.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0)), 0.0)
+        rows = []
+        for entry in observed:
+            root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
+            rows.append(root.square() / root.square().amax().clamp_min(_TINY))
+        amplitude = torch.where(state.choice > 0, state.amplitude, 0.0)
+        return Explanation(f0.T.contiguous(), amplitude.T.contiguous(), torch.stack(rows), cost, name)
+
+    def _decode(
+        self,
+        envelopes: Sequence[Tensor],
+        registers: Sequence[Tensor] | None,
+        step: Callable[[], None],
+        state: _State | None = None,
+    ) -> tuple[_State, float]:
+        """Best path of every pair of sources in turn, the others held; two sources: the best path of all."""
+        n_frames, n_peaks = self.peaks.moduli.shape
+        templates = [tone_templates(rows, self.pitches, self.candidates, n_peaks) for rows in envelopes]
+        if state is None:
+            nothing = torch.zeros(n_frames, self.n_sources)
+            state = _State(nothing.long(), nothing)
+        choice, amplitude = state.choice.clone(), state.amplitude.clone()
+        cost = 0.0
+        for first, second in list(combinations(range(self.n_sources), 2)) or [(0, 0)]:
+            others = [source for source in range(self.n_sources) if source not in (first, second)]
+            background = torch.zeros(n_frames, n_peaks)
+            for source in others:
+                background += self._tone(templates[source], choice[:, source], amplitude[:, source])
+            fit = fit_pairs(
+                self.peaks.moduli, self.level, self.candidates.valid, templates[first], templates[second], background
+            )
+            loss = fit.loss
+            loss[:, 1:, :] += self.settings.tone_cost + self._register_cost(registers, first)[:, :, None]
+            if first == second:
+                loss[:, :, 1:] = IMPOSSIBLE
+            else:
+                loss[:, :, 1:] += self.settings.tone_cost + self._register_cost(registers, second)[:, None, :]
+            for source in others:
+                # A third tone on a candidate that another source has is no explanation of its own.
+                taken = choice[:, source, None] == torch.arange(loss.shape[1])
+                taken[:, 0] = False
+                loss.masked_fill_(taken[:, :, None] | taken[:, None, :], IMPOSSIBLE)
+            path, total = best_path(loss, self.transitions)
+            cost = total / n_frames
+            frames = torch.arange(n_frames)
+            for source, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
+                if column and first == second:
+                    continue
+                choice[:, source] = path[:, column]
+                amplitude[:, source] = fitted[frames, path[:, 0], path[:, 1]]
+            step()
+        return _State(choice, amplitude), cost
+
+    def _register_cost(self, registers: Sequence[Tensor] | None, source: int) -> Tensor:
+        if registers is None:
+            return torch.zeros_like(self.pitches)
+        return registers[source][self.pitches.round().long()]
+
+    @staticmethod
+    def _tone(template: Tensor, choice: Tensor, amplitude: Tensor) -> Tensor:
+        """Moduli of one source's tones on the peaks, shape (n_frames, n_peaks)."""
+        rows = template[torch.arange(len(choice)), (choice - 1).clamp_min(0)]
+        return torch.where(choice > 0, amplitude, 0.0)[:, None] * rows
+
+    def _observe(self, state: _State, envelopes: Sequence[Tensor]) -> list[ToneObservations]:
+        """Share every peak among the tones that meet on it, and read off each tone's harmonics."""
+        n_frames, n_peaks = self.peaks.moduli.shape
+        frames = torch.arange(n_frames)
+        templates = [tone_templates(rows, self.pitches, self.candidates, n_peaks) for rows in envelopes]
+        parts = [
+            self._tone(template, state.choice[:, source], state.amplitude[:, source])
+            for source, template in enumerate(templates)
+        ]
+        total = torch.stack(parts).sum(dim=0) + 1e-2 * _TINY
+        nothing = torch.zeros(n_frames, 1)
+        observed = []
+        for source, part in enumerate(parts):
+            chosen = (state.choice[:, source] - 1).clamp_min(0)
+            index = self.candidates.peak_index[frames, chosen]
+            share = part / total
+            moduli = torch.cat([self.peaks.moduli * share, nothing], dim=1).gather(1, index)
+            # A harmonic without a peak is surely weak; one that another tone covers is hardly known.
+            trust = torch.cat([share, nothing + 1], dim=1).gather(1, index).clamp_min(_SMALLEST_SHARE)
+            amplitude = state.amplitude[:, source]
+            root = (moduli / amplitude[:, None].clamp_min(_TINY)).clamp_max(self.settings.envelopes.largest).sqrt()
+            loudness = torch.where(state.choice[:, source] > 0, (amplitude / self.level).clamp_min(0).sqrt(), 0.0)
+            weight = loudness[:, None] * trust * self.candidates.in_range[frames, chosen]
+            observed.append(ToneObservations(self.pitches[frames, chosen], root, weight))
+        return observed
+
+    def _envelopes(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
+        return [envelopes_from(entry, self.settings.envelopes) for entry in observed]
+
+    def _registers(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
+        return [register_costs(entry, self.settings.register_weight) for entry in observed]
+
+    def _by_pitch(self, state: _State) -> _State:
+        """Frames in which all sources sound, their tones ordered from high to low; the other frames silent."""
+        pitch = self.pitches.gather(1, (state.choice - 1).clamp_min(0))
+        order = pitch.argsort(dim=1, descending=True)
+        full = (state.choice > 0).all(dim=1, keepdim=True)
+        return _State(torch.where(full, state.choice.gather(1, order), 0), state.amplitude.gather(1, order))
