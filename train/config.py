@@ -228,6 +228,9 @@ class TrainConfig:
         Standard deviation of the noise that is added to training frames (per real component).
     """
 
+    joint_ridge : float or None
+        Ridge of the joint phase solve over the tones of all sources, from which prediction takes the direct tones;
+        None: every tone on its own, as published.
     preset: str
     source_names: tuple[str, ...]
     geometry: FrameGeometry
@@ -246,6 +249,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.source_names) <= MAX_SOURCES:
+    joint_ridge: float | None = None
             raise ConfigError(f"1 to {MAX_SOURCES} sources are possible, got {len(self.source_names)}")
         if len(set(self.source_names)) != len(self.source_names) or not all(self.source_names):
             raise ConfigError(f"source names must be different and not empty, got {', '.join(self.source_names)}")

@@ -90,6 +90,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         loss=LossConfig(scale=1_000.0),
         optimiser=OptimiserConfig(dictionary_step_size=1e-3, epsilon=1e-8, dictionary_floor=0.0),
         rendering="local",
+        joint_ridge=0.1,
         peak_radius_sigmas=7.0,
         iterations=20_000,
         frame_noise=0.0,
