@@ -224,13 +224,13 @@ class TrainConfig:
         Length of a full run.
     ridge : float
         Regularisation of the phase solve.
+    joint_ridge : float or None
+        Ridge of the joint phase solve over the tones of all sources, from which prediction takes the direct tones;
+        None: every tone on its own, as published.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     """
 
-    joint_ridge : float or None
-        Ridge of the joint phase solve over the tones of all sources, from which prediction takes the direct tones;
-        None: every tone on its own, as published.
     preset: str
     source_names: tuple[str, ...]
     geometry: FrameGeometry
@@ -245,11 +245,11 @@ class TrainConfig:
     training_hop_length: int = 128
     iterations: int = 70_000
     ridge: float = 1e-3
+    joint_ridge: float | None = None
     frame_noise: float = 1e-10
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.source_names) <= MAX_SOURCES:
-    joint_ridge: float | None = None
             raise ConfigError(f"1 to {MAX_SOURCES} sources are possible, got {len(self.source_names)}")
         if len(set(self.source_names)) != len(self.source_names) or not all(self.source_names):
             raise ConfigError(f"source names must be different and not empty, got {', '.join(self.source_names)}")
