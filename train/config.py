@@ -120,6 +120,9 @@ class PolicyConfig:
         quarter of the radius the peak is cut.
     phase_floor : float
         Gradients of phases are divided by at least this modulus; 0: as published.
+    gate_direct : bool
+        A tone that is off is silent in everything, also in the audio. Published: no, it is off in the dictionary
+        term of the loss only.
     """
 
     inverse_temperatures: tuple[float, ...] = (1.0, 0.1, 0.01)
@@ -134,6 +137,7 @@ class PolicyConfig:
     lowest_width: float = 0.0
     highest_width: float | None = None
     phase_floor: float = 0.0
+    gate_direct: bool = False
 
     def __post_init__(self) -> None:
         if self.sampling not in ("crossed", "tree"):
@@ -199,6 +203,42 @@ class OptimiserConfig:
 
 
 @dataclass(frozen=True)
+class ImitationConfig:
+    """The beginning of a training, when the network learns what the search found (not in the published method).
+
+    Parameters
+    ----------
+    iterations : int
+        0: no search and no imitation, as published.
+    batch_size : int
+        Frames in one iteration.
+    inverse_temperature : float
+        The labels' log-probabilities are those of the policy at this inverse temperature: the scale of the logits is
+        made for exploration, and at 1 a single wrong frame would outweigh the batch.
+    spectra_weight : float
+        Of the method's loss beside the labels' log-probabilities.
+    level_db : float
+        Every frame is played louder or softer by up to so much.
+    longest_seconds : float
+        Of a session, no more than this is searched, in excerpts spread evenly over it.
+    """
+
+    iterations: int = 0
+    batch_size: int = 24
+    inverse_temperature: float = 0.1
+    spectra_weight: float = 100.0
+    level_db: float = 6.0
+    longest_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.iterations < 0 or self.batch_size < 1 or not self.longest_seconds > 0:
+            raise ConfigError(
+                "imitation needs iterations of at least 0, a batch_size of at least 1 and longest_seconds above 0, "
+                f"got {self.iterations}, {self.batch_size} and {self.longest_seconds}"
+            )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """All of a training run but its recordings and its seed.
 
@@ -239,6 +279,7 @@ class TrainConfig:
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    imitation: ImitationConfig = field(default_factory=ImitationConfig)
     rendering: str = "dense"
     peak_radius_sigmas: float = 8.0
     batch_size: int = 12
@@ -294,6 +335,7 @@ class TrainConfig:
             "policy": PolicyConfig,
             "loss": LossConfig,
             "optimiser": OptimiserConfig,
+            "imitation": ImitationConfig,
         }
         converted = dict(values)
         for key, kind in nested.items():

@@ -25,6 +25,11 @@ class HarmonicDictionary(nn.Module):
         start = (decay[:, None] ** power).clamp_min(SMALLEST_START)
         self.relative_amplitudes = nn.Parameter(start.to(torch.float32))
 
+    @torch.no_grad()
+    def start_from(self, relative_amplitudes: Tensor) -> None:
+        """Begin with rows that were found in the recording, shape (n_sources, n_harmonics), instead."""
+        self.relative_amplitudes.copy_(relative_amplitudes)
+
 
 def scale_prior_gradient(relative_amplitudes: Tensor) -> Tensor:
     """Gradient of ``mean_i (ln max_h D[i,h])^2``, which holds the largest entry of every row at 1.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.train.labels import Labels
 from bsep_stream.train.recording import Session
 
 PARITY_FRAMES = 256
@@ -17,6 +18,12 @@ PARITY_FRAMES = 256
 CANDIDATES_PER_FRAME = 4
 ANALYSED_AT_ONCE = 64
 SILENCE_DB = -60.0
+
+SILENT_WEIGHT = 0.1
+"""How often a labelled frame without a tone is drawn, next to 1.1 for one with a tone."""
+
+JITTER_HOPS = 0.375
+"""A label holds for frames so far from its own: less than half way to the next label."""
 
 
 class FrameSource:
@@ -58,6 +65,32 @@ class FrameSource:
         """
         return self._frames(self._generator.integers(self.n_frames, size=batch_size))
 
+    def draw_labelled(
+        self, labels: Labels, batch_size: int, level_db: float
+    ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+        """A batch of random frames near labelled ones, at random levels.
+
+        Parameters
+        ----------
+        labels : Labels
+            Of this session. Frames in which a source sounds are drawn more often.
+        batch_size : int
+        level_db : float
+            Largest change of level.
+
+        Returns
+        -------
+        frames : ndarray, shape (batch_size, n_bins), complex64
+        f0_bin : ndarray, shape (batch_size, n_sources), float32
+        """
+        weights = SILENT_WEIGHT + (labels.f0_bin > 0).any(axis=1)
+        chosen = self._generator.choice(len(weights), batch_size, p=weights / weights.sum())
+        reach = int(JITTER_HOPS * labels.hop_length)
+        starts = labels.centre[chosen] + self._generator.integers(-reach, reach + 1, size=batch_size)
+        gains = 10 ** (self._generator.uniform(-level_db, level_db, (batch_size, 1)) / 20)
+        frames = self._cut(labels.take[chosen], starts.clip(0)) * gains.astype(np.float32)
+        return frames, labels.f0_bin[chosen]
+
     def spread(self, count: int = PARITY_FRAMES) -> NDArray[np.complex64]:
         """Frames spread evenly over the session, silent ones left out where there are enough others.
 
@@ -85,9 +118,15 @@ class FrameSource:
 
     def _frames(self, indices: NDArray[np.int64]) -> NDArray[np.complex64]:
         takes = np.searchsorted(self._ends, indices, side="right")
-        starts = (indices - np.concatenate(([0], self._ends))[takes]) * self._hop_length
+        return self._cut(takes, (indices - np.concatenate(([0], self._ends))[takes]) * self._hop_length)
+
+    def _cut(self, takes: NDArray[np.int64], centres: NDArray[np.int64]) -> NDArray[np.complex64]:
+        """Frames around samples of takes; a centre beyond the end of its take is moved to the end."""
         n_fft = self._geometry.n_fft
         segments = np.stack(
-            [self._padded[take][start : start + n_fft] for take, start in zip(takes, starts, strict=True)]
+            [
+                self._padded[take][(start := min(int(centre), self._padded[take].size - n_fft)) : start + n_fft]
+                for take, centre in zip(takes, centres, strict=True)
+            ]
         )
         return self._geometry.analyse(segments)[:, : self._geometry.n_bins]

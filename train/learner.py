@@ -11,6 +11,7 @@ from torch import Tensor
 from bsep_stream.errors import RunError
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.dictionary import scale_prior_gradient
+from bsep_stream.train.imitation import imitation_loss, imitation_terms
 from bsep_stream.train.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.optimiser import AdaMax
 from bsep_stream.train.rollouts import roll_out
@@ -109,6 +110,34 @@ class Learner:
         finite = self.apply_gradients(network, dictionary + prior, losses)
         return StepReport(dict(zip(names, cast(list[float], losses.tolist()), strict=True)), finite)
 
+    def imitate(self, frames: Tensor, f0_bin: Tensor) -> StepReport:
+        """One iteration on labelled frames.
+
+        Parameters
+        ----------
+        frames : Tensor, shape (batch, n_bins), complex64
+        f0_bin : Tensor, shape (batch, n_sources)
+            Labels; 0: the source is silent.
+
+        Returns
+        -------
+        StepReport
+            With one more loss, `imitation`: what the labels' log-probabilities and pitches miss.
+        """
+        dictionary = self.separator.dictionary.relative_amplitudes
+        terms = imitation_terms(self.separator, as_channels(frames.to(self.device)), f0_bin.to(self.device), dictionary)
+        loss = imitation_loss(terms, self.config.imitation.spectra_weight)
+        network = torch.autograd.grad(
+            loss, self.separator.network_parameters(), materialize_grads=True, retain_graph=True
+        )
+        (rows,) = torch.autograd.grad(self.config.loss.scale * terms.spectra.dictionary, [dictionary])
+        prior = self.config.loss.scale * scale_prior_gradient(dictionary)
+        losses = {name: term.detach() for name, term in terms.spectra._asdict().items()}
+        losses["imitation"] = (terms.choice + terms.on + terms.pitch).detach()
+        values = torch.stack(list(losses.values()))
+        finite = self.apply_gradients(list(network), rows + prior, values)
+        return StepReport(dict(zip(losses, cast(list[float], values.tolist()), strict=True)), finite)
+
     def gradients(self, frames: Tensor) -> Gradients:
         """Gradients of the rollouts of some frames, in one backward pass for network and dictionary.
 
@@ -130,7 +159,9 @@ class Learner:
         own = self.separator.dictionary.relative_amplitudes.detach()
         copies = own.expand(batch * n_rollouts, *own.shape).clone().requires_grad_()
         on = rollouts.on.reshape(batch, n_rollouts, -1)
-        terms = rollout_losses(frames, rollouts.direct(), rollouts.dictionary(copies), on, config.loss)
+        terms = rollout_losses(
+            frames, rollouts.direct(), rollouts.dictionary(copies), on, config.loss, config.policy.gate_direct
+        )
         loss = config.loss.scale * policy_loss(terms.total, rollouts.behaviour_log_prob, config.loss.policy_weight)
         *network, by_rollout = torch.autograd.grad(
             loss, [*self.separator.network_parameters(), copies], materialize_grads=True

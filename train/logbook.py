@@ -9,7 +9,7 @@ from typing import Any
 
 from bsep_stream.atomic import whole_file
 
-TERMS = ("total", "dictionary", "direct", "agreement")
+TERMS = ("total", "dictionary", "direct", "agreement", "imitation")
 COLUMNS = ("iteration", "seconds", *TERMS)
 
 

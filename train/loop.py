@@ -17,6 +17,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.train.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.labels import Labels
 from bsep_stream.train.learner import Learner, StepReport
 from bsep_stream.train.logbook import Logbook
 from bsep_stream.train.run_folder import RunFolder, RunInfo
@@ -74,6 +75,8 @@ class Training:
         Time in seconds, from any origin.
     started : float or None
         Time of the clock when the user began to wait; None: now.
+    labels : Labels or None
+        What the search found, to be imitated first.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Training:
         device: torch.device,
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
+        labels: Labels | None = None,
     ) -> None:
         self.folder = folder
         self.config = config
@@ -98,7 +102,12 @@ class Training:
         self._save_seconds = 0.0
         self._saved_at = clock()
         self._saved_iterations = info.iterations
-        self._stages = [Stage("policy gradient", info.target_iterations, self._policy_gradient_step)]
+        self._labels = labels
+        imitated = min(config.imitation.iterations, info.target_iterations) if labels is not None else 0
+        self._stages = [
+            Stage("imitation", imitated, self._imitation_step),
+            Stage("policy gradient", info.target_iterations, self._policy_gradient_step),
+        ]
 
     def save(self) -> None:
         """Write checkpoint, log, dictionary and progress; what was there before stays whole until it is replaced."""
@@ -181,6 +190,12 @@ class Training:
                 self.save()
                 display.saved(self.info, losses)
         return losses
+
+    def _imitation_step(self) -> StepReport:
+        assert self._labels is not None
+        settings = self.config.imitation
+        frames, f0_bin = self._frames.draw_labelled(self._labels, settings.batch_size, settings.level_db)
+        return self.learner.imitate(torch.from_numpy(frames), torch.from_numpy(f0_bin))
 
     def _policy_gradient_step(self) -> StepReport:
         frames = torch.from_numpy(self._frames.draw(self.config.batch_size))

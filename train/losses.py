@@ -136,7 +136,9 @@ class LossTerms(NamedTuple):
     agreement: Tensor
 
 
-def rollout_losses(frames: Tensor, direct: Tensor, dictionary: Tensor, on: Tensor, config: LossConfig) -> LossTerms:
+def rollout_losses(
+    frames: Tensor, direct: Tensor, dictionary: Tensor, on: Tensor, config: LossConfig, gate_direct: bool = False
+) -> LossTerms:
     """Loss of every rollout of every frame.
 
     Parameters
@@ -145,10 +147,17 @@ def rollout_losses(frames: Tensor, direct: Tensor, dictionary: Tensor, on: Tenso
     direct, dictionary : Tensor, shape (batch, n_rollouts, n_tones, 2, n_bins)
         Spectra of the tones, whether on or off.
     on : Tensor, shape (batch, n_rollouts, n_tones)
-        1 or 0. It gates the dictionary term only.
+        1 or 0. It gates the dictionary term only (published), or all terms.
+    gate_direct : bool
+        Tones that are off have no direct spectrum either.
     """
     target = frames[:, None]
-    sounding = (dictionary * on[..., None, None]).sum(dim=2)
+    switch = on[..., None, None]
+    if gate_direct:
+        dictionary, direct = dictionary * switch, direct * switch
+        sounding = dictionary.sum(dim=2)
+    else:
+        sounding = (dictionary * switch).sum(dim=2)
     n_off = (1.0 - on).sum(dim=2)
     dictionary_term = (
         config.dictionary_weight * config.off_discount**n_off * absolute_distance(target, sounding, config.delta)

@@ -22,7 +22,7 @@ class Prediction(NamedTuple):
     f0_bin, inharmonicity, width_bins, amplitude, on : Tensor, shape (batch, n_tones)
     coefficients : Tensor, shape (batch, n_tones, n_harmonics, 2)
     dictionary : Tensor, shape (batch, n_sources, 2, n_bins)
-        Spectra of the dictionary tones, whether on or off.
+        Spectra of the dictionary tones; those that are off are 0 if the policy gates, else as if on.
     margin : Tensor, shape (batch,)
         Smallest lead of a chosen logit over the second best in a pass. Near 0 the choice is arbitrary.
     """
@@ -69,7 +69,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain_operations=True)
         on = (on_logit(parameters[:, 5], policy) > 0).to(frames.dtype)
-        state = state.with_tone(tones.source, tones.dictionary(separator.harmonics_of(tones.source)), tones.direct())
+        state = state.with_tone(*separator.heard(tones, on))
         order.append(tones.source)
         by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, tones.coefficients))
     # Every source occurs in exactly one pass: place[s] is the pass of source s.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import (
+    ImitationConfig,
     LossConfig,
     NetworkConfig,
     OptimiserConfig,
@@ -67,7 +68,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             # The published scales of the Gamma maps (30) would sit on the harder clip from the start. The logits start
             # from the salience (about 14 at a tone, 1 less at its rivals): 90 a unit is certain at inverse temperature
             # 1 and open at 0.01, and the network's first outputs, about 0.1, are no more than a murmur beside it.
-            initial_scales=(300.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1_000.0, 1.0, 1.0),
+            initial_scales=(300.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10.0, 1.0, 1.0),
             salience=True,
             salience_logit=0.3,
             start_from_frame=True,
@@ -85,10 +86,14 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             lowest_width=0.8,
             highest_width=2.0,
             phase_floor=1e-3,
+            on_offset=4.0,
+            gate_direct=True,
         ),
         # One frame's gradients are about 1e-4 of the loss, so 1000 keeps them far above epsilon.
         loss=LossConfig(scale=1_000.0),
-        optimiser=OptimiserConfig(dictionary_step_size=1e-3, epsilon=1e-8, dictionary_floor=0.0),
+        # The published memory of the largest gradient, 1000 iterations, is as long as this training's first part.
+        optimiser=OptimiserConfig(dictionary_step_size=1e-3, betas=(0.9, 0.99), epsilon=1e-8, dictionary_floor=0.0),
+        imitation=ImitationConfig(iterations=3_000),
         rendering="local",
         joint_ridge=0.1,
         peak_radius_sigmas=7.0,

@@ -152,9 +152,7 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
         switches.append(spread(on, times))
         if len(found) < config.n_sources:
             with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
-                state = state.repeat(n_children).with_tone(
-                    tones.source, tones.dictionary(separator.harmonics_of(tones.source)), tones.direct()
-                )
+                state = state.repeat(n_children).with_tone(*separator.heard(tones, on))
     return Rollouts(
         found,
         spreads,

@@ -86,6 +86,7 @@ class RunFolder:
         self.dictionary_path = self.path / "dictionary.json"
         self.checkpoint_path = self.path / "checkpoint.safetensors"
         self.parity_path = self.path / "parity_frames.npy"
+        self.labels_path = self.path / "labels.npz"
         self.events_path = self.path / "events"
 
     def refuse_existing(self) -> None:
@@ -108,7 +109,7 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
-        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity"):
+        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels"):
             path: Path = getattr(self, f"{name}_path")
             path.unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):

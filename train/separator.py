@@ -268,6 +268,21 @@ class Separator(nn.Module):
         rows = self.harmonics_of(source) * (moduli > 0)  # harmonics beyond the frame have coefficients of 0
         return (rows * moduli).sum(dim=1) / rows.square().sum(dim=1).clamp_min(_SMALLEST_ROW)
 
+    def heard(self, tones: Tones, on: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Source, dictionary spectrum and direct spectrum of tones, as the state of a frame takes them up.
+
+        Parameters
+        ----------
+        tones : Tones
+        on : Tensor, shape (batch,)
+            1 or 0; counts only if the policy gates.
+        """
+        dictionary, direct = tones.dictionary(self.harmonics_of(tones.source)), tones.direct()
+        if self.config.policy.gate_direct:
+            switch = on[:, None, None]
+            dictionary, direct = dictionary * switch, direct * switch
+        return tones.source, dictionary, direct
+
     def harmonics_of(self, source: Tensor) -> Tensor:
         """Rows of the dictionary, without a gradient: (batch,) to (batch, n_harmonics)."""
         return self.dictionary.relative_amplitudes.detach().index_select(0, source)

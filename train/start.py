@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.train.checkpoint import load_checkpoint
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.labels import Labels, search_labels
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import Session, load_session
@@ -30,6 +31,7 @@ def start_training(
     target_seconds: float | None = None,
     device: torch.device | str = "cpu",
     init: Path | None = None,
+    on_search: Callable[[], None] | None = None,
 ) -> Training:
     """Begin a run.
 
@@ -47,7 +49,9 @@ def start_training(
         The run ends also after so long, reading and saving included.
     device : torch.device or str
     init : Path or None
-        Another run, whose network and dictionary this one starts from.
+        Another run, whose network and dictionary this one starts from, in place of a search.
+    on_search : callable, optional
+        Called now and then during the search.
 
     Raises
     ------
@@ -59,8 +63,12 @@ def start_training(
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
     learner = Learner(config, seed, device)
-    if init is not None:
+    labels = None
+    if init is not None:  # knows the instruments already, and its order of the sources shall stay
         _initialise(learner.separator, config, init)
+    elif config.imitation.iterations > 0:
+        labels = search_labels(session, config, on_search)
+        learner.separator.dictionary.start_from(torch.from_numpy(labels.envelopes))
     info = RunInfo(
         version=version("bsep-stream"),
         preset=config.preset,
@@ -72,10 +80,12 @@ def start_training(
         target_seconds=target_seconds,
     )
     frames = _frame_source(session, config, seed)
-    training = Training(folder, config, info, learner, frames, torch.device(device), started=started)
+    training = Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
     try:
         with folder.writing():
             folder.write_config(config)
+            if labels is not None:
+                labels.save(folder.labels_path)
             folder.write_parity_frames(frames.spread())
             training.save()
     except BaseException:  # a run without a checkpoint could neither be resumed nor begun again
@@ -115,9 +125,7 @@ def resume_training(
     config = folder.read_config()
     info = folder.read_info()
     checkpoint = load_checkpoint(folder.checkpoint_path)
-    session = load_session(
-        recordings or [Path(entry.path) for entry in info.recordings], config.geometry.sample_rate
-    )
+    session = load_session(recordings or [Path(entry.path) for entry in info.recordings], config.geometry.sample_rate)
     if [take.sha256 for take in session.takes] != [entry.sha256 for entry in info.recordings]:
         names = ", ".join(entry.name for entry in info.recordings)
         raise RunError(f"{output} was trained on other recordings ({names}): give the same files, in the same order")
@@ -132,7 +140,8 @@ def resume_training(
         folder.write_parity_frames(frames.spread())
     frames.restore(checkpoint.frame_state)
     info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
-    return Training(folder, config, info, learner, frames, torch.device(device), started=started)
+    labels = Labels.load(folder.labels_path) if folder.labels_path.exists() else None
+    return Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
 
 
 def load_separator(output: Path) -> tuple[Separator, TrainConfig, RunInfo]:

@@ -1,0 +1,101 @@
+"""Imitation: the network learns the tones that the search found, before it explores its own.
+
+For a frame with labels the passes of the method are gone through with the tones of the labels in place of sampled
+ones. The order of the sources is free, as in the policy: any labelled tone that is left is right, and the one that the
+network itself finds likeliest is taken next. Sources that are silent come last, at the network's own choice, and are
+off.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bsep_stream.train.losses import LossTerms, rollout_losses
+from bsep_stream.train.policy import choice_logits, join_choice, on_log_prob, on_logit, pitch_range, split_choice
+from bsep_stream.train.separator import FrameState, Separator, Tones
+
+
+class ImitationTerms(NamedTuple):
+    """Losses of labelled frames, each a scalar: mean over the batch.
+
+    Attributes
+    ----------
+    choice : Tensor
+        Negative logarithm of the probability that the next tone is one of the labelled ones that are left.
+    on : Tensor
+        Negative logarithm of the probability of the labelled on/off states.
+    pitch : Tensor
+        Squared distance of f0 from the label, in bins.
+    spectra : LossTerms
+        The method's loss of the labelled tones.
+    """
+
+    choice: Tensor
+    on: Tensor
+    pitch: Tensor
+    spectra: LossTerms
+
+
+def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictionary: Tensor) -> ImitationTerms:
+    """Losses of the network's outputs along the labelled tones.
+
+    Parameters
+    ----------
+    separator : Separator
+    frames : Tensor, shape (batch, 2, n_bins)
+        Gained mixture.
+    f0_bin : Tensor, shape (batch, n_sources)
+        Labels; 0: the source is silent.
+    dictionary : Tensor, shape (n_sources, n_harmonics)
+        Relative amplitudes for the dictionary tones; gets a gradient if it wants one.
+    """
+    config, policy = separator.config, separator.config.policy
+    batch, _, n_bins = frames.shape
+    first, end = pitch_range(policy, n_bins)
+    sounding = f0_bin > 0
+    label_bin = f0_bin.round().long().clamp(first, end - 1)
+    label_choice = join_choice(torch.arange(config.n_sources, device=frames.device), label_bin, n_bins, policy)
+    state = FrameState.start(frames, config.n_sources)
+    tones: list[Tones] = []
+    switches: list[Tensor] = []
+    choice_loss, on_loss, pitch_loss = (frames.new_zeros(batch) for _ in range(3))
+    for _ in range(config.n_sources):
+        maps = separator.maps(state)
+        logits = config.imitation.inverse_temperature * choice_logits(maps.logit, state.used, policy)
+        log_probs = torch.log_softmax(logits, dim=1)
+        open_labels = sounding & ~state.used
+        by_label = log_probs.gather(1, label_choice).masked_fill(~open_labels, -torch.inf)
+        any_open = open_labels.any(dim=1)
+        choice_loss = choice_loss - torch.where(any_open, _log_sum_exp(by_label, any_open), 0.0)
+        labelled = label_choice.gather(1, by_label.argmax(dim=1, keepdim=True))
+        choice = torch.where(any_open[:, None], labelled, log_probs.argmax(dim=1, keepdim=True))
+        source, bin_index = split_choice(choice, n_bins, policy)
+        parameters = maps.read(source, bin_index)
+        on = any_open.to(frames.dtype)
+        on_loss = on_loss - on_log_prob(on_logit(parameters[:, 5], policy), on)
+        tone = separator.tones(maps, source, bin_index, parameters, torch.zeros_like(on))
+        wanted = f0_bin.gather(1, source)[:, 0]
+        pitch_loss = pitch_loss + torch.where(any_open, (tone.f0_bin - wanted).square(), 0.0)
+        tones.append(tone)
+        switches.append(on)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
+            state = state.with_tone(*separator.heard(tone, on))
+    direct = torch.stack([tone.direct() for tone in tones], dim=1)
+    rendered = torch.stack([tone.dictionary(dictionary[tone.source]) for tone in tones], dim=1)
+    all_on = torch.stack(switches, dim=1)
+    terms = rollout_losses(frames, direct[:, None], rendered[:, None], all_on[:, None], config.loss, policy.gate_direct)
+    return ImitationTerms(choice_loss.mean(), on_loss.mean(), pitch_loss.mean(), LossTerms(*(t.mean() for t in terms)))
+
+
+def _log_sum_exp(by_label: Tensor, any_open: Tensor) -> Tensor:
+    """Over the labels; rows without an open label get 0, and no gradient of ``-inf``."""
+    safe = torch.where(any_open[:, None], by_label, 0.0)
+    return torch.logsumexp(safe, dim=1)
+
+
+def imitation_loss(terms: ImitationTerms, spectra_weight: float) -> Tensor:
+    """One scalar for the network: the labels' terms count alike, the method's loss with its weight."""
+    return terms.choice + terms.on + terms.pitch + spectra_weight * terms.spectra.total

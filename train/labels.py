@@ -1,0 +1,121 @@
+"""Labels: the tones that the search found in a session, as the network's first teacher."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.errors import RunError
+from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.dictionary import SMALLEST_START
+from bsep_stream.train.policy import pitch_range
+from bsep_stream.train.recording import Session
+from bsep_stream.train.search.session import SessionSearch
+
+EXCERPT_SECONDS = 10.0
+"""A long session is searched in excerpts of this length: long enough for phrases, short enough to be many."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Tones of all sources in frames of a session.
+
+    Parameters
+    ----------
+    take : ndarray, shape (n_frames,), int64
+        Take that a frame is cut from.
+    centre : ndarray, shape (n_frames,), int64
+        Sample of the take in the middle of the frame.
+    f0_bin : ndarray, shape (n_frames, n_sources), float32
+        0: the source is silent.
+    envelopes : ndarray, shape (n_sources, n_harmonics), float32
+        Relative amplitudes of the harmonics, largest 1.
+    hop_length : int
+        Samples between neighbouring labels.
+    """
+
+    take: NDArray[np.int64]
+    centre: NDArray[np.int64]
+    f0_bin: NDArray[np.float32]
+    envelopes: NDArray[np.float32]
+    hop_length: int
+
+    def save(self, path: Path) -> None:
+        """Write to a file; OSError if that fails."""
+        content = io.BytesIO()
+        np.savez(content, **vars(self))
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+
+    @classmethod
+    def load(cls, path: Path) -> Labels:
+        """Inverse of :meth:`save`; RunError if the file is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as values:
+                return cls(**{key: values[key] for key in values.files} | {"hop_length": int(values["hop_length"])})
+        except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+            raise RunError(f"{path} is missing or damaged: train anew into another folder") from error
+
+
+def label_positions(session: Session, hop_length: int, longest_seconds: float) -> list[tuple[int, NDArray[np.int64]]]:
+    """Frames to be searched: pairs of a take and the centres of frames that follow one another.
+
+    Sessions up to `longest_seconds` whole; longer ones in excerpts spread evenly over all takes.
+    """
+    whole = [(number, np.arange(0, take.samples.size, hop_length)) for number, take in enumerate(session.takes)]
+    n_frames = sum(len(centres) for _, centres in whole)
+    most = int(longest_seconds * session.sample_rate / hop_length)
+    if n_frames <= most:
+        return whole
+    length = max(1, int(EXCERPT_SECONDS * session.sample_rate / hop_length))
+    pieces = [
+        (number, part)
+        for number, centres in whole
+        for part in np.array_split(centres, max(1, round(len(centres) / length)))
+    ]
+    kept = np.linspace(0, len(pieces) - 1, max(1, most // length)).round().astype(int)
+    return [pieces[index] for index in sorted(set(kept.tolist()))]
+
+
+def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
+    """Search a session for the tones of all sources.
+
+    Parameters
+    ----------
+    session : Session
+    config : TrainConfig
+    on_step : callable, optional
+        Called now and then, for a sign of life.
+    """
+    geometry = config.geometry
+    pieces = label_positions(session, geometry.hop_length, config.imitation.longest_seconds)
+    half = geometry.n_fft // 2
+    moduli = []
+    for take, centres in pieces:
+        padded = np.pad(session.takes[take].samples, (half, half))
+        for part in np.array_split(centres, -(-len(centres) // 64)):
+            segments = np.stack([padded[centre : centre + geometry.n_fft] for centre in part])
+            moduli.append(np.abs(geometry.analyse(segments)[:, : geometry.n_bins]))
+    cuts = np.concatenate([np.arange(len(centres)) == 0 for _, centres in pieces])
+    first, end = pitch_range(config.policy, geometry.n_bins)
+    search = SessionSearch(
+        torch.from_numpy(np.concatenate(moduli)), config.n_sources, first, end - 1, torch.from_numpy(cuts)
+    )
+    best = search.explain(on_step)[0]
+    envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)
+    known = min(config.n_harmonics, best.envelope.shape[1])
+    envelopes[:, :known] = np.maximum(best.envelope[:, :known].numpy(), SMALLEST_START)
+    return Labels(
+        take=np.concatenate([np.full(len(centres), take) for take, centres in pieces]),
+        centre=np.concatenate([centres for _, centres in pieces]),
+        f0_bin=best.f0_bin.T.numpy().astype(np.float32),
+        envelopes=envelopes,
+        hop_length=geometry.hop_length,
+    )
