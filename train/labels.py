@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import RunError
@@ -84,8 +85,23 @@ def label_positions(session: Session, hop_length: int, longest_seconds: float) -
     return [pieces[index] for index in sorted(set(kept.tolist()))]
 
 
+def from_high_to_low(f0_bin: Tensor) -> Tensor:
+    """Order of the sources by their mean pitch, the highest first; those that never sound come last.
+
+    Nothing in a mixture says what an instrument is called. Its register is what a musician can tell beforehand.
+
+    Parameters
+    ----------
+    f0_bin : Tensor, shape (n_sources, n_frames)
+        0: silent.
+    """
+    sounding = f0_bin > 0
+    pitches = torch.where(sounding, f0_bin.clamp_min(1e-9).log2(), 0.0).sum(dim=1) / sounding.sum(dim=1).clamp_min(1)
+    return torch.where(sounding.any(dim=1), pitches, -torch.inf).argsort(descending=True, stable=True)
+
+
 def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
-    """Search a session for the tones of all sources.
+    """Search a session for the tones of all sources, ordered from the highest to the lowest.
 
     Parameters
     ----------
@@ -109,13 +125,14 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         torch.from_numpy(np.concatenate(moduli)), config.n_sources, first, end - 1, torch.from_numpy(cuts)
     )
     best = search.explain(on_step)[0]
+    order = from_high_to_low(best.f0_bin)
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)
     known = min(config.n_harmonics, best.envelope.shape[1])
-    envelopes[:, :known] = np.maximum(best.envelope[:, :known].numpy(), SMALLEST_START)
+    envelopes[:, :known] = np.maximum(best.envelope[order, :known].numpy(), SMALLEST_START)
     return Labels(
         take=np.concatenate([np.full(len(centres), take) for take, centres in pieces]),
         centre=np.concatenate([centres for _, centres in pieces]),
-        f0_bin=best.f0_bin.T.numpy().astype(np.float32),
+        f0_bin=best.f0_bin[order].T.numpy().astype(np.float32),
         envelopes=envelopes,
         hop_length=geometry.hop_length,
     )
