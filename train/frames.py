@@ -83,8 +83,9 @@ class FrameSource:
         frames : ndarray, shape (batch_size, n_bins), complex64
         f0_bin : ndarray, shape (batch_size, n_sources), float32
         """
-        weights = SILENT_WEIGHT + (labels.f0_bin > 0).any(axis=1)
-        chosen = self._generator.choice(len(weights), batch_size, p=weights / weights.sum())
+        sounding: NDArray[np.bool_] = (labels.f0_bin > 0).any(axis=1)
+        weights = SILENT_WEIGHT + sounding
+        chosen = self._generator.choice(len(sounding), batch_size, p=weights / weights.sum())
         reach = int(JITTER_HOPS * labels.hop_length)
         starts = labels.centre[chosen] + self._generator.integers(-reach, reach + 1, size=batch_size)
         gains = 10 ** (self._generator.uniform(-level_db, level_db, (batch_size, 1)) / 20)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +63,23 @@ class Labels:
         try:
             with np.load(path, allow_pickle=False) as values:
                 return cls(**{key: values[key] for key in values.files} | {"hop_length": int(values["hop_length"])})
-        except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise RunError(f"{path} is missing or damaged: train anew into another folder") from error
+
+    def refuse_other_shape(self, path: Path, take_lengths: Sequence[int], n_sources: int) -> None:
+        """RunError if the labels, read from `path`, cannot be those of a session and its sources."""
+        n_frames = len(self.centre)
+        lengths = np.asarray(take_lengths)
+        fits = (
+            n_frames > 0
+            and self.take.shape == self.centre.shape == (n_frames,)
+            and self.f0_bin.shape == (n_frames, n_sources)
+            and bool(np.isfinite(self.f0_bin).all())
+            and 0 <= int(self.take.min()) <= int(self.take.max()) < len(lengths)
+            and bool(((self.centre >= 0) & (self.centre < lengths[self.take])).all())
+        )
+        if not fits:
+            raise RunError(f"{path} does not belong to this run: train anew into another folder")
 
 
 def label_positions(session: Session, hop_length: int, longest_seconds: float) -> list[tuple[int, NDArray[np.int64]]]:

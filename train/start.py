@@ -62,9 +62,11 @@ def start_training(
     folder = RunFolder(output)
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
+    if init is not None:  # knows the instruments already, and its order of the sources shall stay
+        config = replace(config, imitation=replace(config.imitation, iterations=0))
     learner = Learner(config, seed, device)
     labels = None
-    if init is not None:  # knows the instruments already, and its order of the sources shall stay
+    if init is not None:
         _initialise(learner.separator, config, init)
     elif config.imitation.iterations > 0:
         labels = search_labels(session, config, on_search)
@@ -140,7 +142,10 @@ def resume_training(
         folder.write_parity_frames(frames.spread())
     frames.restore(checkpoint.frame_state)
     info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
-    labels = Labels.load(folder.labels_path) if folder.labels_path.exists() else None
+    labels = None
+    if info.iterations < config.imitation.iterations:
+        labels = Labels.load(folder.labels_path)
+        labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_sources)
     return Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
 
 
