@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import soundfile
 
 from bsep_stream.model import SeparationModel
+
+if TYPE_CHECKING:
+    from bsep_stream.train.config import TrainConfig
+    from bsep_stream.train.recording import Session
 
 MODELS = Path(__file__).parent / "models"
 
@@ -41,3 +49,70 @@ def demo_mix() -> Path:
     if not path.exists():
         pytest.skip("the demo recording is not here")
     return path
+
+
+DUET_RATE = 8_000
+
+
+@pytest.fixture
+def duet_config() -> TrainConfig:
+    """The fast preset, tiny: four iterations of imitation, four of the policy gradient."""
+    pytest.importorskip("torch")
+    from bsep_stream.geometry import FrameGeometry
+    from bsep_stream.train.config import ImitationConfig, NetworkConfig
+    from bsep_stream.train.presets import preset_config
+
+    fast = preset_config("fast", ("high", "low"))
+    network = NetworkConfig(
+        encoder_channels=(4, 4, 4),
+        strides=(4, 4, 4),
+        head_channels=4,
+        initial_scales=fast.network.initial_scales,
+        salience=True,
+        lifted_modulus=True,
+        input_gradient=False,
+    )
+    return replace(
+        fast,
+        geometry=FrameGeometry(sample_rate=DUET_RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0),
+        network=network,
+        policy=replace(fast.policy, lowest_bin=4, highest_bin=60),
+        imitation=ImitationConfig(iterations=4, batch_size=3),
+        n_harmonics=5,
+        batch_size=2,
+        iterations=8,
+    )
+
+
+@pytest.fixture
+def duet_path(tmp_path: Path) -> Path:
+    """Two tones with harmonics, 2 s."""
+    time = np.arange(2 * DUET_RATE) / DUET_RATE
+    tones = [sum(0.5**h * np.sin(2 * np.pi * f * h * time) for h in range(1, 4)) for f in (220.0, 350.0)]
+    path = tmp_path / "duet.wav"
+    soundfile.write(path, 0.1 * (tones[0] + tones[1]), DUET_RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture
+def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of the duet without a search, which takes seconds; test_labels.py tests the search."""
+    pytest.importorskip("torch")
+    from bsep_stream.train import start
+    from bsep_stream.train.labels import Labels, label_positions
+
+    def labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
+        pieces = label_positions(session, config.geometry.hop_length, config.imitation.longest_seconds)
+        centre = np.concatenate([centres for _, centres in pieces])
+        pitches = np.array([350.0, 220.0], np.float32) / np.float32(config.geometry.bin_hz)
+        if on_step is not None:
+            on_step()
+        return Labels(
+            take=np.concatenate([np.full(len(centres), take) for take, centres in pieces]),
+            centre=centre,
+            f0_bin=np.tile(pitches, (centre.size, 1)),
+            envelopes=np.tile(np.float32(0.5) ** np.arange(config.n_harmonics, dtype=np.float32), (2, 1)),
+            hop_length=config.geometry.hop_length,
+        )
+
+    monkeypatch.setattr(start, "search_labels", labels)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +15,12 @@ import soundfile
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train import loop
-from bsep_stream.train.checkpoint import load_checkpoint
-from bsep_stream.train.config import NetworkConfig, TrainConfig
+from bsep_stream.train.config import ImitationConfig, TrainConfig
 from bsep_stream.train.learner import StepReport
 from bsep_stream.train.logbook import COLUMNS
-from bsep_stream.train.presets import preset_config
 from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import load_separator, resume_training, start_training
-
-RATE = 8_000
+from bsep_stream.train.start import resume_training, start_training
 
 
 class Silent:
@@ -38,33 +32,9 @@ class Silent:
 
 
 @pytest.fixture
-def config() -> TrainConfig:
-    """The fast preset, tiny."""
-    fast = preset_config("fast", ("low", "high"))
-    geometry = FrameGeometry(sample_rate=RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0)
-    network = NetworkConfig(
-        encoder_channels=(4, 4, 4),
-        strides=(4, 4, 4),
-        head_channels=4,
-        initial_scales=fast.network.initial_scales,
-        salience=True,
-        lifted_modulus=True,
-        input_gradient=False,
-    )
-    policy = replace(fast.policy, lowest_bin=4, highest_bin=60)
-    return replace(
-        fast, geometry=geometry, network=network, policy=policy, n_harmonics=5, batch_size=2, iterations=8
-    )
-
-
-@pytest.fixture
-def mix(tmp_path: Path) -> Path:
-    """Two tones with harmonics."""
-    time = np.arange(2 * RATE) / RATE
-    tones = [sum(0.5**h * np.sin(2 * np.pi * f * h * time) for h in range(1, 4)) for f in (220.0, 350.0)]
-    path = tmp_path / "mix.wav"
-    soundfile.write(path, 0.1 * (tones[0] + tones[1]), RATE, subtype="FLOAT")
-    return path
+def config(duet_config: TrainConfig) -> TrainConfig:
+    """Without search and imitation: what is tested here is the loop around any stage."""
+    return replace(duet_config, imitation=ImitationConfig())
 
 
 def log_rows(run: Path) -> list[dict[str, str]]:
@@ -72,48 +42,12 @@ def log_rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def interrupt_after(monkeypatch: pytest.MonkeyPatch, training: loop.Training, steps: int) -> None:
-    """Ctrl-C arrives in the middle of a step."""
-    real_step = training.learner.step
-    done = []
-
-    def step(frames: Any) -> StepReport:
-        done.append(1)
-        if len(done) == steps:
-            signal.raise_signal(signal.SIGINT)
-        return real_step(frames)
-
-    monkeypatch.setattr(training.learner, "step", step)
-
-
-def test_interrupted_and_resumed_run_equals_an_uninterrupted_one(
-    config: TrainConfig, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_crashed_run_loses_only_what_came_after_its_checkpoint(
+    config: TrainConfig, duet_path: Path, tmp_path: Path
 ) -> None:
-    start_training([mix], config, tmp_path / "whole", seed=5).run(Silent())
-
-    training = start_training([mix], config, tmp_path / "parts", seed=5)
-    interrupt_after(monkeypatch, training, 3)
-    with pytest.raises(KeyboardInterrupt):
-        training.run(Silent())
-    assert RunFolder(tmp_path / "parts").read_info().iterations == 3
-    assert not RunFolder(tmp_path / "parts").read_info().finished
-    info = resume_training(tmp_path / "parts").run(Silent())
-
-    whole, parts = (load_checkpoint(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "parts"))
-    assert (info.iterations, info.finished) == (8, True)
-    assert parts.frame_state == whole.frame_state
-    assert parts.tensors.keys() == whole.tensors.keys()
-    for name, tensor in whole.tensors.items():
-        assert torch.equal(parts.tensors[name], tensor), name
-    assert [{**row, "seconds": ""} for row in log_rows(tmp_path / "parts")] == [
-        {**row, "seconds": ""} for row in log_rows(tmp_path / "whole")
-    ]
-
-
-def test_crashed_run_loses_only_what_came_after_its_checkpoint(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
     """Rows of the log that the checkpoint does not know are cut, half a row too."""
     run = tmp_path / "run"
-    start_training([mix], replace(config, iterations=2), run).run(Silent())
+    start_training([duet_path], replace(config, iterations=2), run).run(Silent())
     with (run / "log.csv").open("a") as file:
         file.write("3,1.0,9,9,9,9\n4,1.")
     resume_training(run, target_iterations=3).run(Silent())
@@ -122,16 +56,16 @@ def test_crashed_run_loses_only_what_came_after_its_checkpoint(config: TrainConf
     assert rows[2]["total"] != "9"
 
 
-def test_run_folder_holds_what_its_readers_need(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
+def test_run_folder_holds_what_its_readers_need(config: TrainConfig, duet_path: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    start_training([mix], replace(config, iterations=2), run, seed=7).run(Silent())
+    start_training([duet_path], replace(config, iterations=2), run, seed=7).run(Silent())
     info = json.loads((run / "run.json").read_text())
     assert (info["iterations"], info["seed"], info["preset"], info["finished"]) == (2, 7, "fast", True)
-    assert info["recordings"][0]["name"] == "mix.wav"
+    assert info["recordings"][0]["name"] == "duet.wav"
     assert info["recordings"][0]["duration_seconds"] == 2.0
     assert TrainConfig.from_dict(json.loads((run / "config.json").read_text())) == replace(config, iterations=2)
     dictionary = json.loads((run / "dictionary.json").read_text())
-    assert dictionary["source_names"] == ["low", "high"]
+    assert dictionary["source_names"] == ["high", "low"]
     assert np.shape(dictionary["relative_amplitudes"]) == (2, 5)
     assert np.load(run / "parity_frames.npy", allow_pickle=False).shape == (256, 128)
     rows = log_rows(run)
@@ -150,10 +84,10 @@ class FakeClock:
 
 
 def test_run_ends_within_its_minutes_with_saving_and_close_to_them(
-    config: TrainConfig, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
-    begun = start_training([mix], replace(config, iterations=10_000), tmp_path / "run", target_seconds=200.0)
+    begun = start_training([duet_path], replace(config, iterations=10_000), tmp_path / "run", target_seconds=200.0)
     real_save = loop.save_checkpoint
 
     def slow_save(*args: Any) -> None:
@@ -182,10 +116,10 @@ def non_finite(_frames: object) -> StepReport:
 
 
 def test_loss_that_stays_not_finite_ends_the_run_and_keeps_the_checkpoint(
-    config: TrainConfig, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    start_training([mix], replace(config, iterations=2), run).run(Silent())
+    start_training([duet_path], replace(config, iterations=2), run).run(Silent())
     before = (run / "checkpoint.safetensors").read_bytes()
     training = resume_training(run, target_iterations=100)
     monkeypatch.setattr(training.learner, "step", non_finite)
@@ -195,9 +129,9 @@ def test_loss_that_stays_not_finite_ends_the_run_and_keeps_the_checkpoint(
 
 
 def test_single_steps_that_are_not_finite_are_dropped_and_counted(
-    config: TrainConfig, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = start_training([mix], config, tmp_path / "run")
+    training = start_training([duet_path], config, tmp_path / "run")
     real_step = training.learner.step
     calls = []
 
@@ -211,39 +145,24 @@ def test_single_steps_that_are_not_finite_are_dropped_and_counted(
     assert RunFolder(tmp_path / "run").read_info().dropped_steps == 1
 
 
-def test_init_takes_network_and_dictionary_of_another_run(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
-    start_training([mix], config, tmp_path / "first", seed=1).run(Silent())
-    start_training([mix], config, tmp_path / "second", seed=2, init=tmp_path / "first")
-    first, second = (load_separator(tmp_path / run)[0].state_dict() for run in ("first", "second"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_init_from_a_run_of_another_shape_is_refused(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
-    start_training([mix], config, tmp_path / "first")
-    other = replace(config, n_harmonics=6)
-    with pytest.raises(RunError, match="cannot be the start of this run: its n_harmonics is 5, here it is 6"):
-        start_training([mix], other, tmp_path / "second", init=tmp_path / "first")
-    assert not (tmp_path / "second").exists()
-
-
-def test_resume_with_another_recording_is_refused(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
-    start_training([mix], config, tmp_path / "run")
-    audio, rate = soundfile.read(mix)
+def test_resume_with_another_recording_is_refused(config: TrainConfig, duet_path: Path, tmp_path: Path) -> None:
+    start_training([duet_path], config, tmp_path / "run")
+    audio, rate = soundfile.read(duet_path)
     soundfile.write(tmp_path / "other.wav", audio * 0.5, rate)
     with pytest.raises(RunError, match="was trained on other recordings"):
         resume_training(tmp_path / "run", recordings=[tmp_path / "other.wav"])
 
 
-def test_checkpoint_of_another_configuration_is_refused(config: TrainConfig, mix: Path, tmp_path: Path) -> None:
-    start_training([mix], config, tmp_path / "run")
-    start_training([mix], replace(config, n_harmonics=6), tmp_path / "other")
+def test_checkpoint_of_another_configuration_is_refused(config: TrainConfig, duet_path: Path, tmp_path: Path) -> None:
+    start_training([duet_path], config, tmp_path / "run")
+    start_training([duet_path], replace(config, n_harmonics=6), tmp_path / "other")
     (tmp_path / "other" / "checkpoint.safetensors").replace(tmp_path / "run" / "checkpoint.safetensors")
     with pytest.raises(RunError, match="does not fit"):
         resume_training(tmp_path / "run")
 
 
 def test_tensorboard_gets_the_losses_where_it_is_installed(
-    config: TrainConfig, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[str, int]] = []
 
@@ -263,6 +182,6 @@ def test_tensorboard_gets_the_losses_where_it_is_installed(
     module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     monkeypatch.setattr("bsep_stream.train.logbook.importlib.util.find_spec", lambda _name: object())
-    start_training([mix], replace(config, iterations=2), tmp_path / "run").run(Silent())
+    start_training([duet_path], replace(config, iterations=2), tmp_path / "run").run(Silent())
     assert ("loss/total", 1) in written
     assert ("loss/dictionary", 2) in written
