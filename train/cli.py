@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -111,22 +112,28 @@ def train_run(
     init: Path | None = None,
 ) -> None:
     """Begin a run and train it with a progress bar; the parameters are the options of the command."""
+    let_threads_sleep()
+    from rich.console import Console
+
     from bsep_stream.train.device import resolve_device
     from bsep_stream.train.presets import preset_config
+    from bsep_stream.train.progress import listening
     from bsep_stream.train.start import start_training
 
     config = preset_config(preset, names)
     if iterations is not None:
         config = replace(config, iterations=iterations)
-    training = start_training(
-        mix,
-        config,
-        output,
-        seed=seed,
-        target_seconds=None if minutes is None else 60 * minutes,
-        device=resolve_device(device),
-        init=init,
-    )
+    with listening(Console(stderr=True)) as on_search:
+        training = start_training(
+            mix,
+            config,
+            output,
+            seed=seed,
+            target_seconds=None if minutes is None else 60 * minutes,
+            device=resolve_device(device),
+            init=init,
+            on_search=on_search,
+        )
     run_training(training)
 
 
@@ -141,6 +148,7 @@ def _resume(
     device: str,
     init: Path | None,
 ) -> None:
+    let_threads_sleep()
     from bsep_stream.train.device import resolve_device
     from bsep_stream.train.presets import preset_config
     from bsep_stream.train.run_folder import RunFolder
@@ -166,6 +174,16 @@ def _resume(
         device=resolve_device(device),
     )
     run_training(training)
+
+
+def let_threads_sleep() -> None:
+    """Let the threads of torch sleep while they wait; to be called before torch is imported, which reads it once.
+
+    By default a thread that has done its part of an operation spins until the others have done theirs. Where another
+    process has one of the cores, the others spin for a whole time slice, at every operation, and a training on two
+    cores becomes several times slower than on one. Whoever sets OMP_WAIT_POLICY himself is obeyed.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run_training(training: Training) -> None:

@@ -190,6 +190,11 @@ class OptimiserConfig:
         Added to the denominator.
     micro_batches : int
         A batch is worked off in so many parts, to save memory; their gradients are added.
+    final_step_share : float
+        The step sizes fall to this share of their first value, geometrically, over the last part of the run.
+        Published: 1.
+    constant_share : float
+        Part of the run's iterations before the step sizes begin to fall.
     dictionary_floor : float or None
         Smallest relative amplitude after a step; None: not limited (published).
     """
@@ -199,6 +204,8 @@ class OptimiserConfig:
     betas: tuple[float, ...] = (0.99, 0.999)
     epsilon: float = 1e-7
     micro_batches: int = 1
+    final_step_share: float = 1.0
+    constant_share: float = 0.5
     dictionary_floor: float | None = None
 
 
@@ -217,6 +224,9 @@ class ImitationConfig:
         made for exploration, and at 1 a single wrong frame would outweigh the batch.
     spectra_weight : float
         Of the method's loss beside the labels' log-probabilities.
+    anchor : float
+        Weight of the labels' terms beside the policy gradient afterwards. Without it the policy unlearns within
+        minutes which source is which and when one is silent: the method's loss hardly knows.
     level_db : float
         Every frame is played louder or softer by up to so much.
     longest_seconds : float
@@ -227,6 +237,7 @@ class ImitationConfig:
     batch_size: int = 24
     inverse_temperature: float = 0.1
     spectra_weight: float = 100.0
+    anchor: float = 400.0
     level_db: float = 6.0
     longest_seconds: float = 120.0
 

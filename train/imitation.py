@@ -96,6 +96,11 @@ def _log_sum_exp(by_label: Tensor, any_open: Tensor) -> Tensor:
     return torch.logsumexp(safe, dim=1)
 
 
+def label_loss(terms: ImitationTerms) -> Tensor:
+    """What the labels' log-probabilities and pitches miss; scalar."""
+    return terms.choice + terms.on + terms.pitch
+
+
 def imitation_loss(terms: ImitationTerms, spectra_weight: float) -> Tensor:
     """One scalar for the network: the labels' terms count alike, the method's loss with its weight."""
-    return terms.choice + terms.on + terms.pitch + spectra_weight * terms.spectra.total
+    return label_loss(terms) + spectra_weight * terms.spectra.total

@@ -11,7 +11,7 @@ from torch import Tensor
 from bsep_stream.errors import RunError
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.dictionary import scale_prior_gradient
-from bsep_stream.train.imitation import imitation_loss, imitation_terms
+from bsep_stream.train.imitation import imitation_loss, imitation_terms, label_loss
 from bsep_stream.train.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.optimiser import AdaMax
 from bsep_stream.train.rollouts import roll_out
@@ -84,13 +84,15 @@ class Learner:
         self.iteration = 0
         self.dropped_steps = 0
 
-    def step(self, frames: Tensor) -> StepReport:
+    def step(self, frames: Tensor, f0_bin: Tensor | None = None) -> StepReport:
         """One iteration.
 
         Parameters
         ----------
         frames : Tensor, shape (batch, n_bins), complex64
             Gained mixture. The batch must be a multiple of the micro batches.
+        f0_bin : Tensor or None, shape (batch, n_sources)
+            Labels, if the policy shall not go far from them; 0: the source is silent.
 
         Returns
         -------
@@ -105,6 +107,9 @@ class Learner:
             torch._foreach_add_(network, other.network)
         dictionary = torch.stack([part.dictionary for part in gradients]).sum(dim=0)
         prior = self.config.loss.scale * scale_prior_gradient(self.separator.dictionary.relative_amplitudes)
+        if f0_bin is not None:
+            labelled = self._label_gradients(as_channels(frames.to(self.device)), f0_bin.to(self.device))
+            torch._foreach_add_(network, labelled, alpha=self.config.imitation.anchor)
         names = list(first.losses)
         losses = torch.stack([torch.stack([part.losses[name] for name in names]) for part in gradients]).mean(dim=0)
         finite = self.apply_gradients(network, dictionary + prior, losses)
@@ -133,10 +138,16 @@ class Learner:
         (rows,) = torch.autograd.grad(self.config.loss.scale * terms.spectra.dictionary, [dictionary])
         prior = self.config.loss.scale * scale_prior_gradient(dictionary)
         losses = {name: term.detach() for name, term in terms.spectra._asdict().items()}
-        losses["imitation"] = (terms.choice + terms.on + terms.pitch).detach()
+        losses["imitation"] = label_loss(terms).detach()
         values = torch.stack(list(losses.values()))
         finite = self.apply_gradients(list(network), rows + prior, values)
         return StepReport(dict(zip(losses, cast(list[float], values.tolist()), strict=True)), finite)
+
+    def _label_gradients(self, frames: Tensor, f0_bin: Tensor) -> list[Tensor]:
+        """Of what the labels' log-probabilities and pitches miss."""
+        rows = self.separator.dictionary.relative_amplitudes.detach()
+        loss = label_loss(imitation_terms(self.separator, frames, f0_bin, rows))
+        return list(torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True))
 
     def gradients(self, frames: Tensor) -> Gradients:
         """Gradients of the rollouts of some frames, in one backward pass for network and dictionary.
@@ -198,6 +209,14 @@ class Learner:
             (dictionary,) = torch.autograd.grad(dictionary_loss, [self.separator.dictionary.relative_amplitudes])
             checked = torch.cat([checked, dictionary_loss.detach().reshape(1)])
         return self.apply_gradients(list(network), dictionary, checked)
+
+    def set_progress(self, share_done: float) -> None:
+        """Step sizes for a part of the run, 0 (its beginning) to 1 (its end)."""
+        settings = self.config.optimiser
+        falling = max(0.0, share_done - settings.constant_share) / max(1e-9, 1.0 - settings.constant_share)
+        share = settings.final_step_share ** min(1.0, falling)
+        self.network_optimiser.step_size = share * settings.step_size
+        self.dictionary_optimiser.step_size = share * settings.dictionary_step_size
 
     @torch.no_grad()
     def apply_gradients(self, network: list[Tensor], dictionary: Tensor | None, losses: Tensor) -> bool:

@@ -172,6 +172,7 @@ class Training:
         step_seconds = 0.0
         while self.info.iterations < stage.end and not interrupted.is_set() and not self._out_of_time(step_seconds):
             began = self._clock()
+            self.learner.set_progress(self.info.iterations / self.info.target_iterations)
             report = stage.step()
             losses = report.losses
             self._update_info(iterations=self.info.iterations + 1)
@@ -192,14 +193,17 @@ class Training:
         return losses
 
     def _imitation_step(self) -> StepReport:
-        assert self._labels is not None
-        settings = self.config.imitation
-        frames, f0_bin = self._frames.draw_labelled(self._labels, settings.batch_size, settings.level_db)
-        return self.learner.imitate(torch.from_numpy(frames), torch.from_numpy(f0_bin))
+        return self.learner.imitate(*self._draw_labelled(self.config.imitation.batch_size))
 
     def _policy_gradient_step(self) -> StepReport:
-        frames = torch.from_numpy(self._frames.draw(self.config.batch_size))
-        return self.learner.step(frames.to(self._device))
+        if self._labels is not None:
+            return self.learner.step(*self._draw_labelled(self.config.batch_size))
+        return self.learner.step(torch.from_numpy(self._frames.draw(self.config.batch_size)))
+
+    def _draw_labelled(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        assert self._labels is not None
+        frames, f0_bin = self._frames.draw_labelled(self._labels, batch_size, self.config.imitation.level_db)
+        return torch.from_numpy(frames), torch.from_numpy(f0_bin)
 
     def _out_of_time(self, step_seconds: float) -> bool:
         """Whether another step and the last checkpoint would no longer fit."""

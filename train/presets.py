@@ -92,11 +92,13 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         # One frame's gradients are about 1e-4 of the loss, so 1000 keeps them far above epsilon.
         loss=LossConfig(scale=1_000.0),
         # The published memory of the largest gradient, 1000 iterations, is as long as this training's first part.
-        optimiser=OptimiserConfig(dictionary_step_size=1e-3, betas=(0.9, 0.99), epsilon=1e-8, dictionary_floor=0.0),
-        imitation=ImitationConfig(iterations=3_000),
+        optimiser=OptimiserConfig(
+            dictionary_step_size=1e-3, betas=(0.9, 0.99), epsilon=1e-8, final_step_share=0.1, dictionary_floor=0.0
+        ),
+        imitation=ImitationConfig(iterations=2_500),
         rendering="local",
         joint_ridge=0.1,
         peak_radius_sigmas=7.0,
-        iterations=20_000,
+        iterations=3_000,
         frame_noise=0.0,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bsep_stream.train.run_folder import RunInfo
@@ -14,7 +16,38 @@ from bsep_stream.train.run_folder import RunInfo
 _SMOOTHING = 0.98
 """Share of the loss shown that comes from the iterations before: single batches scatter by a factor of two."""
 
-_SHOWN = {"total": "loss", "dictionary": "dict", "direct": "direct", "agreement": "agree"}
+_SHOWN = {"total": "loss", "dictionary": "dict", "direct": "direct", "agreement": "agree", "imitation": "imit"}
+
+
+@contextmanager
+def listening(console: Console) -> Iterator[Callable[[], None]]:
+    """A moving bar while a recording is read and searched, whose end nobody can tell; it is gone afterwards.
+
+    Parameters
+    ----------
+    console : Console
+        Where it is no terminal, one line once the search goes on.
+
+    Yields
+    ------
+    callable
+        To be called now and then during the search.
+    """
+    text = "listening to the recording"
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, disable=not console.is_terminal, expand=True, transient=True)
+    bar.add_task(text, total=None)
+    said = console.is_terminal
+
+    def step() -> None:
+        nonlocal said
+        if not said:
+            console.print(Text(text), soft_wrap=True)
+            said = True
+        bar.refresh()
+
+    with bar:
+        yield step
 
 
 class ProgressBar:

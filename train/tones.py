@@ -53,6 +53,10 @@ class DensePeaks:
         """``P c``: (batch, m, 2) to (batch, 2, n_bins)."""
         return torch.einsum("bkm,bmc->bck", self.matrix, coefficients)
 
+    def switched(self, on: Tensor) -> DensePeaks:
+        """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""
+        return DensePeaks(self.matrix * on[:, None, None])
+
     def repeat(self, times: int) -> DensePeaks:
         """Every element of the batch `times` times in a row."""
         return DensePeaks(self.matrix.repeat_interleave(times, dim=0))
@@ -120,6 +124,11 @@ class LocalPeaks:
         spectra = torch.zeros(samples.shape[0], 2, self.n_bins, dtype=samples.dtype, device=samples.device)
         return spectra.scatter_add(2, self.index[:, None, :].expand(-1, 2, -1), samples)
 
+    def switched(self, on: Tensor) -> LocalPeaks:
+        """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""
+        weight, present = self.weight * on[:, None, None], self.present * on[:, None]
+        return LocalPeaks(self.index, weight, self.centres, self.widths, present, self.n_bins)
+
     def repeat(self, times: int) -> LocalPeaks:
         """Every element of the batch `times` times in a row."""
         repeated = (t.repeat_interleave(times, dim=0) for t in (self.index, self.weight, self.centres, self.widths))
@@ -130,14 +139,17 @@ class LocalPeaks:
 Peaks = DensePeaks | LocalPeaks
 
 
-def join_peaks(first: LocalPeaks, *others: LocalPeaks) -> LocalPeaks:
-    """Peaks of several tones of one frame as one set, for a joint solve; order of the arguments."""
+def join_peaks(first: Peaks, *others: Peaks) -> Peaks:
+    """Peaks of several tones of one frame as one set, for a joint solve; all of one kind, in their order."""
     all_peaks = (first, *others)
+    local = [peaks for peaks in all_peaks if isinstance(peaks, LocalPeaks)]
+    if not local:
+        return DensePeaks(torch.cat([peaks.matrix for peaks in all_peaks if isinstance(peaks, DensePeaks)], dim=2))
     return LocalPeaks(
-        torch.cat([peaks.index for peaks in all_peaks], dim=1),
-        torch.cat([peaks.weight for peaks in all_peaks], dim=1),
-        torch.cat([peaks.centres for peaks in all_peaks], dim=1),
-        torch.cat([peaks.widths for peaks in all_peaks], dim=1),
-        torch.cat([peaks.present for peaks in all_peaks], dim=1),
-        first.n_bins,
+        torch.cat([peaks.index for peaks in local], dim=1),
+        torch.cat([peaks.weight for peaks in local], dim=1),
+        torch.cat([peaks.centres for peaks in local], dim=1),
+        torch.cat([peaks.widths for peaks in local], dim=1),
+        torch.cat([peaks.present for peaks in local], dim=1),
+        local[0].n_bins,
     )

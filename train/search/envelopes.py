@@ -1,7 +1,7 @@
-"""Harmonic envelopes of the sources: how strong each harmonic is, at each pitch, and how pitches are spread.
+"""Harmonic envelopes of the sources: how strong each harmonic is, at each pitch.
 
 An instrument's dictionary row holds for all its pitches on the average; its body makes the harmonics of low tones
-differ from those of high ones. So the search keeps one envelope per semitone, drawn towards the mean of the source.
+differ from those of high ones. So the search keeps one envelope per semitone, drawn towards a source-filter model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsep_stream.train.search.bodies import SourceFilter
 from bsep_stream.train.search.candidates import N_HARMONICS, Candidates
 
 N_SEMITONES = 90
@@ -37,13 +38,19 @@ class EnvelopePrior(NamedTuple):
     semitones : float
         Standard deviation of the kernel over pitch.
     weight : float
-        Weight of the source's mean envelope, in frames.
+        Weight of the source-filter model, in frames.
+    body_weight : float
+        Weight of a flat body in every third of an octave, in frames.
+    rounds : int
+        Of backfitting the source-filter model.
     largest : float
         Largest modulus of a harmonic relative to the tone's amplitude.
     """
 
     semitones: float = 3.0
     weight: float = 100.0
+    body_weight: float = 30.0
+    rounds: int = 6
     largest: float = 3.0
 
 
@@ -96,35 +103,19 @@ class ToneObservations(NamedTuple):
 
 
 def envelopes_from(observed: ToneObservations, prior: EnvelopePrior) -> Tensor:
-    """Envelope of a source at every semitone: a kernel average over pitch, in the domain of square roots.
+    """Envelope of a source at every semitone: its source-filter model, corrected by a kernel average over pitch.
+
+    In the domain of square roots.
 
     Returns
     -------
     Tensor, shape (N_SEMITONES, n_harmonics)
         Rows of sum 1.
     """
-    grid = torch.arange(float(N_SEMITONES))[:, None]
-    kernel = torch.exp(-0.5 * ((observed.pitch[None] - grid) / prior.semitones) ** 2)
-    weighted = observed.weight * observed.root
-    mean = (weighted.sum(dim=0) + 1e-3) / (observed.weight.sum(dim=0) + 1e-2)
-    local = (kernel @ weighted + prior.weight * mean) / (kernel @ observed.weight + prior.weight)
+    grid = torch.arange(float(N_SEMITONES))
+    kernel = torch.exp(-0.5 * ((observed.pitch[None] - grid[:, None]) / prior.semitones) ** 2)
+    model = SourceFilter(observed.pitch, observed.root, observed.weight, prior.body_weight, prior.rounds)
+    known = kernel @ (observed.weight * observed.root)
+    local = (known + prior.weight * model.roots(grid)) / (kernel @ observed.weight + prior.weight)
     moduli = local.square()
     return (moduli / moduli.sum(dim=1, keepdim=True)).clamp_min(1e-5)
-
-
-def register_costs(observed: ToneObservations, weight: float, narrowest: float = 4.0, largest: float = 0.3) -> Tensor:
-    """What a pitch costs for lying off the range that a source has played so far.
-
-    A source that nothing else tells apart plays on in its range: half the squared distance from the mean pitch, in
-    standard deviations (at least `narrowest` semitones), times `weight`, at most `largest`.
-
-    Returns
-    -------
-    Tensor, shape (N_SEMITONES,)
-    """
-    sounding = observed.weight.amax(dim=1)
-    total = sounding.sum().clamp_min(_TINY)
-    mean = (sounding * observed.pitch).sum() / total
-    spread = ((sounding * (observed.pitch - mean).square()).sum() / total).sqrt().clamp_min(narrowest)
-    grid = torch.arange(float(N_SEMITONES))
-    return (0.5 * weight * ((grid - mean) / spread).square()).clamp_max(largest)

@@ -17,11 +17,11 @@ from bsep_stream.train.search.envelopes import (
     ToneObservations,
     envelopes_from,
     plain_envelope,
-    register_costs,
     tone_templates,
 )
 from bsep_stream.train.search.pairs import IMPOSSIBLE, fit_pairs
 from bsep_stream.train.search.peaks import pick_peaks
+from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.tracking import TransitionCosts, best_path
 
 _TINY = 1e-12
@@ -37,11 +37,13 @@ class SearchSettings:
     tone_cost : float
         Of every tone: what it must at least explain.
     register_weight : float
-        See :func:`bsep_stream.train.search.envelopes.register_costs`.
+        See :func:`bsep_stream.train.search.registers.register_costs`.
     quiet_share : float
         Part of the session's mean level that is added to a frame's level: quiet frames weigh less.
     sweeps : int
         Decoding and learning in turns, at most so often.
+    free_sweeps : int
+        Sweeps by timbre alone that come first in some of the starts.
     plain_decay : float
         Envelope of a tone that nothing is known about.
     start_decays : tuple of two floats
@@ -52,6 +54,7 @@ class SearchSettings:
     register_weight: float = 0.02
     quiet_share: float = 0.03
     sweeps: int = 5
+    free_sweeps: int = 3
     plain_decay: float = 0.7
     start_decays: tuple[float, float] = (0.5, 0.8)
     transitions: TransitionCosts = field(default_factory=TransitionCosts)
@@ -87,6 +90,15 @@ class _State(NamedTuple):
 
     choice: Tensor
     amplitude: Tensor
+
+
+class _Start(NamedTuple):
+    """Envelopes (and registers) to begin with; in the first `free_sweeps` the registers cost nothing."""
+
+    name: str
+    envelopes: list[Tensor]
+    registers: list[Tensor] | None
+    free_sweeps: int
 
 
 class SessionSearch:
@@ -132,37 +144,38 @@ class SessionSearch:
             Called after every decoding, about ``n_starts * sweeps`` times.
         """
         step = on_step or (lambda: None)
-        starts = self._starts(step)
-        found = [self._improve(name, envelopes, registers, step) for name, envelopes, registers in starts]
+        found = [self._improve(start, step) for start in self._starts(step)]
         return sorted(found, key=lambda explanation: explanation.cost)
 
-    def _starts(self, step: Callable[[], None]) -> list[tuple[str, list[Tensor], list[Tensor] | None]]:
-        """Envelopes (and registers) to begin with."""
+    def _starts(self, step: Callable[[], None]) -> list[_Start]:
         darkest, brightest = self.settings.start_decays
         count = self.n_sources
         decays = [darkest + (brightest - darkest) * place / max(1, count - 1) for place in range(count)]
-        starts: list[tuple[str, list[Tensor], list[Tensor] | None]] = [
-            ("brightness", [plain_envelope(decay) for decay in decays], None)
-        ]
+        free = self.settings.free_sweeps if count > 1 else 0
+        starts = [_Start("brightness", [plain_envelope(decay) for decay in decays], None, free)]
         if count > 1:
             plain = [plain_envelope(self.settings.plain_decay)] * count
             state, _ = self._decode(plain, None, step)
             state = self._by_pitch(state)
             observed = self._observe(state, plain)
-            starts.append(("register", self._envelopes(observed), self._registers(observed)))
+            envelopes = self._envelopes(observed)
+            starts.append(_Start("register", envelopes, self._registers(observed), 0))
+            starts.append(_Start("register, then timbre", envelopes, None, free))
         return starts
 
-    def _improve(
-        self, name: str, envelopes: list[Tensor], registers: list[Tensor] | None, step: Callable[[], None]
-    ) -> Explanation:
+    def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
+        envelopes, registers = start.envelopes, start.registers
         state = None
-        for _ in range(self.settings.sweeps):
+        for sweep in range(start.free_sweeps + self.settings.sweeps):
             previous = state
             state, cost = self._decode(envelopes, registers, step, previous)
             observed = self._observe(state, envelopes)
-            envelopes, registers = self._envelopes(observed), self._registers(observed)
-            if previous is not None and torch.equal(previous.choice, state.choice):
+            envelopes = self._envelopes(observed)
+            free = sweep + 1 < start.free_sweeps
+            converged = previous is not None and torch.equal(previous.choice, state.choice)
+            if converged and not free and registers is not None:
                 break
+            registers = None if free else self._registers(observed)
         assert state is not None
         f0 = torch.where(state.choice > 0, self.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0)), 0.0)
         rows = []
@@ -170,7 +183,7 @@ class SessionSearch:
             root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
             rows.append(root.square() / root.square().amax().clamp_min(_TINY))
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0)
-        return Explanation(f0.T.contiguous(), amplitude.T.contiguous(), torch.stack(rows), cost, name)
+        return Explanation(f0.T.contiguous(), amplitude.T.contiguous(), torch.stack(rows), cost, start.name)
 
     def _decode(
         self,
@@ -258,7 +271,7 @@ class SessionSearch:
         return [envelopes_from(entry, self.settings.envelopes) for entry in observed]
 
     def _registers(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
-        return [register_costs(entry, self.settings.register_weight) for entry in observed]
+        return register_costs(observed, self.settings.register_weight)
 
     def _by_pitch(self, state: _State) -> _State:
         """Frames in which all sources sound, their tones ordered from high to low; the other frames silent."""
