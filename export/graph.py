@@ -9,20 +9,20 @@ from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
 
 INPUT_NAME = "frame"
-OUTPUT_NAMES = ("direct", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients")
+OUTPUT_NAMES = ("direct", "dictionary", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients")
 
 
 def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the outputs without the batch."""
     tones = (config.n_sources,)
     shapes: dict[str, tuple[int, ...]] = {name: tones for name in OUTPUT_NAMES}
-    shapes["direct"] = (config.n_sources, 2, config.geometry.n_bins)
+    shapes["direct"] = shapes["dictionary"] = (config.n_sources, 2, config.geometry.n_bins)
     shapes["coefficients"] = (*tones, config.n_harmonics, 2)
     return shapes
 
 
 class SeparationStep(nn.Module):
-    """The seven outputs of the ONNX step for frames of shape (batch, 2, n_bins)."""
+    """The outputs of the ONNX step for frames of shape (batch, 2, n_bins)."""
 
     def __init__(self, separator: Separator) -> None:
         super().__init__()

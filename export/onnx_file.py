@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import MissingDependency, ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep, output_shapes
-from bsep_stream.train.config import TrainConfig
+from bsep_stream.model import OUTPUT_KINDS
+from bsep_stream.train.config import MAP_NAMES, TrainConfig
 from bsep_stream.train.prediction import Prediction, predict
 from bsep_stream.train.separator import Separator
 from bsep_stream.train.spectra import as_channels
@@ -27,9 +28,11 @@ OPSET_VERSION = 18
 LARGEST_IR_VERSION = 10
 LEAST_PARITY_FRAMES = 200
 PARITY_TOLERANCE = 1e-3
-# A lead of the chosen logit that float32 cannot tell from none, as a share of the largest scale of the logits.
+# A lead of the chosen logit that float32 cannot tell from none, as a share of the scale of the logits; likewise for
+# the logit of being on.
 AMBIGUOUS_SHARE = 1e-5
-# Rounding in float32 does not shrink with the frame: quieter peaks than this (level 1) count as this.
+# Rounding in float32 does not shrink with the frame: quieter peaks than this (level 1) count as this, but such frames
+# are no part of the 200 unless they agree relative to their own peak.
 QUIET_PEAK = 1e-2
 # A frame whose peak is this far below the level of the recording (1) is silent: there is nothing to be relative to.
 SILENT_PEAK = 1e-3
@@ -48,11 +51,14 @@ class ExportReport:
     path : Path
     file_bytes : int
     n_frames : int
-        Frames that were compared.
+        Frames with the same tones, and spectra that differ by at most ``PARITY_TOLERANCE`` of the frame's own peak.
+    n_quiet : int
+        Further frames with the same tones, quieter than ``QUIET_PEAK``, that agree relative to that only.
     n_ambiguous : int
-        Frames left out: silent, or their two best tones are equally good in float32.
+        Frames left out: silent, or their two best tones (or on and off) are equally good in float32.
     worst_difference : float
-        Largest difference of a direct spectrum, relative to the largest modulus of its frame (at least ``QUIET_PEAK``).
+        Largest difference of a direct or dictionary spectrum, relative to the largest modulus of its frame (at least
+        ``QUIET_PEAK``).
     step_ms : float
         Median time of one step with batch 1 on one thread.
     """
@@ -60,6 +66,7 @@ class ExportReport:
     path: Path
     file_bytes: int
     n_frames: int
+    n_quiet: int
     n_ambiguous: int
     worst_difference: float
     step_ms: float
@@ -79,7 +86,7 @@ def export_model(
     separator : Separator
     config : TrainConfig
     metadata : dict
-        `gain` (float) and `training` (dict), optionally `output` ("mask", the default, or "direct"); see
+        `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary"); see
         docs/design.md. Geometry, source names, tones, dictionary and format version are added here.
     path : Path
         Appears whole or not at all; an existing file is replaced.
@@ -109,19 +116,19 @@ def export_model(
     with whole_file(Path(path)) as temporary:
         _write_graph(on_cpu, temporary)
         _finish_file(temporary, config, full_metadata)
-        compared, ambiguous, worst = _compare(on_cpu, temporary, parity_frames)
+        compared, quiet, ambiguous, worst = _compare(on_cpu, temporary, parity_frames)
         step_ms = _time_step(temporary, parity_frames[:1])
         size = temporary.stat().st_size
-    return ExportReport(Path(path), size, compared, ambiguous, worst, step_ms)
+    return ExportReport(Path(path), size, compared, quiet, ambiguous, worst, step_ms)
 
 
 def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(metadata) - {"gain", "output", "training"})
     gain = metadata.get("gain")
     output = metadata.get("output", "mask")
-    if unknown or not isinstance(gain, int | float) or not gain > 0 or output not in ("mask", "direct"):
+    if unknown or not isinstance(gain, int | float) or not gain > 0 or output not in OUTPUT_KINDS:
         raise ModelError(
-            "the metadata of a model are gain (positive), output (mask or direct) and training, "
+            f"the metadata of a model are gain (positive), output ({', '.join(OUTPUT_KINDS)}) and training, "
             f"got gain = {gain!r}, output = {output!r}, unknown: {unknown}"
         )
     rows = separator.dictionary.relative_amplitudes.detach().to(torch.float64)
@@ -188,10 +195,10 @@ def _session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) -> tuple[int, int, float]:
-    """Number of frames compared, number of ambiguous ones, worst relative difference of direct spectra."""
+def _compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) -> tuple[int, int, int, float]:
+    """Numbers of frames as in :class:`ExportReport`, and the worst relative difference of their spectra."""
     session = _session(path)
-    compared = ambiguous = 0
+    compared = quiet = ambiguous = 0
     worst = 0.0
     for begin in range(0, len(frames), _BATCH):
         inputs = as_channels(torch.from_numpy(frames[begin : begin + _BATCH].astype(np.complex64)))
@@ -202,34 +209,41 @@ def _compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) ->
         peak = inputs.square().sum(dim=1).amax(dim=1).sqrt().numpy()
         certain = _certain(separator, expected) & (peak > SILENT_PEAK)
         ambiguous += int((~certain).sum())
-        compared += int(certain.sum())
-        wrong = (np.abs(got["f0_bin"] - expected.f0_bin.numpy()) > F0_TOLERANCE_BINS).any(axis=1) & certain
+        other = np.abs(got["f0_bin"] - expected.f0_bin.numpy()) > F0_TOLERANCE_BINS
+        wrong = (other | (got["on"] != expected.on.numpy())).any(axis=1) & certain
         if wrong.any():
             number = begin + int(wrong.argmax())
             raise ModelError(
                 f"ONNX Runtime chooses other tones than torch in frame {number} of {len(frames)}; nothing was "
                 "written, please report this with the versions of torch and onnxruntime"
             )
-        difference = np.abs(got["direct"] - expected.direct.numpy()).max(axis=(1, 2, 3))
-        error = difference[certain] / np.maximum(peak[certain], QUIET_PEAK)
+        spectra = {"direct": expected.direct.numpy(), "dictionary": expected.dictionary.numpy()}
+        by_kind = [np.abs(got[name] - wanted).max(axis=(1, 2, 3)) for name, wanted in spectra.items()]
+        difference, peak = np.max(by_kind, axis=0)[certain], peak[certain]
+        error = difference / np.maximum(peak, QUIET_PEAK)
         if not (error <= PARITY_TOLERANCE).all():  # also if it is not a number
             raise ModelError(
                 f"ONNX Runtime and torch differ by {error.max():.1e} of the peak of a frame, "
                 f"more than {PARITY_TOLERANCE}; nothing was written"
             )
+        by_own_peak = difference <= PARITY_TOLERANCE * peak
+        compared += int(by_own_peak.sum())
+        quiet += int((~by_own_peak).sum())
         worst = max(worst, float(error.max(initial=0.0)))
     if compared < LEAST_PARITY_FRAMES:
         raise ModelError(
-            f"export compares at least {LEAST_PARITY_FRAMES} frames with torch, but the choice of tones is clear in "
-            f"{compared} of {len(frames)} only; train longer, or use frames that are not silent"
+            f"export compares at least {LEAST_PARITY_FRAMES} frames with torch, but of {len(frames)} only {compared} "
+            f"count ({ambiguous} are silent or have no clear choice of tones, {quiet} are too quiet for float32); "
+            "train longer, or on a recording with less silence"
         )
-    return compared, ambiguous, worst
+    return compared, quiet, ambiguous, worst
 
 
 def _certain(separator: Separator, expected: Prediction) -> NDArray[np.bool_]:
     """Frames whose choices do not hang on rounding, shape (n_frames,)."""
-    scale = float(separator.log_scales[0].detach().exp())
-    certain: NDArray[np.bool_] = (expected.margin > AMBIGUOUS_SHARE * scale).numpy()
+    choice_scale, on_scale = separator.log_scales.detach().exp()[[MAP_NAMES.index("logit"), MAP_NAMES.index("on")]]
+    clear = (expected.margin > AMBIGUOUS_SHARE * choice_scale) & (expected.on_margin > AMBIGUOUS_SHARE * on_scale)
+    certain: NDArray[np.bool_] = clear.numpy()
     return certain
 
 
