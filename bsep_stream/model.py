@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 METADATA_KEY = "bsep_stream"
-OUTPUT_KINDS = ("direct", "mask")
-"""What can be made of the tones: the published direct prediction, or masks for the mixture."""
+OUTPUT_KINDS = ("direct", "dictionary", "mask")
+"""What can be made of the tones: the two published predictions, or masks for the mixture."""
 
 _FIELDS = (
     "format_version",
@@ -33,7 +33,7 @@ _FIELDS = (
     "training",
 )
 _TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
-_OUTPUTS = ("direct", *_TONE_OUTPUTS, "coefficients")
+_OUTPUTS = ("direct", "dictionary", *_TONE_OUTPUTS, "coefficients")
 _RESERVED_NAMES = ("residual", "remix")
 _WARM_UP_STEPS = 3
 
@@ -46,7 +46,9 @@ class Tones:
     """
 
     direct: NDArray[np.complex64]
-    """Direct spectrum of every source, shape (n_sources, n_bins)."""
+    """Direct spectrum of every source, shape (n_sources, n_bins): harmonics as they lie in the frame."""
+    dictionary: NDArray[np.complex64]
+    """Dictionary spectrum, shape (n_sources, n_bins): moduli from the dictionary, phases from the frame."""
     f0_bin: NDArray[np.float32]
     """Fundamental in bins, shape (n_tones,)."""
     inharmonicity: NDArray[np.float32]
@@ -81,7 +83,7 @@ class SeparationModel:
         Relative amplitudes of the harmonics of every source.
     gain : float
         What the mixture is multiplied by before the network sees it.
-    output : {"direct", "mask"}
+    output : {"direct", "dictionary", "mask"}
         What the stream makes of the tones unless it is told otherwise.
     training : dict
         Where the model comes from: preset, iterations, seconds, seed, recordings, version.
@@ -130,11 +132,12 @@ class SeparationModel:
         frame : ndarray, shape (2, n_bins), float32
             Real and imaginary part of the frame of the mixture, times :attr:`gain`.
         """
-        direct, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
+        direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
             output[0] for output in self.step_batch(frame[None])
         )
         return Tones(
             direct=_complex(direct[:, 0], direct[:, 1]),
+            dictionary=_complex(dictionary[:, 0], dictionary[:, 1]),
             f0_bin=f0_bin,
             inharmonicity=inharmonicity,
             width_bins=width_bins,
@@ -153,8 +156,8 @@ class SeparationModel:
         Returns
         -------
         list of ndarray
-            direct, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients. The bits may
-            differ from those of :meth:`step`; a stream therefore never uses batches.
+            direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients. The
+            bits may differ from those of :meth:`step`; a stream therefore never uses batches.
         """
         outputs: list[NDArray[np.float32]] = self._session.run(_OUTPUTS, {"frame": frames})
         return outputs
@@ -172,6 +175,7 @@ class SeparationModel:
         expected: dict[str, tuple[int, ...]] = {
             "frame": (2, n_bins),
             "direct": (n_sources, 2, n_bins),
+            "dictionary": (n_sources, 2, n_bins),
             "coefficients": (n_tones, self.dictionary.shape[1], 2),
             **{name: (n_tones,) for name in _TONE_OUTPUTS},
         }

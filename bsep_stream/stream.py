@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.model import OUTPUT_KINDS, SeparationModel
-from bsep_stream.outputs import DirectOutput, MaskOutput, MaskSettings
+from bsep_stream.model import SeparationModel
+from bsep_stream.outputs import MaskSettings, make_output
 from bsep_stream.resampling import StreamResampler
 from bsep_stream.samplequeue import SampleQueue
 
@@ -55,12 +55,12 @@ class StreamingSeparator:
         the way in and out (see :attr:`latency`).
     channels : int
         Channels of every block.
-    output : {"direct", "mask"}, optional
+    output : {"direct", "dictionary", "mask"}, optional
         What to make of the tones (see :mod:`bsep_stream.outputs`); the model's default if not given.
     residual : bool
         Whether the last stem is ``residual``: the delayed mixture minus the sum of the other stems.
     mask : MaskSettings
-        How masks are made; without effect on ``direct``.
+        How masks are made; without effect on ``direct`` and ``dictionary``.
 
     Raises
     ------
@@ -91,8 +91,6 @@ class StreamingSeparator:
             )
         if self.channels < 1 or self.channels != channels:
             raise ConfigError(f"a stream needs at least one channel, got {channels}")
-        if self.output not in OUTPUT_KINDS:
-            raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {output!r}")
         self.stem_names = (*self.model.source_names, *([RESIDUAL] if residual else []))
         self._residual = residual
 
@@ -104,7 +102,7 @@ class StreamingSeparator:
         self.latency = self._ledger()
         self.latency_samples = self.latency.total_samples
 
-        self._engine = _HopEngine(self.model, self.channels, self.output, mask or MaskSettings())
+        self._engine = _HopEngine(self.model, self.channels, self.output, mask)
         self._hop = np.zeros((self.channels, hop), dtype=np.float32)
         self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
         self._mixture = SampleQueue((self.channels,), self.latency_samples)
@@ -226,11 +224,11 @@ class _HopEngine:
     since frames over the silence before the stream count as well.
     """
 
-    def __init__(self, model: SeparationModel, channels: int, output: str, mask: MaskSettings) -> None:
+    def __init__(self, model: SeparationModel, channels: int, output: str, mask: MaskSettings | None) -> None:
         geometry = self._geometry = model.geometry
         n_fft, hop = geometry.n_fft, geometry.hop_length
         self.delay_samples = n_fft - hop
-        self._output = DirectOutput(model) if output == "direct" else MaskOutput(model, mask)
+        self._output = make_output(model, output, mask)
         squares = np.zeros(-(-n_fft // hop) * hop)
         squares[:n_fft] = geometry.window**2
         per_phase = squares.reshape(-1, hop).sum(axis=0)

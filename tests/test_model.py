@@ -33,6 +33,9 @@ def test_step_gives_the_tones(tiny_model: SeparationModel, rng: np.random.Genera
     expected = np.outer([0.6, 0.3], frame[0] + 1j * frame[1])
     assert tones.direct.dtype == np.complex64
     assert np.abs(tones.direct - expected).max() < EXACT_IN_FLOAT32 * np.abs(frame).max()
+    other = np.outer([0.2, 0.5], frame[0] + 1j * frame[1])
+    assert tones.dictionary.dtype == np.complex64
+    assert np.abs(tones.dictionary - other).max() < EXACT_IN_FLOAT32 * np.abs(frame).max()
     assert np.array_equal(tones.f0_bin, [10, 20])
     assert np.array_equal(tones.amplitude, np.full(2, np.abs(frame).max()))
     assert tones.inharmonicity.shape == tones.width_bins.shape == tones.on.shape == (2,)
@@ -41,12 +44,13 @@ def test_step_gives_the_tones(tiny_model: SeparationModel, rng: np.random.Genera
 
 def test_a_batch_is_its_frames(tiny_model: SeparationModel, rng: np.random.Generator) -> None:
     frames = rng.standard_normal((3, 2, 257)).astype(np.float32)
-    direct, *_ = tiny_model.step_batch(frames)
-    assert direct.shape == (3, 2, 2, 257)
-    for frame, one in zip(frames, direct, strict=True):
-        expected = tiny_model.step(frame).direct
-        assert np.array_equal(one[:, 0], expected.real)
-        assert np.array_equal(one[:, 1], expected.imag)
+    direct, dictionary, *_ = tiny_model.step_batch(frames)
+    assert direct.shape == dictionary.shape == (3, 2, 2, 257)
+    for number, frame in enumerate(frames):
+        tones = tiny_model.step(frame)
+        for one, expected in ((direct[number], tones.direct), (dictionary[number], tones.dictionary)):
+            assert np.array_equal(one[:, 0], expected.real)
+            assert np.array_equal(one[:, 1], expected.imag)
 
 
 def test_tones_outlive_the_next_step(tiny_model: SeparationModel) -> None:
@@ -69,7 +73,8 @@ DAMAGE = {
     "geometry": (b'"n_fft": 512', b'"n_fft": 511', "n_fft must be even"),
     "bins": (b'"n_bins": 257', b'"n_bins": 256', "'frame' should be"),
     "output": (b"inharmonicity", b"inharmonicitx", "no input or output 'inharmonicity'"),
-    "kind": (b'"output": "direct"', b'"output": "dirrct"', "direct, mask"),
+    "no dictionary tones": (b"\ndictionary", b"\ndictionarz", "no input or output 'dictionary'"),
+    "kind": (b'"output": "direct"', b'"output": "dirrct"', "direct, dictionary, mask"),
     "gain": (b'"gain": 3.0', b'"gain": 0.0', "gain must be positive"),
     "not a number": (b'"gain": 3.0', b'"gain": NaN', "gain must be positive"),
     "tones": (b'"tone_sources": [0, 1]', b'"tone_sources": [0, 2]', "tone_sources"),

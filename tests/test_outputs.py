@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.outputs import DirectOutput, MaskOutput, MaskSettings
+from bsep_stream.outputs import MaskOutput, MaskSettings, ToneOutput, make_output
 
 ROUNDING = 1e-5  # relative, a handful of float32 operations
 
@@ -19,34 +21,66 @@ def spectra(rng: np.random.Generator, channels: int, n_bins: int) -> NDArray[np.
     return joined
 
 
-def tones_of(direct: NDArray[np.complex64]) -> Tones:
-    none = np.zeros(len(direct), dtype=np.float32)
-    return Tones(direct, none, none, none, none, none, np.zeros((len(direct), 5), dtype=np.complex64))
+def tones_of(spectra: NDArray[np.complex64], on: float = 1.0) -> Tones:
+    none = np.zeros(len(spectra), dtype=np.float32)
+    coefficients = np.zeros((len(spectra), 5), dtype=np.complex64)
+    return Tones(spectra, spectra, none, none, none, none, np.full_like(none, on), coefficients)
 
 
 def test_direct_undoes_the_gain_in_every_channel(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 3, 257)
-    stems = DirectOutput(models["split"]).spectra(mixture)
+    stems = ToneOutput(models["split"], "direct").spectra(mixture)
     assert stems.shape == (2, 3, 257)
     assert np.allclose(stems[0], 0.6 * mixture, rtol=ROUNDING)
-    squared = DirectOutput(models["square"]).spectra(mixture)  # gain 2: (2x |2x|) / 2
+    squared = ToneOutput(models["square"], "direct").spectra(mixture)  # gain 2: (2x |2x|) / 2
     assert np.allclose(squared[0].real, 2 * mixture.real * np.abs(mixture.real), rtol=ROUNDING)
 
 
+def test_dictionary_tones_are_an_output_too(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
+    mixture = spectra(rng, 2, 257)
+    stems = make_output(models["split"], "dictionary").spectra(mixture)
+    assert stems.shape == (2, 2, 257)
+    assert np.allclose(stems[0], 0.2 * mixture, rtol=ROUNDING)
+    assert np.allclose(stems[1], 0.5 * mixture, rtol=ROUNDING)
+
+
 def test_direct_is_silent_above_the_network(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
-    assert DirectOutput(models["split_fast"]).spectra(spectra(rng, 1, 4097)).shape == (2, 1, 2048)
+    assert ToneOutput(models["split_fast"], "direct").spectra(spectra(rng, 1, 4097)).shape == (2, 1, 2048)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize(("source", "shares"), [("direct", (0.6, 0.3)), ("dictionary", (0.2, 0.5))])
 def test_masks_are_shares_of_the_powers(
-    models: dict[str, SeparationModel], rng: np.random.Generator, exponent: float
+    models: dict[str, SeparationModel],
+    rng: np.random.Generator,
+    exponent: float,
+    source: str,
+    shares: tuple[float, float],
 ) -> None:
-    settings = MaskSettings(exponent=exponent, smoothing_bins=0, floor_db=-20)
+    settings = MaskSettings(source=source, exponent=exponent, smoothing_bins=0, floor_db=-20)
     mixture = spectra(rng, 1, 257)
     stems = MaskOutput(models["split"], settings).spectra(mixture)
-    explained = 0.6**exponent + 0.3**exponent + 0.1**exponent
-    assert np.allclose(stems[0], mixture * 0.6**exponent / explained, rtol=ROUNDING)
-    assert np.allclose(stems[1], mixture * 0.3**exponent / explained, rtol=ROUNDING)
+    explained = shares[0] ** exponent + shares[1] ** exponent + 0.1**exponent
+    assert np.allclose(stems[0], mixture * shares[0] ** exponent / explained, rtol=ROUNDING)
+    assert np.allclose(stems[1], mixture * shares[1] ** exponent / explained, rtol=ROUNDING)
+
+
+def test_masks_are_made_of_the_dictionary_tones_unless_told_otherwise(
+    models: dict[str, SeparationModel], rng: np.random.Generator
+) -> None:
+    stems = make_output(models["split"], "mask").spectra(spectra(rng, 1, 257))
+    assert np.abs(stems[1]).sum() > 2 * np.abs(stems[0]).sum()  # 0.5 and 0.2; the direct tones are 0.3 and 0.6
+
+
+def test_where_nobody_plays_the_masks_give_nothing_away(
+    models: dict[str, SeparationModel], rng: np.random.Generator
+) -> None:
+    mixture = spectra(rng, 2, 4097)
+    for source in ("direct", "dictionary"):
+        assert not MaskOutput(models["off"], MaskSettings(source=source)).spectra(mixture[:, :257]).any()
+    one_plays = tones_of(spectra(rng, 2, 257))
+    one_plays.on[0] = 0.0
+    assert MaskOutput(models["off"]).masks(mixture[0, :257], one_plays).any()
 
 
 def test_every_channel_keeps_its_own_spectrum(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
@@ -100,13 +134,13 @@ def test_a_network_that_fails_gets_nothing(
     masks = MaskOutput(models["split"]).masks(spectra(rng, 1, 257)[0], tones_of(direct))
     assert not masks.any()
     mixture = spectra(rng, 1, 257)
-    assert not DirectOutput(models["broken"]).spectra(mixture).any()
+    assert not ToneOutput(models["broken"], "direct").spectra(mixture).any()
 
 
 def test_silence_gives_silence(models: dict[str, SeparationModel]) -> None:
     mixture = np.zeros((2, 257), dtype=np.complex64)
     assert not MaskOutput(models["split"]).spectra(mixture).any()
-    assert not DirectOutput(models["split"]).spectra(mixture).any()
+    assert not ToneOutput(models["split"], "direct").spectra(mixture).any()
 
 
 def test_above_the_network_each_source_keeps_its_share(
@@ -116,20 +150,21 @@ def test_above_the_network_each_source_keeps_its_share(
     settings = MaskSettings(exponent=2, smoothing_bins=0, floor_db=-200)
     stems = MaskOutput(models["split_fast"], settings).spectra(mixture)
     assert stems.shape == (2, 2, 4097)
-    assert np.allclose(stems[0, :, 2048:], 0.8 * mixture[:, 2048:], rtol=ROUNDING)  # 0.36 / (0.36 + 0.09)
-    assert np.allclose(stems[1, :, 2048:], 0.2 * mixture[:, 2048:], rtol=ROUNDING)
+    assert np.allclose(stems[0, :, 2048:], 4 / 29 * mixture[:, 2048:], rtol=ROUNDING)  # 0.04 / (0.04 + 0.25)
+    assert np.allclose(stems[1, :, 2048:], 25 / 29 * mixture[:, 2048:], rtol=ROUNDING)
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
+        ({"source": "mask"}, "direct, dictionary, got 'mask'"),
         ({"exponent": 0.0}, "exponent"),
         ({"exponent": float("nan")}, "exponent"),
         ({"smoothing_bins": -1.0}, "smoothing_bins"),
         ({"floor_db": 3.0}, "floor_db"),
     ],
 )
-def test_settings_that_make_no_sense(settings: dict[str, float], sentence: str) -> None:
+def test_settings_that_make_no_sense(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         MaskSettings(**settings)
 
@@ -137,3 +172,10 @@ def test_settings_that_make_no_sense(settings: dict[str, float], sentence: str) 
 def test_smoothing_wider_than_the_network_sees(models: dict[str, SeparationModel]) -> None:
     with pytest.raises(ConfigError, match="at most 42"):
         MaskOutput(models["split"], MaskSettings(smoothing_bins=45))
+
+
+def test_kinds_that_do_not_exist(models: dict[str, SeparationModel]) -> None:
+    with pytest.raises(ConfigError, match="direct, dictionary, mask, got 'loud'"):
+        make_output(models["split"], "loud")
+    with pytest.raises(ConfigError, match="direct, dictionary, got 'mask'"):
+        ToneOutput(models["split"], "mask")

@@ -27,6 +27,7 @@ STREAMS = [
     ("bands", 48_000, 2, "mask"),
     ("square", 44_100, 2, "direct"),
     ("split", 96_000, 1, "mask"),
+    ("split", 48_000, 2, "dictionary"),
     ("split_fast", 48_000, 1, "mask"),
     ("split_fast", 22_050, 2, "direct"),
 ]

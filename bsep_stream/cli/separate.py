@@ -30,8 +30,9 @@ import click
 @click.option("--residual/--no-residual", default=True, help="Also write what belongs to no source (default: yes).")
 @click.option(
     "--output-kind",
-    type=click.Choice(["direct", "mask"]),
-    help="The tones themselves, or masks made from them (default: what the model says).",
+    type=click.Choice(["direct", "dictionary", "mask"]),
+    help="The tones as they lie in the sound, the tones as the dictionary has them, or masks made from them "
+    "(default: what the model says).",
 )
 @click.option(
     "--rack", "rack_file", metavar="FILE", type=click.Path(path_type=Path), help="Effects and gains: also write remix."

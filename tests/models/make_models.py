@@ -2,12 +2,15 @@
 
 Each obeys the contract "The ONNX step" of docs/design.md, without any network in it:
 
-    split       two sources, 0.6 and 0.3 of the frame
+    split       two sources, 0.6 and 0.3 of the frame; dictionary tones 0.2 and 0.5 of it
     split_fast  the same in the geometry of the fast preset, 48 kHz
     bands       two sources, the lower and the upper half of the bins
     allpass     one source: the frame
     square      one source: frame * |frame| (so that a forgotten gain shows), gain 2
     broken      one source: NaN wherever the frame is negative
+    off         as split, but every tone is off (and the spectra as of a policy that does not gate)
+
+The dictionary tones of all others are the direct tones.
 """
 
 from __future__ import annotations
@@ -35,8 +38,12 @@ def make(
     *,
     gain: float = 1.0,
     output: str = "direct",
+    on: float = 1.0,
 ) -> None:
-    """Write HERE/name.onnx; the nodes ``direct`` make ``direct`` from ``frame4`` (batch, 1, 2, n_bins)."""
+    """Write HERE/name.onnx; the nodes ``direct`` make ``direct`` from ``frame4`` (batch, 1, 2, n_bins).
+
+    They may make ``dictionary`` too; else it is ``direct``.
+    """
     n_sources, n_bins = len(source_names), geometry["n_bins"]
     start = {
         "axis_source": np.array([1], dtype=np.int64),
@@ -46,6 +53,7 @@ def make(
         "f0": np.arange(10, 10 * n_sources + 1, 10, dtype=np.float32)[None],
         "width": np.full((1, n_sources), 1.3, dtype=np.float32),
         "one": np.ones((1, n_sources), dtype=np.float32),
+        "switch": np.full((1, n_sources), on, dtype=np.float32),
         "zeros3": np.zeros((1, n_sources, N_HARMONICS, 2), dtype=np.float32),
     }
     nodes = [
@@ -60,10 +68,12 @@ def make(
         helper.make_node("Add", ["nothing", "f0"], ["f0_bin"]),
         helper.make_node("Add", ["nothing", "zero"], ["inharmonicity"]),
         helper.make_node("Add", ["nothing", "width"], ["width_bins"]),
-        helper.make_node("Add", ["nothing", "one"], ["on"]),
+        helper.make_node("Add", ["nothing", "switch"], ["on"]),
         helper.make_node("Unsqueeze", ["nothing", "axes_more"], ["nothing4"]),
         helper.make_node("Add", ["nothing4", "zeros3"], ["coefficients"]),
     ]
+    if not any("dictionary" in node.output for node in direct):
+        nodes.append(helper.make_node("Identity", ["direct"], ["dictionary"]))
     start["axes_more"] = np.array([2, 3], dtype=np.int64)
     used = {name for node in nodes for name in node.input}
     initializers = [numpy_helper.from_array(v, k) for k, v in {**start, **constants}.items() if k in used]
@@ -77,6 +87,7 @@ def make(
         [value("frame", 2, n_bins)],
         [
             value("direct", n_sources, 2, n_bins),
+            value("dictionary", n_sources, 2, n_bins),
             *(value(label, n_sources) for label in ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")),
             value("coefficients", n_sources, N_HARMONICS, 2),
         ],
@@ -99,9 +110,16 @@ def make(
 
 
 def main() -> None:
-    shares = {"shares": np.array([0.6, 0.3], dtype=np.float32).reshape(1, 2, 1, 1)}
-    split = [helper.make_node("Mul", ["frame4", "shares"], ["direct"])]
+    shares = {
+        "shares": np.array([0.6, 0.3], dtype=np.float32).reshape(1, 2, 1, 1),
+        "other_shares": np.array([0.2, 0.5], dtype=np.float32).reshape(1, 2, 1, 1),
+    }
+    split = [
+        helper.make_node("Mul", ["frame4", "shares"], ["direct"]),
+        helper.make_node("Mul", ["frame4", "other_shares"], ["dictionary"]),
+    ]
     make("split", SMALL, ["flute", "oboe"], split, shares, gain=3.0)
+    make("off", SMALL, ["flute", "oboe"], split, shares, on=0.0)
     make("split_fast", FAST, ["flute", "oboe"], split, shares, gain=3.0, output="mask")
 
     n_bins = SMALL["n_bins"]
