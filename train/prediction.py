@@ -26,7 +26,7 @@ class Prediction(NamedTuple):
         Spectra of the dictionary tones; likewise.
     f0_bin, inharmonicity, width_bins, amplitude, on : Tensor, shape (batch, n_tones)
     coefficients : Tensor, shape (batch, n_tones, n_harmonics, 2)
-        Of the direct tones; 0 where a joint solve leaves out a tone.
+        Of the direct tones; likewise.
     margin : Tensor, shape (batch,)
         Smallest lead of a chosen logit over the second best in a pass. Near 0 the choice is arbitrary.
     on_margin : Tensor, shape (batch,)
@@ -82,8 +82,11 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         on_margins.append(switch.abs())
         state = state.with_tone(*separator.heard(tones, on))
         order.append(tones.source)
-        all_peaks.append(tones.peaks.switched(on) if policy.gate_direct else tones.peaks)
-        by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, tones.coefficients))
+        peaks, coefficients = tones.peaks, tones.coefficients
+        if policy.gate_direct:
+            peaks, coefficients = peaks.switched(on), coefficients * on[:, None, None]
+        all_peaks.append(peaks)
+        by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, coefficients))
     # Every source occurs in exactly one pass: place[s] is the pass of source s.
     place = torch.stack(order, dim=1).argsort(dim=1)
     f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
