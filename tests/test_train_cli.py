@@ -1,13 +1,15 @@
 """`bsep train` and `bsep export` as a user calls them."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 from click.testing import CliRunner, Result
 
 pytest.importorskip("torch")
@@ -15,7 +17,7 @@ pytest.importorskip("torch")
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train import presets
+from bsep_stream.train import presets, start
 from bsep_stream.train.cli import parse_sources
 from bsep_stream.train.config import NetworkConfig, TrainConfig
 
@@ -23,9 +25,13 @@ RATE = 8_000
 SOURCES = ("--sources", "low,high")
 
 
+pytestmark = pytest.mark.usefixtures("quick_search")
+
+
 @pytest.fixture(autouse=True)
 def _tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both presets with a tiny network, so that a run takes a second."""
+    """Both presets with a tiny network, so that a run takes a second; fast with an iteration of imitation."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # so that what the command sets is gone after the test
     real = presets.preset_config
 
     def tiny(name: str, source_names: tuple[str, ...]) -> TrainConfig:
@@ -34,17 +40,23 @@ def _tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
         network = NetworkConfig(encoder_channels=(4, 4), strides=(4, 4), head_channels=4)
         policy = replace(config.policy, lowest_bin=4, highest_bin=60)
         return replace(
-            config, geometry=geometry, network=network, policy=policy, n_harmonics=5, batch_size=2, iterations=3
+            config,
+            geometry=geometry,
+            network=network,
+            policy=policy,
+            imitation=replace(config.imitation, iterations=min(1, config.imitation.iterations)),
+            n_harmonics=5,
+            batch_size=2,
+            iterations=3,
         )
 
     monkeypatch.setattr(presets, "preset_config", tiny)
 
 
 @pytest.fixture
-def mix(tmp_path: Path) -> Path:
-    time = np.arange(2 * RATE) / RATE
-    path = tmp_path / "mix.wav"
-    soundfile.write(path, 0.1 * np.sin(2 * np.pi * 220 * time) + 0.1 * np.sin(2 * np.pi * 350 * time), RATE)
+def mix(duet_path: Path) -> Path:
+    path = duet_path.with_name("mix.wav")
+    duet_path.rename(path)
     return path
 
 
@@ -65,6 +77,73 @@ def test_train_makes_a_run_and_names_the_next_command(mix: Path, tmp_path: Path,
     assert f"next: bsep export {run}" in result.stdout
     info = run_info(run)
     assert (info["preset"], info["seed"], info["iterations"]) == (preset, 3, 3)
+
+
+def test_search_is_announced_once_where_there_is_no_terminal(mix: Path, tmp_path: Path) -> None:
+    assert bsep("train", mix, *SOURCES, "--output", tmp_path / "run").stderr.count("listening to the recording") == 1
+    result = bsep("train", mix, *SOURCES, "--output", tmp_path / "paper", "--preset", "paper")
+    assert "listening" not in result.stderr  # the published method does not search
+    result = bsep("train", mix, *SOURCES, "--output", tmp_path / "next", "--init", tmp_path / "run")
+    assert "listening" not in result.stderr
+
+
+def test_interrupted_search_leaves_nothing_and_the_run_can_be_begun_again(
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second sign of life of the search is Ctrl-C."""
+    run = tmp_path / "run"
+    quick = start.search_labels
+
+    def search(session: Any, config: Any, on_step: Any) -> Any:
+        on_step()
+        signal.raise_signal(signal.SIGINT)
+        return quick(session, config, on_step)
+
+    monkeypatch.setattr(start, "search_labels", search)
+    result = bsep("train", mix, *SOURCES, "--output", run)
+    assert (result.exit_code, run.exists()) == (130, False)
+    monkeypatch.setattr(start, "search_labels", quick)
+    assert bsep("train", mix, *SOURCES, "--output", run).exit_code == 0
+
+
+def test_run_without_its_labels_cannot_go_on_imitating(mix: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    run = tmp_path / "run"
+    config = presets.preset_config("fast", ("low", "high"))
+    longer = replace(config, imitation=replace(config.imitation, iterations=5), iterations=2)
+    monkeypatch.setattr(presets, "preset_config", lambda *_args: longer)
+    assert bsep("train", mix, *SOURCES, "--output", run).exit_code == 0
+    (run / "labels.npz").write_bytes(b"PK")
+    result = bsep("train", "--output", run, "--resume", "--iterations", 8)
+    assert result.exit_code == 2
+    assert "labels.npz is missing or damaged" in result.stderr
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+@pytest.mark.parametrize("options", [("--sources", "low,high"), ("--resume",)])
+def test_waiting_threads_sleep_unless_told_otherwise(
+    mix: Path, tmp_path: Path, options: tuple[str, ...], given: str | None, expected: str
+) -> None:
+    """Decided before torch is there: afterwards nobody would read it."""
+    code = (
+        "import os, sys\n"
+        "class Spy:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'torch':\n"
+        "            print(os.environ.get('OMP_WAIT_POLICY'), flush=True)\n"
+        "            os._exit(0)\n"
+        "from bsep_stream.train.cli import command\n"
+        "assert 'torch' not in sys.modules\n"
+        "sys.meta_path.insert(0, Spy())\n"
+        "command(sys.argv[1:])\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    if given is not None:
+        environment["OMP_WAIT_POLICY"] = given
+    arguments = [str(mix), *options, "--output", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == expected
 
 
 def test_existing_run_is_kept(mix: Path, tmp_path: Path) -> None:
@@ -173,7 +252,7 @@ def test_export_hands_over_checkpoint_gain_origin_and_frames(
 
     def export_model(separator: Any, config: Any, metadata: Any, path: Path, parity_frames: Any) -> Any:
         handed.update(metadata, config=config, path=path, frames=parity_frames)
-        return onnx_file.ExportReport(path, 3_000_000, len(parity_frames), 0, 1e-6, 2.5)
+        return onnx_file.ExportReport(path, 3_000_000, len(parity_frames), 0, 0, 1e-6, 2.5)
 
     monkeypatch.setattr(onnx_file, "export_model", export_model)
     result = bsep("export", run, "--output", tmp_path / "model.onnx", "--sources", "tuba,piccolo")

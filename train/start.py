@@ -143,7 +143,7 @@ def resume_training(
     frames.restore(checkpoint.frame_state)
     info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
     labels = None
-    if info.iterations < config.imitation.iterations:
+    if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)
         labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_sources)
     return Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
