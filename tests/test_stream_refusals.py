@@ -56,7 +56,7 @@ def test_stereo_into_a_mono_stream_says_what_to_do(tiny_model: SeparationModel) 
         ({"sample_rate": 44100.5}, "sample_rate"),
         ({"sample_rate": 10**7}, "sample_rate"),
         ({"channels": 0}, "channel"),
-        ({"output": "magic"}, "direct, mask"),
+        ({"output": "magic"}, "direct, dictionary, mask"),
     ],
 )
 def test_settings_that_make_no_sense(tiny_model: SeparationModel, settings: dict[str, object], sentence: str) -> None:
