@@ -43,7 +43,7 @@ class SearchSettings:
     sweeps : int
         Decoding and learning in turns, at most so often.
     free_sweeps : int
-        Sweeps by timbre alone that come first in some of the starts.
+        Sweeps by timbre alone that come first in one of the starts.
     plain_decay : float
         Envelope of a tone that nothing is known about.
     start_decays : tuple of two floats
@@ -151,8 +151,7 @@ class SessionSearch:
         darkest, brightest = self.settings.start_decays
         count = self.n_sources
         decays = [darkest + (brightest - darkest) * place / max(1, count - 1) for place in range(count)]
-        free = self.settings.free_sweeps if count > 1 else 0
-        starts = [_Start("brightness", [plain_envelope(decay) for decay in decays], None, free)]
+        starts = [_Start("brightness", [plain_envelope(decay) for decay in decays], None, 0)]
         if count > 1:
             plain = [plain_envelope(self.settings.plain_decay)] * count
             state, _ = self._decode(plain, None, step)
@@ -160,7 +159,7 @@ class SessionSearch:
             observed = self._observe(state, plain)
             envelopes = self._envelopes(observed)
             starts.append(_Start("register", envelopes, self._registers(observed), 0))
-            starts.append(_Start("register, then timbre", envelopes, None, free))
+            starts.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps))
         return starts
 
     def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
