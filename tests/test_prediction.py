@@ -86,7 +86,9 @@ def test_first_tone_is_the_best_of_all_and_the_spectra_are_those_of_its_paramete
         torch.testing.assert_close(prediction.dictionary[rows, source], dictionary, atol=TOLERANCE, rtol=1e-3)
 
 
-def test_sources_come_in_their_order_whichever_pass_found_them(separator: Separator) -> None:
+@pytest.mark.parametrize("joint_ridge", [None, 0.1])
+def test_sources_come_in_their_order_whichever_pass_found_them(joint_ridge: float | None) -> None:
+    separator = Separator(tiny_config(joint_ridge=joint_ridge), _seed_3())
     frames = some_frames(8, 40)
     channels = torch.stack([frames.real, frames.imag], dim=1)
     nothing_used = torch.zeros(40, 2, dtype=torch.bool)
