@@ -171,7 +171,14 @@ def draw_losses(axes: Axes, losses: Mapping[str, NDArray[np.float64]]) -> None:
     axes.yaxis.grid(True, which="minor", color="#f2f2f2", linewidth=0.5)
     axes.margins(x=0.01)
     # Above the axes: inside, it would cover a curve sooner or later.
-    axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.1)
+    axes.legend(
+        fontsize=8,
+        frameon=False,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=len(terms),
+        borderaxespad=0.1,
+    )
 
 
 def audible(rows: NDArray[np.float32], octaves: tuple[float, float]) -> int:

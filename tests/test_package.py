@@ -44,6 +44,7 @@ def test_nothing_but_the_package_lands_at_the_top(installed_names: list[str]) ->
     [
         "bsep_stream/py.typed",
         "bsep_stream/train/__init__.py",
+        "bsep_stream/train/search/session.py",
         "bsep_stream/export/__init__.py",
         "bsep_stream/cli/__init__.py",
         "bsep_stream/demo/mix.flac",

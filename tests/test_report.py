@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from bsep_stream.cli import main
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.model import SeparationModel
-from bsep_stream.pictures import audible, log_rows
+from bsep_stream.pictures import audible, draw_losses, log_rows
 from bsep_stream.report import find_pitches, write_report
 from bsep_stream.stemfolder import StemFolder
 
@@ -64,6 +64,27 @@ def shape_of(picture: Path) -> tuple[int, int]:
     pixels = imread(picture)
     assert np.std(pixels[..., :3]) > 0.01
     return pixels.shape[1], pixels.shape[0]
+
+
+def test_losses_of_two_stages_are_one_curve_each_as_far_as_they_go() -> None:
+    """100 iterations, of which the first 60 have a term that the others do not have; one term is never there."""
+    from matplotlib.figure import Figure
+
+    iterations = np.arange(1.0, 101.0)
+    losses = {
+        "iteration": iterations,
+        "seconds": iterations,
+        "total": 1 / iterations,
+        "imitation": np.where(iterations <= 60, 20 / iterations, np.nan),
+        "direct": np.full(100, np.nan),
+    }
+    axes = Figure().add_subplot()
+    draw_losses(axes, losses)
+    bold = {line.get_label(): line for line in axes.get_lines() if not str(line.get_label()).startswith("_")}
+    assert list(bold) == ["total", "imitation"]
+    assert np.asarray(bold["total"].get_xdata())[-1] == 100
+    assert np.asarray(bold["imitation"].get_xdata())[-1] == 60
+    assert bold["total"].get_color() != bold["imitation"].get_color()
 
 
 def test_stems_run_and_model_each_add_their_panels(

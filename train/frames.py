@@ -83,7 +83,7 @@ class FrameSource:
         frames : ndarray, shape (batch_size, n_bins), complex64
         f0_bin : ndarray, shape (batch_size, n_sources), float32
         """
-        sounding: NDArray[np.bool_] = (labels.f0_bin > 0).any(axis=1)
+        sounding = np.atleast_1d((labels.f0_bin > 0).any(axis=1))  # numpy's types allow for a scalar
         weights = SILENT_WEIGHT + sounding
         chosen = self._generator.choice(len(sounding), batch_size, p=weights / weights.sum())
         reach = int(JITTER_HOPS * labels.hop_length)
