@@ -1,6 +1,7 @@
 """Two stages, imitation and policy gradient: interrupted in either, resumed equals uninterrupted."""
 
 import csv
+import io
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 torch = pytest.importorskip("torch")
 
@@ -18,6 +20,7 @@ from bsep_stream.train.config import ImitationConfig, TrainConfig
 from bsep_stream.train.labels import Labels
 from bsep_stream.train.learner import Learner, StepReport
 from bsep_stream.train.loop import Training
+from bsep_stream.train.progress import ProgressBar
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.start import load_separator, resume_training, start_training
 
@@ -227,3 +230,19 @@ def test_init_from_a_run_of_another_shape_is_refused(duet_config: TrainConfig, d
     with pytest.raises(RunError, match="cannot be the start of this run: its n_harmonics is 5, here it is 6"):
         start_training([duet_path], other, tmp_path / "second", init=tmp_path / "first")
     assert not (tmp_path / "second").exists()
+
+
+def test_progress_shows_the_terms_of_the_stage_that_runs(
+    duet_config: TrainConfig, duet_path: Path, tmp_path: Path
+) -> None:
+    shown = io.StringIO()
+    training = start_training([duet_path], duet_config, tmp_path / "run")
+    bar = ProgressBar(training.info, Console(file=shown, width=200))
+    bar.update("imitation", training.info, {"total": 1.0, "imitation": 7.0})
+    bar.saved(training.info, {})
+    bar.update("policy gradient", training.info, {"total": 1.0})
+    bar.saved(training.info, {})
+    first, second = shown.getvalue().splitlines()
+    assert "loss 1  imit 7" in first
+    assert "loss 1" in second
+    assert "imit" not in second

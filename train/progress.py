@@ -86,6 +86,7 @@ class ProgressBar:
 
     def update(self, stage: str, info: RunInfo, losses: dict[str, float]) -> None:
         """After every iteration."""
+        self._smooth = {term: value for term, value in self._smooth.items() if term in losses}  # those of this stage
         for term, value in losses.items():
             if value == value:  # not NaN: a dropped step tells nothing about the loss
                 before = self._smooth.get(term, value)
