@@ -101,7 +101,7 @@ def test_run_ends_within_its_minutes_with_saving_and_close_to_them(
     monkeypatch.setattr(loop, "save_checkpoint", slow_save)
     info = replace(begun.info, seconds=0.0)
     training = loop.Training(
-        begun.folder, begun.config, info, begun.learner, begun._frames, torch.device("cpu"), clock=clock, started=90.0
+        begun.folder, begun.config, info, begun.learner, begun._frames, clock=clock, started=90.0
     )
     monkeypatch.setattr(training.learner, "step", slow_step)
     training.save()
@@ -185,3 +185,17 @@ def test_tensorboard_gets_the_losses_where_it_is_installed(
     start_training([duet_path], replace(config, iterations=2), tmp_path / "run").run(Silent())
     assert ("loss/total", 1) in written
     assert ("loss/dictionary", 2) in written
+
+
+def test_step_sizes_fall_towards_the_nearer_limit(
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that its minutes end has its steps fall as one that its iterations end."""
+    short = replace(config, iterations=4)
+    training = start_training([duet_path], short, tmp_path / "run", target_seconds=1_000_000.0)
+    shares: list[float] = []
+    monkeypatch.setattr(training.learner, "set_progress", shares.append)
+    training.run(Silent())
+    assert shares == pytest.approx([0.0, 0.25, 0.5, 0.75], abs=1e-3)  # the clock has hardly moved
+    training.info = replace(training.info, iterations=1, seconds=900_000.0)
+    assert training._share_done() == 0.9

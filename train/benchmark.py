@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import read_recording
@@ -45,10 +47,13 @@ class Item:
         """What training sees."""
         return self.folder / "mix.flac"
 
+    def true_stems(self) -> list[NDArray[np.float32]]:
+        """For judging only: each (channels, samples)."""
+        return [read_recording(self.folder / f"{name}.flac")[0] for name in self.names]
+
     def judge(self, estimates: Sequence[Path]) -> Evaluation:
         """Measures of estimates against the true stems."""
-        truth = [read_recording(self.folder / f"{name}.flac")[0] for name in self.names]
-        return evaluate(truth, [read_recording(path)[0] for path in estimates], self.names)
+        return evaluate(self.true_stems(), [read_recording(path)[0] for path in estimates], self.names)
 
 
 def find_items(data: Path, wanted: Sequence[str] = ()) -> list[Item]:
@@ -119,11 +124,15 @@ def markdown_table(results: Sequence[dict[str, Any]]) -> str:
     ]
     for result in results:
         for kind, values in result["measures"].items():
-            by_stem = "; ".join(f"{stem['name']} {_three(stem)}" for stem in values["stems"])
-            mean = _three(values["mean"])
             effort = f"{result['iterations']}, {result['minutes']:.1f}"
-            lines.append(f"| {result['item']} | {result['seed']} | {effort} | {kind} | {by_stem} | {mean} |")
+            lines.append(f"| {result['item']} | {result['seed']} | {effort} | {kind} | {measures_text(values)} |")
     return "\n".join(lines) + "\n"
+
+
+def measures_text(values: dict[str, Any]) -> str:
+    """Two cells of a table, by stem and the mean, from ``Evaluation.to_dict()``."""
+    by_stem = "; ".join(f"{stem['name']} {_three(stem)}" for stem in values["stems"])
+    return f"{by_stem} | {_three(values['mean'])}"
 
 
 def _three(values: dict[str, Any]) -> str:

@@ -48,7 +48,7 @@ def parse_sources(text: str) -> tuple[str, ...]:
 
 @click.command("train")
 @click.argument("mix", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--sources", help="Names of the instruments, such as recorder,violin.")
+@click.option("--sources", help="Names of the instruments, from the highest to the lowest, such as recorder,violin.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--preset", help="fast (default) or paper, the published method.")
 @click.option("--iterations", type=click.IntRange(min=1), help="End after so many iterations (default: the preset's).")

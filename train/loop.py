@@ -70,7 +70,6 @@ class Training:
         How far the run is, and its limits.
     learner : Learner
     frames : FrameSource
-    device : torch.device
     clock : callable
         Time in seconds, from any origin.
     started : float or None
@@ -86,7 +85,6 @@ class Training:
         info: RunInfo,
         learner: Learner,
         frames: FrameSource,
-        device: torch.device,
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
         labels: Labels | None = None,
@@ -96,7 +94,6 @@ class Training:
         self.info = info
         self.learner = learner
         self._frames = frames
-        self._device = device
         self._clock = clock
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
@@ -172,7 +169,7 @@ class Training:
         step_seconds = 0.0
         while self.info.iterations < stage.end and not interrupted.is_set() and not self._out_of_time(step_seconds):
             began = self._clock()
-            self.learner.set_progress(self.info.iterations / self.info.target_iterations)
+            self.learner.set_progress(self._share_done())
             report = stage.step()
             losses = report.losses
             self._update_info(iterations=self.info.iterations + 1)
@@ -204,6 +201,12 @@ class Training:
         assert self._labels is not None
         frames, f0_bin = self._frames.draw_labelled(self._labels, batch_size, self.config.imitation.level_db)
         return torch.from_numpy(frames), torch.from_numpy(f0_bin)
+
+    def _share_done(self) -> float:
+        """Of the run, by whichever of its limits is nearer."""
+        by_iterations = self.info.iterations / self.info.target_iterations
+        limit = self.info.target_seconds
+        return by_iterations if limit is None else max(by_iterations, self.info.seconds / limit)
 
     def _out_of_time(self, step_seconds: float) -> bool:
         """Whether another step and the last checkpoint would no longer fit."""

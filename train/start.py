@@ -82,7 +82,7 @@ def start_training(
         target_seconds=target_seconds,
     )
     frames = _frame_source(session, config, seed)
-    training = Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
+    training = Training(folder, config, info, learner, frames, started=started, labels=labels)
     try:
         with folder.writing():
             folder.write_config(config)
@@ -146,7 +146,7 @@ def resume_training(
     if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)
         labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_sources)
-    return Training(folder, config, info, learner, frames, torch.device(device), started=started, labels=labels)
+    return Training(folder, config, info, learner, frames, started=started, labels=labels)
 
 
 def load_separator(output: Path) -> tuple[Separator, TrainConfig, RunInfo]:

@@ -1,0 +1,116 @@
+"""The search alone, judged: ``python -m bsep_stream.train.search.judge DATA_DIR``.
+
+For every recording with true stems (as in :mod:`bsep_stream.train.benchmark`) and every start of the search: its cost,
+and the measures of masks made from the pitches that it found. It takes seconds where a training takes minutes, and
+tells what the network can learn from its teacher. ``--set register_weight=0`` changes a constant of the search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bsep_stream.errors import BsepError
+from bsep_stream.geometry import FrameGeometry
+from bsep_stream.measures import evaluate
+from bsep_stream.train.benchmark import Item, find_items, measures_text
+from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.policy import pitch_range
+from bsep_stream.train.prediction import joint_tones
+from bsep_stream.train.presets import preset_config
+from bsep_stream.train.recording import load_session
+from bsep_stream.train.search.session import Explanation, SearchSettings, SessionSearch
+from bsep_stream.train.spectra import as_channels
+from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+
+_TINY = 1e-12
+_FRAMES_AT_ONCE = 64
+
+
+def session_frames(samples: NDArray[np.float32], geometry: FrameGeometry) -> NDArray[np.complex64]:
+    """Frames every ``hop_length`` samples, the first centred on sample 0; shape (n_frames, n_bins)."""
+    half = geometry.n_fft // 2
+    padded = np.pad(samples, (half, half + geometry.hop_length))
+    segments = np.lib.stride_tricks.sliding_window_view(padded, geometry.n_fft)[:: geometry.hop_length]
+    parts = np.array_split(segments, -(-len(segments) // _FRAMES_AT_ONCE))
+    return np.concatenate([geometry.analyse(part)[:, : geometry.n_bins] for part in parts])
+
+
+def overlap_add(spectra: NDArray[np.complex64], geometry: FrameGeometry, length: int) -> NDArray[np.float32]:
+    """Least-squares inverse of :func:`session_frames`, shape (length,)."""
+    window = geometry.window.astype(np.float32)
+    total = np.zeros(len(spectra) * geometry.hop_length + geometry.n_fft, np.float32)
+    weight = np.zeros_like(total)
+    for number, segment in enumerate(geometry.synthesise(spectra)):
+        place = slice(number * geometry.hop_length, number * geometry.hop_length + geometry.n_fft)
+        total[place] += window * segment
+        weight[place] += window**2
+    half = geometry.n_fft // 2
+    weight = np.maximum(weight, np.float32(_TINY))
+    audio: NDArray[np.float32] = total[half : half + length] / weight[half : half + length]
+    return audio
+
+
+def masked_stems(
+    frames: NDArray[np.complex64], f0_bin: Tensor, config: TrainConfig, length: int
+) -> list[NDArray[np.float32]]:
+    """Stems by ratio masks from tones at given pitches (n_sources, n_frames), solved jointly; 0: silent."""
+    pieces = []
+    for frame, pitch in zip(torch.split(torch.from_numpy(frames), 256), torch.split(f0_bin.T, 256), strict=True):
+        peaks = []
+        for source in range(len(f0_bin)):
+            centres = harmonic_bins(pitch[:, source].clamp_min(1.0), torch.zeros(len(pitch)), config.n_harmonics)
+            widths = torch.full_like(centres, config.geometry.sigma_bins)
+            local = LocalPeaks.at(centres, widths, config.geometry.n_bins, config.peak_radius_bins)
+            peaks.append(local.switched((pitch[:, source] > 0).to(centres.dtype)))
+        _, spectra = joint_tones(as_channels(frame), peaks, config.joint_ridge or config.ridge)
+        pieces.append(spectra)
+    moduli = torch.cat(pieces).square().sum(dim=2).sqrt().numpy()  # (n_frames, n_sources, n_bins)
+    masks = moduli / (moduli.sum(axis=1, keepdims=True) + _TINY)
+    return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(len(f0_bin))]
+
+
+def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]:
+    """All explanations of an item's mixture, the one that would be chosen first, each with its measures."""
+    config = preset_config("fast", item.names)
+    session = load_session([item.mixture], config.geometry.sample_rate)
+    samples = session.takes[0].samples
+    frames = session_frames(samples, config.geometry)
+    first, end = pitch_range(config.policy, config.geometry.n_bins)
+    cuts = torch.zeros(len(frames), dtype=torch.bool)
+    search = SessionSearch(torch.from_numpy(np.abs(frames)), len(item.names), first, end - 1, cuts, settings)
+    truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
+    rows = []
+    for explanation in search.explain():
+        stems = masked_stems(frames, explanation.f0_bin, config, len(samples))
+        rows.append((explanation, measures_text(evaluate(truth, [stem[None] for stem in stems], item.names).to_dict())))
+    return rows
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@click.option("--set", "changes", multiple=True, help="NAME=NUMBER of SearchSettings.")
+def main(data: Path, items: str, changes: tuple[str, ...]) -> None:
+    """Cost and SDR / SIR / SAR in dB of every start of the search; the first of an item is the one that is chosen."""
+    settings = SearchSettings()
+    for change in changes:
+        name, _, value = change.partition("=")
+        settings = replace(settings, **{name: type(getattr(settings, name))(value)})
+    try:
+        click.echo("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
+        for item in find_items(data, [name for name in items.split(",") if name]):
+            for explanation, text in judge(item, settings):
+                click.echo(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
+    except BsepError as error:
+        raise click.UsageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
