@@ -37,7 +37,7 @@ def command(output: Path, train: bool, minutes: float | None, seed: int | None, 
     if train:
         model = _train(
             output,
-            shipped.TRAINING_MINUTES if minutes is None else minutes,
+            minutes,
             shipped.TRAINING_SEED if seed is None else seed,
             overwrite,
         )
@@ -66,7 +66,7 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
         click.echo(f"{name:>14}  {path}")
 
 
-def _train(output: Path, minutes: float, seed: int, overwrite: bool) -> Path:
+def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
     """Train on the demo's mixture and export; the same as the two commands would do."""
     from bsep_stream.demo import MIX, SOURCE_NAMES
 

@@ -2,7 +2,7 @@
 
 The recording: recorder and English horn, J. S. Bach, Invention 1 (BWV 772), bars 1 to 7, rendered with
 FluidR3_GM (MIT); public domain. ``meta.json`` has its notes and sources. The model was trained on ``mix.flac``
-alone; how, its own metadata says (``bsep info``).
+alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ RACK = FOLDER / "rack.toml"
 SOURCE_NAMES = ("recorder", "english_horn")
 TRUE_STEMS = tuple(FOLDER / f"{name}.flac" for name in SOURCE_NAMES)
 
-TRAINING_MINUTES = 20.0
 TRAINING_SEED = 0
-"""What `bsep demo --train` does, and what the shipped model was made with."""
+"""Of `bsep demo --train` and of the shipped model, which is what these commands make:
+
+    bsep train bsep_stream/demo/mix.flac --sources recorder,english_horn --output RUN --seed 0
+    bsep export RUN --output bsep_stream/demo/model.onnx
+"""
