@@ -172,12 +172,15 @@ def draw_losses(axes: Axes, losses: Mapping[str, NDArray[np.float64]]) -> None:
     axes.margins(x=0.01)
     # Above the axes: inside, it would cover a curve sooner or later.
     axes.legend(
-        fontsize=8,
+        fontsize=7.5,
         frameon=False,
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
         ncols=len(terms),
         borderaxespad=0.1,
+        handlelength=1.0,  # short enough to leave room for the title at the left
+        handletextpad=0.4,
+        columnspacing=0.9,
     )
 
 
