@@ -129,7 +129,6 @@ def test_train_trains_exports_and_shows(tmp_path: Path, monkeypatch: pytest.Monk
     ]
 
 
-@pytest.mark.skipif(not demo.MODEL.exists(), reason="the model is made with `bsep demo --train`")
 def test_shipped_model_knows_the_sources_and_where_it_comes_from() -> None:
     model = SeparationModel(demo.MODEL)
     assert model.source_names == demo.SOURCE_NAMES

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from bsep_stream.train.search.bodies import SourceFilter, harmonic_semitones
 from bsep_stream.train.search.candidates import match_harmonics
-from bsep_stream.train.search.envelopes import ToneObservations
+from bsep_stream.train.search.envelopes import ToneObservations, plain_envelope, tone_templates
 from bsep_stream.train.search.pairs import fit_pairs
 from bsep_stream.train.search.peaks import SpectralPeaks, pick_peaks
 from bsep_stream.train.search.registers import register_costs
@@ -138,3 +138,25 @@ def test_short_and_silent_sessions_are_explained(n_sources: int, n_frames: int) 
         assert all(torch.isfinite(torch.tensor(e.cost)) and torch.isfinite(e.envelope).all() for e in found)
         if session.max() == 0:
             assert (found[0].f0_bin == 0).all()
+
+
+@pytest.mark.parametrize("n_sources", [2, 3])
+def test_cost_counts_every_source_whichever_pair_was_decoded_last(n_sources: int) -> None:
+    """Starts are compared by it, so a third source must not play for nothing."""
+    moduli = _spectra([(30.0 * h, 0.8**h) for h in range(1, 8)] + [(41.7 * h, 0.6**h) for h in range(1, 6)])
+    moduli = (moduli + _spectra([(67.3 * h, 0.5**h) for h in range(1, 4)])).repeat(6, 1)
+    search = SessionSearch(moduli, n_sources, 10.0, 200.0, torch.zeros(6, dtype=torch.bool))
+    envelopes = [plain_envelope(decay) for decay in (0.8, 0.6, 0.5)[:n_sources]]
+    state, cost = search._decode(envelopes, None, lambda: None)
+    assert int((state.choice > 0).sum()) >= 6 * n_sources - 3
+    spectrum = torch.zeros_like(search.peaks.moduli)
+    expected = torch.zeros(6)
+    for source, rows in enumerate(envelopes):
+        template = tone_templates(rows, search.pitches, search.candidates, spectrum.shape[1])
+        choice, amplitude = state.choice[:, source], state.amplitude[:, source]
+        spectrum += search._tone(template, choice, amplitude)
+        expected += torch.where(choice > 0, amplitude / search.level + search.settings.tone_cost, 0.0)
+        expected[1:] += search.transitions[torch.arange(5), choice[:-1], choice[1:]]
+    overlap = (spectrum.sqrt() * search.peaks.moduli.sqrt()).sum(dim=1)
+    expected += (search.peaks.moduli.sum(dim=1) - 2 * overlap) / search.level
+    assert cost == pytest.approx(float(expected.mean()), abs=1e-4)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import RunError
+from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.dictionary import SMALLEST_START
 from bsep_stream.train.policy import pitch_range
@@ -24,6 +25,8 @@ from bsep_stream.train.search.session import SessionSearch
 
 EXCERPT_SECONDS = 10.0
 """A long session is searched in excerpts of this length: long enough for phrases, short enough to be many."""
+
+_FRAMES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,17 @@ def label_positions(session: Session, hop_length: int, longest_seconds: float) -
     return [pieces[index] for index in sorted(set(kept.tolist()))]
 
 
+def frames_at(
+    samples: NDArray[np.float32], centres: NDArray[np.int64], geometry: FrameGeometry
+) -> NDArray[np.complex64]:
+    """Frames of a take around some of its samples, shape (n_frames, n_bins)."""
+    half = geometry.n_fft // 2
+    padded = np.pad(samples, (half, half))
+    parts = np.array_split(centres, -(-len(centres) // _FRAMES_AT_ONCE))
+    cut = (np.stack([padded[centre : centre + geometry.n_fft] for centre in part]) for part in parts)
+    return np.concatenate([geometry.analyse(segments)[:, : geometry.n_bins] for segments in cut])
+
+
 def from_high_to_low(f0_bin: Tensor) -> Tensor:
     """Order of the sources by their mean pitch, the highest first; those that never sound come last.
 
@@ -129,13 +143,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     """
     geometry = config.geometry
     pieces = label_positions(session, geometry.hop_length, config.imitation.longest_seconds)
-    half = geometry.n_fft // 2
-    moduli = []
-    for take, centres in pieces:
-        padded = np.pad(session.takes[take].samples, (half, half))
-        for part in np.array_split(centres, -(-len(centres) // 64)):
-            segments = np.stack([padded[centre : centre + geometry.n_fft] for centre in part])
-            moduli.append(np.abs(geometry.analyse(segments)[:, : geometry.n_bins]))
+    moduli = [np.abs(frames_at(session.takes[take].samples, centres, geometry)) for take, centres in pieces]
     cuts = np.concatenate([np.arange(len(centres)) == 0 for _, centres in pieces])
     first, end = pitch_range(config.policy, geometry.n_bins)
     search = SessionSearch(

@@ -21,6 +21,7 @@ from bsep_stream.geometry import FrameGeometry
 from bsep_stream.measures import evaluate
 from bsep_stream.train.benchmark import Item, find_items, measures_text
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.labels import frames_at
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.prediction import joint_tones
 from bsep_stream.train.presets import preset_config
@@ -30,20 +31,10 @@ from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.tones import LocalPeaks, harmonic_bins
 
 _TINY = 1e-12
-_FRAMES_AT_ONCE = 64
-
-
-def session_frames(samples: NDArray[np.float32], geometry: FrameGeometry) -> NDArray[np.complex64]:
-    """Frames every ``hop_length`` samples, the first centred on sample 0; shape (n_frames, n_bins)."""
-    half = geometry.n_fft // 2
-    padded = np.pad(samples, (half, half + geometry.hop_length))
-    segments = np.lib.stride_tricks.sliding_window_view(padded, geometry.n_fft)[:: geometry.hop_length]
-    parts = np.array_split(segments, -(-len(segments) // _FRAMES_AT_ONCE))
-    return np.concatenate([geometry.analyse(part)[:, : geometry.n_bins] for part in parts])
 
 
 def overlap_add(spectra: NDArray[np.complex64], geometry: FrameGeometry, length: int) -> NDArray[np.float32]:
-    """Least-squares inverse of :func:`session_frames`, shape (length,)."""
+    """Least-squares sum of frames every ``hop_length`` samples, the first centred on sample 0; shape (length,)."""
     window = geometry.window.astype(np.float32)
     total = np.zeros(len(spectra) * geometry.hop_length + geometry.n_fft, np.float32)
     weight = np.zeros_like(total)
@@ -81,7 +72,7 @@ def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]
     config = preset_config("fast", item.names)
     session = load_session([item.mixture], config.geometry.sample_rate)
     samples = session.takes[0].samples
-    frames = session_frames(samples, config.geometry)
+    frames = frames_at(samples, np.arange(0, len(samples), config.geometry.hop_length), config.geometry)
     first, end = pitch_range(config.policy, config.geometry.n_bins)
     cuts = torch.zeros(len(frames), dtype=torch.bool)
     search = SessionSearch(torch.from_numpy(np.abs(frames)), len(item.names), first, end - 1, cuts, settings)

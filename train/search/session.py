@@ -219,7 +219,9 @@ class SessionSearch:
                 taken[:, 0] = False
                 loss.masked_fill_(taken[:, :, None] | taken[:, None, :], IMPOSSIBLE)
             path, total = best_path(loss, self.transitions)
-            cost = total / n_frames
+            # What the held sources explain is in the loss; what they cost beside it must count as well.
+            held = sum(self._held_cost(choice, amplitude, templates, registers, source) for source in others)
+            cost = (total + held) / n_frames
             frames = torch.arange(n_frames)
             for source, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
                 if column and first == second:
@@ -228,6 +230,22 @@ class SessionSearch:
                 amplitude[:, source] = fitted[frames, path[:, 0], path[:, 1]]
             step()
         return _State(choice, amplitude), cost
+
+    def _held_cost(
+        self,
+        choice: Tensor,
+        amplitude: Tensor,
+        templates: Sequence[Tensor],
+        registers: Sequence[Tensor] | None,
+        source: int,
+    ) -> float:
+        """Of one source's path: tones, register, transitions, and harmonics that have no peak."""
+        own, size = choice[:, source], amplitude[:, source]
+        frames = torch.arange(len(own))
+        tones = self.settings.tone_cost + self._register_cost(registers, source)[frames, (own - 1).clamp_min(0)]
+        missed = (size - self._tone(templates[source], own, size).sum(dim=1)) / self.level
+        moves = self.transitions[frames[:-1], own[:-1], own[1:]]
+        return float(torch.where(own > 0, tones + missed, 0.0).sum() + moves.sum())
 
     def _register_cost(self, registers: Sequence[Tensor] | None, source: int) -> Tensor:
         if registers is None:
