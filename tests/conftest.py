@@ -42,13 +42,6 @@ def models() -> dict[str, SeparationModel]:
     return {path.stem: SeparationModel(path) for path in MODELS.glob("*.onnx")}
 
 
-@pytest.fixture
-def demo_mix() -> Path:
-    """The recording that is shipped."""
-    path = Path(__file__).resolve().parents[1] / "bsep_stream" / "demo" / "mix.flac"
-    return path
-
-
 DUET_RATE = 8_000
 
 
