@@ -1,0 +1,157 @@
+"""Many jobs at once: in processes of this machine, or on the workers of a Dask cluster.
+
+:func:`run_jobs` maps a function over named jobs and hands out what becomes of them as they finish::
+
+    jobs = {f"seed{seed}": (mixture, output / f"seed{seed}", seed) for seed in range(4)}
+    for outcome in run_jobs(train_one, jobs, workers=2):
+        print(outcome.name, outcome.error or outcome.result)
+
+One job at a time needs nothing but this process. More than one, or a scheduler, needs the extra `cluster`
+(``pip install "bsep-stream[cluster]"``), and then
+
+* the function is a public one of a module that the workers can import; its arguments and its result can be pickled;
+* every job computes with one thread (workers on other machines too, unless OMP_NUM_THREADS says otherwise there);
+* where a worker dies, its job begins again on another one, so a job must be able to find its own half-done work (a
+  run folder with a checkpoint, for example, goes on where it was);
+* on a cluster of several machines, paths must mean the same on all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from bsep_stream.errors import BsepError, ConfigError, MissingDependency, RunError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Result = TypeVar("Result")
+
+CONNECT_SECONDS = 20.0
+"""How long a scheduler may take to answer: it may be far away, but is there before anybody asks for it."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """What became of a job.
+
+    Parameters
+    ----------
+    name : str
+    result : object or None
+        What the function returned; None if it raised.
+    error : BsepError or None
+        What was wrong with this job; the others go on.
+    """
+
+    name: str
+    result: Result | None = None
+    error: BsepError | None = None
+
+
+def run_jobs(
+    function: Callable[..., Result],
+    jobs: Mapping[str, tuple[Any, ...]],
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Outcome[Result]]:
+    """Call a function for every job, and yield the outcomes in the order in which they come.
+
+    Parameters
+    ----------
+    function : callable
+        See the head of this module.
+    jobs : mapping of str to tuple
+        Arguments of every call, by the job's name.
+    workers : int
+        Processes of this machine. 1: one job after the other in this process, with all its threads.
+    scheduler : str or None
+        Address of a Dask scheduler, such as ``tcp://host:8786``, whose workers do the jobs instead.
+
+    Yields
+    ------
+    Outcome
+        A job that raised a BsepError, or whose worker died again and again, has it as its ``error``. If the loop
+        over the outcomes is left, by Ctrl-C for example, jobs that have not begun never begin, and those that
+        run in processes of this machine end at once.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such scheduler, or no worker at all.
+    MissingDependency
+        If the extra is not installed.
+    """
+    if workers < 1:
+        raise ConfigError(f"there must be at least 1 worker, got {workers}")
+    if scheduler is None and min(workers, len(jobs)) <= 1:
+        for name, arguments in jobs.items():
+            yield _attempt(name, function, arguments)
+        return
+    with _client(min(workers, len(jobs)), scheduler) as client:
+        yield from _distributed(client, function, jobs)
+
+
+def _attempt(name: str, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Outcome[Result]:
+    try:
+        return Outcome(name, function(*arguments))
+    except BsepError as error:
+        return Outcome(name, error=error)
+
+
+def _distributed(
+    client: Client, function: Callable[..., Result], jobs: Mapping[str, tuple[Any, ...]]
+) -> Iterator[Outcome[Result]]:
+    from distributed import KilledWorker, as_completed
+
+    names = {client.submit(_attempt, name, function, arguments, pure=False): name for name, arguments in jobs.items()}
+    try:
+        for future in as_completed(names):
+            if future.cancelled():
+                raise RunError("the scheduler was lost: start it again and repeat the command, which goes on")
+            try:
+                yield future.result()
+            except KilledWorker as error:
+                reason = f"{names[future]} was given up, its worker died again and again: look for memory or disk there"
+                yield Outcome(names[future], error=RunError(f"{reason} ({error})"))
+    finally:
+        client.cancel(list(names), force=True)
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f'several jobs at once need {error.name}, which is not installed: pip install "bsep-stream[cluster]"'
+        ) from error
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(
+                f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`, "
+                "workers with `dask worker ADDRESS --nthreads 1`"
+            ) from error
+        with client:
+            yield client
+        return
+    # The memory limit would stop a job that has enough; the log tells of workers that are redone anyway.
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=None,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            env={"OMP_NUM_THREADS": "1"},
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
