@@ -27,3 +27,7 @@ class StreamError(BsepError):
 
 class MissingDependency(BsepError):
     """An optional part of the package that is not installed."""
+
+
+class NotesError(BsepError):
+    """A file of notes that cannot be read or compared."""

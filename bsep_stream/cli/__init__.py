@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module that holds the click command under the name `comma
     "train": ("bsep_stream.train.cli", "Learn to separate the instruments of a recording."),
     "export": ("bsep_stream.export.cli", "Turn a training run into a model file (ONNX)."),
     "separate": ("bsep_stream.cli.separate", "Stream recordings through a model: stems and remix."),
+    "notes": ("bsep_stream.cli.notes", "Write down the notes of a recording: MIDI, tables."),
     "evaluate": ("bsep_stream.cli.evaluate", "Compare stems with the true ones: SDR, SIR, SAR."),
     "info": ("bsep_stream.cli.info", "Show what a model or a training run holds."),
     "bench": ("bsep_stream.cli.bench", "Measure speed, latency and memory of a model."),
@@ -31,6 +32,8 @@ EXTRAS = {  # importable name: extra of the distribution that brings it
     "onnx": "train",
     "safetensors": "train",
     "sounddevice": "live",
+    "mido": "notes",
+    "mir_eval": "notes",
 }
 
 

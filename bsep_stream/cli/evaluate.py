@@ -60,13 +60,23 @@ _FILES: dict[str, Any] = {
 @click.option("--reference", "references", help="The true stems.", **_FILES)
 @click.option("--estimate", "estimates", help="The separated stems, in any order.", **_FILES)
 @click.option("--filtered", is_flag=True, help="Also BSS-eval measures that forgive a short filter (slower).")
+@click.option("--notes", is_flag=True, help="Compare notes (.mid, .csv) instead of stems: a file each.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate(references: tuple[Path, ...], estimates: tuple[Path, ...], filtered: bool, as_json: bool) -> None:
+def evaluate(
+    references: tuple[Path, ...], estimates: tuple[Path, ...], filtered: bool, notes: bool, as_json: bool
+) -> None:
     """Compare separated stems with the true ones: SDR, SIR, SAR and SI-SDR in dB.
 
     One gain per stem is forgiven, nothing else. Estimates may come in any order: the one with the largest
-    sum of SIR is taken.
+    sum of SIR is taken. With --notes, precision, recall and F1 of the notes of every source.
     """
+    if notes:
+        if filtered:
+            raise click.UsageError("--filtered is about sound and --notes about notes: give one of them")
+        from bsep_stream.cli.notescores import evaluate_notes
+
+        evaluate_notes(references, estimates, as_json)
+        return
     import json
 
     from bsep_stream.measures import evaluate as measure

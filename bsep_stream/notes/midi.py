@@ -1,0 +1,194 @@
+"""Notes to MIDI files and back: one track per source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.errors import ConfigError, NotesError
+from bsep_stream.notes.events import Note
+
+if TYPE_CHECKING:
+    import mido
+
+    from bsep_stream.notes.transcription import Transcription
+
+BEND_RANGE_SEMITONES = 2
+"""Of the pitch wheel; what synthesisers start with."""
+
+_TICKS_PER_BEAT = 480
+_BEAT_MICROSECONDS = 500_000  # 120 beats a minute: 960 ticks a second
+_TICKS_PER_SECOND = _TICKS_PER_BEAT * 1_000_000 / _BEAT_MICROSECONDS
+_CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
+_BEND_STEP = 64  # of 8192: 1.6 cents, below what one hears
+
+
+def write_midi(path: str | Path, transcription: Transcription, *, bends: bool = False) -> None:
+    """Write a MIDI file of type 1 with a track per source, which carries the name of the source.
+
+    Parameters
+    ----------
+    path : str or Path
+        Replaced if it exists.
+    transcription : Transcription
+    bends : bool
+        Whether the pitch wheel follows the pitch of every note. Notes of a source that overlap then get channels of
+        their own, since a pitch wheel bends all notes of its channel.
+
+    Raises
+    ------
+    ConfigError
+        More sources, or with bends more simultaneous notes, than MIDI has channels.
+    """
+    import mido
+
+    by_source = [
+        [note for note in transcription.notes if note.source == source]
+        for source in range(len(transcription.source_names))
+    ]
+    channels = _channels(by_source, bends)
+    file = mido.MidiFile(type=1, ticks_per_beat=_TICKS_PER_BEAT, charset="utf-8")
+    file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_BEAT_MICROSECONDS)]))
+    for name, notes, chosen in zip(transcription.source_names, by_source, channels, strict=True):
+        events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
+        for note, channel in zip(notes, chosen, strict=True):
+            events += _note_events(note, channel, bends)
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        now = 0
+        for tick, _, message in sorted(events, key=lambda event: event[:2]):
+            track.append(message.copy(time=tick - now))
+            now = tick
+        file.tracks.append(track)
+    with whole_file(Path(path)) as temporary:
+        file.save(str(temporary))
+
+
+def read_midi(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Notes of a MIDI file by track.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_notes, 3)
+        Onset and offset in seconds, MIDI key; by onset. Tracks without a name are called after their number; those
+        that hold neither notes nor a name are left out. Pitch bends are not read.
+
+    Raises
+    ------
+    NotesError
+        A file that is missing or no MIDI.
+    """
+    import mido
+
+    path = Path(path)
+    if not path.is_file():
+        raise NotesError(f"there is no file {path}; give a MIDI file or a table that bsep notes wrote")
+    try:
+        file = mido.MidiFile(str(path), charset="utf-8")
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise NotesError(f"{path} cannot be read as MIDI ({error or type(error).__name__}); export it again") from error
+    if file.type == 2:
+        raise NotesError(f"{path} is a MIDI file of type 2, whose tracks are separate songs; save it as type 1")
+    clock = _clock(file)
+    found: dict[str, NDArray[np.float64]] = {}
+    for number, track in enumerate(file.tracks):
+        notes = _read_track(track)
+        if not notes and (not track.name or any(message.type == "set_tempo" for message in track)):
+            continue  # a conductor's track
+        name = track.name or f"track {number}"
+        while name in found:
+            name += "'"
+        ticks = np.array(sorted(notes), dtype=np.float64).reshape(-1, 3)
+        found[name] = np.column_stack([clock(ticks[:, 0]), clock(ticks[:, 1]), ticks[:, 2]])
+    return found
+
+
+def _channels(by_source: Sequence[Sequence[Note]], bends: bool) -> list[list[int]]:
+    """Channel of every note: one per source or, with bends, as many as a source has notes at once."""
+    chosen: list[list[int]] = []
+    used = 0
+    for notes in by_source:
+        free_at: list[float] = [0.0]  # one per channel of this source
+        mine = []
+        for note in notes:
+            voice = 0
+            if bends:
+                free = [i for i, seconds in enumerate(free_at) if seconds <= note.onset_seconds]
+                voice = free[0] if free else len(free_at)
+                free_at[voice : voice + 1] = [note.offset_seconds]
+            mine.append(used + voice)
+        used += len(free_at)
+        chosen.append(mine)
+    if used > len(_CHANNELS):
+        raise ConfigError(
+            f"MIDI has {len(_CHANNELS)} channels for notes and this needs {used}; write it without pitch bends"
+            if bends
+            else f"MIDI has {len(_CHANNELS)} channels for notes and there are {used} sources; write a .csv"
+        )
+    return [[_CHANNELS[channel] for channel in mine] for mine in chosen]
+
+
+def _note_events(note: Note, channel: int, bends: bool) -> list[tuple[int, int, mido.Message]]:
+    import mido
+
+    start = round(note.onset_seconds * _TICKS_PER_SECOND)
+    end = max(start + 1, round(note.offset_seconds * _TICKS_PER_SECOND))
+    events = [
+        (start, 2, mido.Message("note_on", channel=channel, note=note.key, velocity=note.velocity)),
+        (end, 0, mido.Message("note_off", channel=channel, note=note.key, velocity=0)),
+    ]
+    if bends:
+        last = None
+        for seconds, pitch in zip(note.times, note.pitches, strict=True):
+            wheel = round((pitch - note.key) / BEND_RANGE_SEMITONES * 8192 / _BEND_STEP) * _BEND_STEP
+            wheel = int(np.clip(wheel, -8192, 8191))
+            tick = max(start, round(float(seconds) * _TICKS_PER_SECOND))
+            if wheel != last and tick < end:
+                events.append((tick, 1, mido.Message("pitchwheel", channel=channel, pitch=wheel)))
+                last = wheel
+    return events
+
+
+def _read_track(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
+    """Onset and offset in ticks, and key; a note that never ends, ends with its track."""
+    now = 0
+    sounding: dict[tuple[int, int], list[int]] = {}
+    notes = []
+    for message in track:
+        now += message.time
+        if message.type not in ("note_on", "note_off"):
+            continue
+        starts = sounding.setdefault((message.channel, message.note), [])
+        if message.type == "note_on" and message.velocity > 0:
+            starts.append(now)
+        elif starts:
+            notes.append((starts.pop(0), now, message.note))
+    notes += [(start, now, key) for (_, key), starts in sounding.items() for start in starts]
+    return [(start, max(end, start + 1), key) for start, end, key in notes]
+
+
+class _clock:
+    """Ticks to seconds by the tempo changes of all tracks."""
+
+    def __init__(self, file: mido.MidiFile) -> None:
+        changes = {0: _BEAT_MICROSECONDS}
+        last = 0
+        for track in file.tracks:
+            now = 0
+            for message in track:
+                now += message.time
+                if message.type == "set_tempo":
+                    changes[now] = message.tempo
+            last = max(last, now)
+        ticks = np.array(sorted(changes), dtype=np.float64)
+        slopes = np.array([changes[int(tick)] for tick in ticks]) / (1e6 * file.ticks_per_beat)
+        self._ticks = np.append(ticks, max(last, ticks[-1]) + 1.0)
+        self._seconds = np.concatenate([[0.0], np.cumsum(np.diff(self._ticks) * slopes)])
+
+    def __call__(self, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
+        seconds: NDArray[np.float64] = np.interp(ticks, self._ticks, self._seconds)
+        return seconds

@@ -1,0 +1,271 @@
+"""Recordings become notes, notes become files, files are read back and scored."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from bsep_stream.cli import main
+from bsep_stream.errors import ConfigError, NotesError
+from bsep_stream.model import SeparationModel
+from bsep_stream.notes.events import Note, NoteSettings, frequency_of, pitch_of
+from bsep_stream.notes.tables import key_name, read_notes, write_notes, write_track
+from bsep_stream.notes.transcription import PitchTrack, Transcription, transcribe
+
+RATE = 48_000
+KEYS = (82, 94)  # of 937.5 Hz and 1875 Hz, which is what the tiny model finds whenever there is sound
+EDGE_SECONDS = 0.006  # the tiny model's window, and two of its hops
+TICK_SECONDS = 1 / 960
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args])
+
+
+def bursts(path: Path, rate: int = RATE, channels: int = 1) -> Path:
+    """Sound from 0.2 to 0.5 s and from 0.7 to 0.9 s of 1 s."""
+    time = np.arange(rate) / rate
+    sound = ((time >= 0.2) & (time < 0.5)) | ((time >= 0.7) & (time < 0.9))
+    audio = np.where(sound, 0.5 * np.sin(2 * np.pi * 1000 * time), 0.0)
+    soundfile.write(path, np.stack([audio] * channels, axis=1), rate, subtype="FLOAT")
+    return path
+
+
+def transcription(notes: list[Note], names: tuple[str, ...] = ("flute", "oboe")) -> Transcription:
+    empty = PitchTrack(np.empty(0), np.empty((2, 0)), np.empty((2, 0)), (0, 1))
+    return Transcription(names, notes, empty, NoteSettings())
+
+
+def note(source: int, key: int, onset: float, offset: float, cents: float = 0.0) -> Note:
+    times = np.arange(onset, offset, 0.02)
+    return Note(source, key, onset, offset, key + cents / 100, 0.0, times, np.full(times.shape, key + cents / 100))
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(RATE, 1), (44_100, 2)])
+def test_notes_of_a_recording_are_where_it_sounds(
+    rate: int, channels: int, tiny_model: SeparationModel, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    heard = transcribe(tiny_model, bursts(tmp_path / "a.wav", rate, channels), progress=seen.append)
+    assert sum(seen) == rate
+    assert heard.source_names == ("flute", "oboe")
+    for source, key in enumerate(KEYS):
+        mine = [each for each in heard.notes if each.source == source]
+        assert [each.key for each in mine] == [key, key]
+        for each, (onset, offset) in zip(mine, [(0.2, 0.5), (0.7, 0.9)], strict=True):
+            assert each.onset_seconds == pytest.approx(onset, abs=EDGE_SECONDS)
+            assert each.offset_seconds == pytest.approx(offset, abs=EDGE_SECONDS)
+            assert each.cents == pytest.approx(100 * (pitch_of(937.5 * (source + 1)) - key))
+
+
+def test_track_has_the_frames_of_the_whole_recording(tiny_model: SeparationModel, tmp_path: Path) -> None:
+    track = transcribe(tiny_model, bursts(tmp_path / "a.wav")).track
+    assert track.times[0] <= 0.0
+    assert 0 <= track.times[-1] - 1.0 < 2 * 64 / RATE
+    sounding = (track.times > 0.21) & (track.times < 0.49)
+    np.testing.assert_allclose(track.f0_hz[:, sounding], np.array([[937.5], [1875.0]]).repeat(sounding.sum(), 1))
+    assert np.isnan(track.f0_hz[:, (track.times > 0.55) & (track.times < 0.65)]).all()
+    assert (np.isnan(track.level_db) == np.isnan(track.f0_hz)).all()
+
+
+def test_tones_that_are_off_are_no_notes(models: dict[str, SeparationModel], tmp_path: Path) -> None:
+    heard = transcribe(models["off"], bursts(tmp_path / "a.wav"))
+    assert heard.notes == []
+    assert np.isnan(heard.track.f0_hz).all()
+
+
+def test_tuning_moves_the_keys(tiny_model: SeparationModel, tmp_path: Path) -> None:
+    heard = transcribe(tiny_model, bursts(tmp_path / "a.wav"), settings=NoteSettings(a4_hz=466.16))
+    assert {each.key for each in heard.notes} == {KEYS[0] - 1, KEYS[1] - 1}
+
+
+def test_pitch_and_frequency_are_inverse() -> None:
+    assert pitch_of(440.0) == 69.0
+    assert pitch_of(frequency_of(60.25, 415.0), 415.0) == pytest.approx(60.25)
+    assert [key_name(key) for key in (0, 60, 69, 70)] == ["C-1", "C4", "A4", "A#4"]
+
+
+def test_table_is_read_back(tmp_path: Path) -> None:
+    write_notes(tmp_path / "a.csv", transcription([note(0, 60, 0.5, 1.0, -20.0), note(1, 48, 0.25, 2.0)]))
+    found = read_notes(tmp_path / "a.csv")
+    np.testing.assert_allclose(found["flute"], [[0.5, 1.0, 59.8]])
+    np.testing.assert_allclose(found["oboe"], [[0.25, 2.0, 48.0]])
+
+
+def test_track_table_has_cents(tmp_path: Path) -> None:
+    f0_hz = np.array([[440.0, np.nan], [445.0, 261.0]])
+    track = PitchTrack(np.array([0.0, 0.02]), f0_hz, np.where(np.isnan(f0_hz), np.nan, -3.0), (0, 1))
+    write_track(tmp_path / "a.csv", replace(transcription([]), track=track))
+    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    assert [(row["seconds"], row["source"], row["name"], row["cents"]) for row in rows] == [
+        ("0.0000", "flute", "A4", "0.0"),
+        ("0.0000", "oboe", "A4", "19.6"),
+        ("0.0200", "oboe", "C4", "-4.1"),
+    ]
+
+
+def test_midi_has_a_track_per_source_and_is_read_back(tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    from bsep_stream.notes.midi import read_midi, write_midi
+
+    notes = [note(0, 60, 0.5, 1.0), note(0, 60, 1.0, 1.5), note(0, 64, 1.2, 1.5), note(1, 48, 0.0, 2.0)]
+    write_midi(tmp_path / "a.mid", transcription(notes, ("flöte", "oboe")))
+    found = read_midi(tmp_path / "a.mid")
+    assert list(found) == ["flöte", "oboe"]
+    np.testing.assert_allclose(found["flöte"], [[0.5, 1.0, 60], [1.0, 1.5, 60], [1.2, 1.5, 64]], atol=TICK_SECONDS)
+    np.testing.assert_allclose(found["oboe"], [[0.0, 2.0, 48]], atol=TICK_SECONDS)
+
+
+def test_source_without_notes_keeps_its_track(tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    from bsep_stream.notes.midi import read_midi, write_midi
+
+    write_midi(tmp_path / "a.mid", transcription([note(0, 60, 0.5, 1.0)]))
+    assert {name: len(notes) for name, notes in read_midi(tmp_path / "a.mid").items()} == {"flute": 1, "oboe": 0}
+
+
+def test_pitch_wheel_follows_and_overlapping_notes_have_their_own(tmp_path: Path) -> None:
+    mido = pytest.importorskip("mido")
+    from bsep_stream.notes.midi import write_midi
+
+    bent = replace(note(0, 60, 0.0, 0.5), pitches=60 + np.linspace(0, 0.5, 25))
+    write_midi(tmp_path / "a.mid", transcription([bent, note(0, 64, 0.2, 1.0), note(1, 48, 0.0, 1.0)]), bends=True)
+    flute, oboe = mido.MidiFile(tmp_path / "a.mid").tracks[1:]
+    channels = {message.note: message.channel for message in (*flute, *oboe) if message.type == "note_on"}
+    assert channels == {60: 0, 64: 1, 48: 2}
+    wheels = [message.pitch for message in flute if message.type == "pitchwheel" and message.channel == 0]
+    assert wheels == sorted(wheels)
+    assert (wheels[0], wheels[-1]) == (0, 2048)  # half a semitone of the two that 8192 stand for
+    first = [message.type for message in oboe if not message.is_meta][:2]
+    assert first == ["pitchwheel", "note_on"]
+
+
+def test_more_sources_than_channels_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    from bsep_stream.notes.midi import write_midi
+
+    with pytest.raises(ConfigError, match="15 channels for notes and there are 16 sources"):
+        write_midi(tmp_path / "a.mid", transcription([], tuple(f"s{i}" for i in range(16))))
+    chord = [note(0, 40 + i, 0.0, 1.0) for i in range(16)]
+    with pytest.raises(ConfigError, match="without pitch bends"):
+        write_midi(tmp_path / "a.mid", transcription(chord), bends=True)
+
+
+def test_foreign_midi_with_tempo_changes_is_read_in_seconds(tmp_path: Path) -> None:
+    mido = pytest.importorskip("mido")
+    from bsep_stream.notes.midi import read_midi
+
+    tempo = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000), mido.MetaMessage("set_tempo", tempo=250_000)])
+    tempo[1].time = 480
+    played = mido.MidiTrack(
+        [
+            mido.Message("note_on", note=60, velocity=9, time=0),
+            mido.Message("note_on", note=60, velocity=0, time=960),
+            mido.Message("note_on", note=62, velocity=9, time=0),
+            mido.MetaMessage("end_of_track", time=480),
+        ]
+    )
+    mido.MidiFile(type=1, ticks_per_beat=480, tracks=[tempo, played]).save(tmp_path / "a.mid")
+    (notes,) = read_midi(tmp_path / "a.mid").values()
+    np.testing.assert_allclose(notes, [[0.0, 0.75, 60], [0.75, 1.0, 62]])
+
+
+def test_scores_find_the_assignment_and_count_what_is_right() -> None:
+    pytest.importorskip("mir_eval")
+    from bsep_stream.notes.scores import score_notes
+
+    flute = np.array([[0.0, 1.0, 60.0], [1.0, 2.0, 62.0], [2.0, 3.0, 64.0], [3.0, 4.0, 65.0]])
+    oboe = np.array([[0.0, 4.0, 48.0]])
+    late, wrong, short = flute[:3].copy(), flute[:3].copy(), flute[:3].copy()
+    late[0, 0] += 0.06
+    wrong[0, 2] += 0.6
+    short[0, 1] -= 0.3
+    for found, right, with_offset in ((flute[:3], 3, 3), (late, 2, 2), (wrong, 2, 2), (short, 3, 2)):
+        scores = score_notes({"flute": flute, "oboe": oboe}, {"a": oboe, "b": found})
+        assert scores.matched == {"flute": "b", "oboe": "a"}
+        mine = scores.sources["flute"]
+        assert (mine.n_true, mine.n_found) == (4, 3)
+        assert mine.precision == pytest.approx(right / 3)
+        assert mine.recall == pytest.approx(right / 4)
+        assert mine.f1 == pytest.approx(2 * right / 7)
+        assert mine.f1_with_offset == pytest.approx(2 * with_offset / 7)
+        assert scores.sources["oboe"].f1 == 1.0
+        assert scores.all_sources.recall == pytest.approx((right + 1) / 5)
+    swapped = score_notes({"flute": flute, "oboe": oboe}, {"a": np.concatenate([flute, oboe])})
+    assert swapped.matched == {"flute": "a", "oboe": ""}
+    assert swapped.sources["oboe"].recall == 0.0
+    assert swapped.all_sources.f1 == 1.0
+
+
+def test_command_writes_what_is_asked_for(tiny_model_path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    recording = bursts(tmp_path / "duet.wav")
+    made = [tmp_path / "out" / name for name in ("a.mid", "a.csv", "f0.csv")]
+    command = ("notes", tiny_model_path, recording, "-o", made[0], "-o", made[1], "--pitch-track", made[2])
+    result = run(*command, "--pitch-bends")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [str(path) for path in made]
+    assert "flute 2, oboe 2" in result.stderr
+    pytest.importorskip("mir_eval")
+    result = run("evaluate", "--notes", "--reference", made[1], "--estimate", made[0], "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["mean_f1"] == 1.0
+    result = run("evaluate", "--notes", "--reference", made[1], "--estimate", made[0])
+    assert "1.000" in result.stdout
+    assert run(*command).exit_code == 2
+    assert run(*command, "--overwrite").exit_code == 0
+
+
+def test_wrong_calls_are_one_sentence_and_exit_code_2(tiny_model_path: Path, tmp_path: Path) -> None:
+    recording = bursts(tmp_path / "duet.wav")
+    (tmp_path / "text.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "bad.csv").write_text("source,onset_seconds,offset_seconds,key\nflute,2,1,60\n")
+    (tmp_path / "there.csv").write_text("")
+    out = tmp_path / "b.csv"
+    calls = {
+        "give --output": ("notes", tiny_model_path, recording),
+        "notes are written as": ("notes", tiny_model_path, recording, "-o", tmp_path / "a.wav"),
+        "goes with a MIDI file": ("notes", tiny_model_path, recording, "-o", out, "--pitch-bends"),
+        "must be different": ("notes", tiny_model_path, recording, "-o", out, "--pitch-track", out),
+        "exists; add --overwrite": ("notes", tiny_model_path, recording, "-o", tmp_path / "there.csv"),
+        "no file": ("notes", tiny_model_path, tmp_path / "no.wav", "-o", out),
+        "there is no model file": ("notes", tmp_path / "no.onnx", recording, "-o", out),
+        "a4_hz must be": ("notes", tiny_model_path, recording, "-o", out, "--a4-hz", "0"),
+        "off_db must be": ("notes", tiny_model_path, recording, "-o", out, "--on-db", "900"),
+    }
+    if find_spec("mir_eval") is not None and find_spec("mido") is not None:
+        pair = ("evaluate", "--notes", "--estimate", tmp_path / "text.csv", "--reference")
+        calls |= {
+            "should have the columns": (*pair, tmp_path / "text.csv"),
+            "holds a line that is no note": (*pair, tmp_path / "bad.csv"),
+            "notes are read from": (*pair, recording),
+            "one file with one file": (*pair, out, out),
+            "cannot be read (No such file": (*pair, tmp_path / "none.csv"),
+            "give one of them": (*pair, out, "--filtered"),
+        }
+    for sentence, args in calls.items():
+        result = run(*args)
+        assert result.exit_code == 2, (sentence, result.output)
+        assert sentence in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"MThd", b"RIFF" * 20])
+def test_file_that_is_no_midi_is_one_sentence(content: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    from bsep_stream.notes.midi import read_midi
+
+    (tmp_path / "a.mid").write_bytes(content)
+    with pytest.raises(NotesError, match="cannot be read as MIDI"):
+        read_midi(tmp_path / "a.mid")
+    with pytest.raises(NotesError, match="there is no file"):
+        read_midi(tmp_path / "b.mid")
