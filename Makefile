@@ -33,5 +33,5 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,dev]"
+	$(PIP) --editable ".[train,cluster,notes,dev]"
 	touch $@ $(VENV)/runtime.stamp
