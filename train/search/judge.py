@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bsep_stream.errors import BsepError
-from bsep_stream.geometry import FrameGeometry
 from bsep_stream.measures import evaluate
-from bsep_stream.train.benchmark import Item, find_items, measures_text
+from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.resynthesis import overlap_add
+from bsep_stream.train.benchmark.table import measures_text
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.labels import frames_at
 from bsep_stream.train.policy import pitch_range
@@ -31,21 +32,6 @@ from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.tones import LocalPeaks, harmonic_bins
 
 _TINY = 1e-12
-
-
-def overlap_add(spectra: NDArray[np.complex64], geometry: FrameGeometry, length: int) -> NDArray[np.float32]:
-    """Least-squares sum of frames every ``hop_length`` samples, the first centred on sample 0; shape (length,)."""
-    window = geometry.window.astype(np.float32)
-    total = np.zeros(len(spectra) * geometry.hop_length + geometry.n_fft, np.float32)
-    weight = np.zeros_like(total)
-    for number, segment in enumerate(geometry.synthesise(spectra)):
-        place = slice(number * geometry.hop_length, number * geometry.hop_length + geometry.n_fft)
-        total[place] += window * segment
-        weight[place] += window**2
-    half = geometry.n_fft // 2
-    weight = np.maximum(weight, np.float32(_TINY))
-    audio: NDArray[np.float32] = total[half : half + length] / weight[half : half + length]
-    return audio
 
 
 def masked_stems(

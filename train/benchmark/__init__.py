@@ -1,0 +1,5 @@
+"""The benchmark: train, separate and judge on recordings with true stems (``python -m bsep_stream.train.benchmark``)."""
+
+from bsep_stream.train.benchmark.items import Item as Item
+from bsep_stream.train.benchmark.items import find_items as find_items
+from bsep_stream.train.benchmark.truth import true_f0 as true_f0
