@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bsep_stream.effects import Effect, check_effect, nearest
 from bsep_stream.errors import ConfigError
+from bsep_stream.stream import RESIDUAL
 
 if TYPE_CHECKING:
     from pedalboard import Pedalboard  # type: ignore[attr-defined]
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bsep_stream.mixer import Mixer
 
 LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -120.0, 40.0
+OTHERS = "*"
+"""Name of the strip for all sources that have none of their own: racks with it fit every model."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,23 @@ class Rack:
     def check(self, stem_names: Sequence[str]) -> None:
         """Raise ConfigError if the rack names a stem that does not exist."""
         for name in self.stems:
-            if name not in stem_names:
+            if name not in (*stem_names, OTHERS):
                 raise ConfigError(
                     f"the rack names [stems.{name}], but there is no such stem{nearest(name, stem_names)}"
                 )
+
+    def for_stems(self, stem_names: Sequence[str]) -> Rack:
+        """The same rack with a strip for every stem: :data:`OTHERS` stands for all sources that are not named.
+
+        Raises
+        ------
+        ConfigError
+            If the rack names a stem that does not exist.
+        """
+        self.check(stem_names)
+        others, nothing = self.stems.get(OTHERS, Strip()), Strip()
+        strips = {name: self.stems.get(name, nothing if name == RESIDUAL else others) for name in stem_names}
+        return Rack(strips, self.master)
 
     def boards(self) -> dict[str, Pedalboard]:
         """A new board for every stem that has effects."""
@@ -79,7 +95,7 @@ class Rack:
 
     def gains_db(self, stem_names: Sequence[str]) -> dict[str, float]:
         """Level of every stem, with mute and solo worked in: ``-inf`` where it is silent."""
-        strips = {name: self.stems.get(name, Strip()) for name in stem_names}
+        strips = self.for_stems(stem_names).stems
         soloed = any(strip.solo for strip in strips.values())
         return {
             name: -math.inf if strip.mute or (soloed and not strip.solo) else strip.gain_db
@@ -96,13 +112,13 @@ class Rack:
         """
         from bsep_stream.mixer import Mixer
 
-        self.check(stem_names)
+        rack = self.for_stems(stem_names)
         return Mixer(
             stem_names,
             sample_rate,
             channels,
-            boards=self.boards(),
-            gains_db=self.gains_db(stem_names),
+            boards=rack.boards(),
+            gains_db=rack.gains_db(stem_names),
             master=self.master.board() if self.master.effects else None,
             master_gain_db=self.master.gain_db,
         )

@@ -51,6 +51,11 @@ class SampleQueue:
         out[...] = self._data[..., self._start : self._start + n]
         self._start += n
 
+    def drop(self, n: int) -> None:
+        """Throw away the oldest ``n`` samples; so many must be waiting."""
+        assert n <= len(self), "there are fewer samples to drop"
+        self._start += n
+
     def _make_room(self, n: int) -> None:
         waiting = len(self)
         old = self._data
