@@ -1,4 +1,4 @@
-"""The benchmark: train, separate and judge on recordings with true stems (``python -m bsep_stream.train.benchmark``)."""
+"""The benchmark, ``python -m bsep_stream.train.benchmark``: train, separate, judge, where the true stems are known."""
 
 from bsep_stream.train.benchmark.items import Item as Item
 from bsep_stream.train.benchmark.items import find_items as find_items
