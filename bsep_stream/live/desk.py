@@ -105,8 +105,9 @@ class Desk:
             return
         mixer = rack.mixer(self.stem_names, self._sample_rate, self._channels)  # takes a moment, so not in the worker
         assert self._line is not None
+        spare = without_effects(rack).mixer(self.stem_names, self._sample_rate, self._channels)
         self._rack = rack
-        self._commands.append(partial(self._line.replace, mixer))
+        self._commands.append(partial(self._line.replace, mixer, spare))
 
     def _strip(self, name: str) -> Strip:
         if name not in self._rack.stems:
@@ -127,6 +128,12 @@ class Desk:
 
     def _glide(self) -> None:
         self._commands.append(partial(self._move_dry_wet, 0.0 if self._bypass else self._wet))
+
+
+def without_effects(rack: Rack) -> Rack:
+    """The same levels alone."""
+    strips = {name: replace(strip, effects=()) for name, strip in rack.stems.items()}
+    return Rack(strips, replace(rack.master, effects=()))
 
 
 def _levels(rack: Rack, stem_names: tuple[str, ...]) -> dict[str, float]:

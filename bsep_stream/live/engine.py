@@ -15,7 +15,7 @@ import numpy as np
 from bsep_stream.errors import ConfigError
 from bsep_stream.live.capture import Capture
 from bsep_stream.live.counters import Counters
-from bsep_stream.live.desk import Desk
+from bsep_stream.live.desk import Desk, without_effects
 from bsep_stream.live.history import Audio, History
 from bsep_stream.live.latency import CushionPolicy, Delay, LiveLatency
 from bsep_stream.live.limiter import Limiter
@@ -112,7 +112,7 @@ class LiveEngine:
             cushion = max(block_size, round(cushion_ms * self.sample_rate / 1000.0))
 
         mixer = self.desk.rack.mixer(self.stem_names, self.sample_rate, self.channels)
-        spare = Rack().mixer(self.stem_names, self.sample_rate, self.channels)
+        spare = without_effects(self.desk.rack).mixer(self.stem_names, self.sample_rate, self.channels)
         self._delay = Delay(separator.latency, mixer.latency_samples, cushion)
         policy = CushionPolicy(self.hop_samples, self.sample_rate, cushion)
         spare_seconds = RECORDING_SECONDS if record else SPARE_SECONDS

@@ -82,7 +82,7 @@ class Playback:
         jumped = position != self._next or self.interrupted
         self._next, self.interrupted = position + n, False
         start, end = self._wet.span
-        ready = end - position if start <= position else 0
+        ready = end - position if start < position else 0  # the sample before is needed, too, for a splice
         missed = False
         if self.bridging and ready >= n + self._enough(n):
             self._stop_bridging(position)
@@ -122,7 +122,7 @@ class Playback:
         return max(0, (self._delay.cushion_samples - n) // 2)
 
     def _cut(self, source: History, position: int) -> None:
-        if not source.read(position - 1, self._before) and not self._dry.read(position - 1, self._before):
+        if not source.read(position - 1, self._before):
             self._before[...] = 0.0
         self._splice.cut(self._before)
 

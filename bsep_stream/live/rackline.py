@@ -39,7 +39,7 @@ class RackLine:
         self._active = Line(mixer, position)
         self._incoming: Line | None = None
         self._pending: Mixer | None = None
-        self._spare = Line(spare, position)
+        self._spare = spare
         self._delay = delay
         self._counters = counters
         self._boards = mixer.latency_samples
@@ -61,14 +61,14 @@ class RackLine:
                 line.restart(position)
         self._fed = position
 
-    def replace(self, mixer: Mixer) -> None:
+    def replace(self, mixer: Mixer, spare: Mixer) -> None:
         """Change to another mixer as soon as the last change is over."""
-        self._pending = mixer
+        self._pending, self._spare = mixer, spare
 
     def set_gains_db(self, gains_db: dict[str, float]) -> None:
         """Move faders."""
-        lines = [line.mixer for line in (self._active, self._incoming, self._spare) if line is not None]
-        for mixer in (*lines, *([] if self._pending is None else [self._pending])):
+        lines = (self._active.mixer, self._incoming and self._incoming.mixer, self._pending, self._spare)
+        for mixer in {id(mixer): mixer for mixer in lines if mixer is not None}.values():
             for name, gain_db in gains_db.items():
                 mixer.set_gain_db(name, gain_db)
 
@@ -94,8 +94,7 @@ class RackLine:
             self._active.push(stems)
         except Exception as error:
             self._failed(error, "the rack; the stems are mixed without effects until it is changed")
-            self._incoming, self._active = None, self._spare
-            self._active.restart(first)
+            self._incoming, self._active = None, Line(self._spare, first)
             self._active.push(stems)
             return first
         return -1
