@@ -73,6 +73,7 @@ def test_unknown_keys_and_presets_are_errors() -> None:
         ("network", {"strides": (4, 4, 4, 4, 4, 7)}, "strides 1 to kernel_size"),
         ("network", {"initial_scales": (1.0,)}, "9 positive numbers"),
         ("network", {"salience": False}, "needs salience"),
+        ("network", {"start_from_frame": False}, "for direct tones to be fitted to"),
         ("policy", {"sampling": "random"}, "crossed or tree"),
         ("policy", {"inverse_temperatures": ()}, "must be positive"),
         ("policy", {"highest_width": 0.9}, "enclose 1"),

@@ -132,12 +132,13 @@ def test_margin_is_zero_where_two_tones_are_equally_good(separator: Separator) -
         separator.network.head_maps.weight.zero_()
     prediction = _predict(separator, some_frames(1))
     assert prediction.margin.tolist() == [0.0] * 4
-    assert prediction.on_margin.tolist() == [separator.config.policy.on_offset] * 4
+    assert prediction.on_margin.tolist() == [abs(separator.config.policy.on_offset)] * 4
 
 
 def test_an_untrained_network_that_starts_from_the_frame_explains_a_tone_on_its_harmonics() -> None:
     """The network's own share is switched off: what is left is the ridge solve of the frame, and the row's scale."""
     config = replace(preset_config("fast", ("one",)), joint_ridge=None)
+    config = replace(config, policy=replace(config.policy, on_offset=3.0))
     separator = Separator(config)
     with torch.no_grad():
         separator.network.head_maps.weight.zero_()

@@ -64,14 +64,34 @@ def test_a_length_that_the_strides_do_not_divide_is_refused() -> None:
 
 
 @pytest.mark.parametrize("n_sources", [1, 2, 3, 4])
-def test_fast_maps_have_the_shape_of_the_frame(n_sources: int) -> None:
+def test_fast_maps_end_at_the_highest_pitch(n_sources: int) -> None:
     separator = Separator(preset_config("fast", NAMES[:n_sources]))
     frames = torch.randn(2, 2, 2_048, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         maps = separator.maps(FrameState.start(frames, n_sources))
-    assert maps.logit.shape == (2, n_sources, 2_048)
-    assert maps.parameters.shape == (2, n_sources, 6, 2_048)
-    assert maps.direct.shape == (2, n_sources, 2, 2_048)
+    assert maps.logit.shape == (2, n_sources, 769)
+    assert maps.parameters.shape == (2, n_sources, 6, 769)
+    torch.testing.assert_close(maps.direct[:, 0], frames)
+
+
+@pytest.mark.parametrize("strides", [(4, 4), (4, 3, 2), (2, 1, 4)])
+@pytest.mark.parametrize("n_out", [1, 13, 40, 95, 96])
+def test_first_bins_alone_are_those_of_all(strides: tuple[int, ...], n_out: int) -> None:
+    # The same sums, rounded in another order: relative to outputs of about 1.
+    tolerance = 1e-5
+    config = NetworkConfig(encoder_channels=(6, 8, 10)[: len(strides)], strides=strides, head_channels=8)
+    whole, part = UNet(config, 10, 0, 9, 96), UNet(config, 10, 0, 9, 96, n_out)
+    whole.initialise(torch.Generator().manual_seed(5))
+    part.load_state_dict(whole.state_dict())
+    inputs = torch.randn(2, 10, 96, generator=torch.Generator().manual_seed(6))
+    maps = part(inputs, None, torch.ones(9))
+    assert maps.shape == (2, 9, n_out)
+    torch.testing.assert_close(maps, whole(inputs, None, torch.ones(9))[..., :n_out], atol=tolerance, rtol=tolerance)
+
+
+def test_decoder_computes_little_more_than_is_asked_for() -> None:
+    network = Separator(preset_config("fast", NAMES[:2])).network
+    assert network.lengths == [2, 4, 13, 49, 193, 770]
 
 
 def test_pointwise_layers_are_the_same_with_and_without_gradient() -> None:

@@ -62,6 +62,10 @@ class NetworkConfig:
     input_gradient : bool
         Differentiate through the tones that a later pass gets as input. Published: yes. Without it the
         gradient of the loss lacks the (small) path over the input, and is cheaper and steadier.
+    direct_maps : bool
+        The network says what the direct tones are fitted to, over all bins (published). Without, they are fitted to what
+        is left of the frame, nothing is to be said above the highest pitch, and the decoder ends there: a third of the
+        cost at full resolution. Needs `start_from_frame`.
     """
 
     encoder_channels: tuple[int, ...] = (80, 160, 240, 320, 400, 480, 560)
@@ -76,6 +80,7 @@ class NetworkConfig:
     start_from_frame: bool = False
     lifted_modulus: bool = False
     input_gradient: bool = True
+    direct_maps: bool = True
 
     def __post_init__(self) -> None:
         if not self.encoder_channels or len(self.encoder_channels) != len(self.strides):
@@ -88,8 +93,16 @@ class NetworkConfig:
             )
         if self.salience_logit and not self.salience:
             raise ConfigError(f"salience_logit = {self.salience_logit} needs salience = true")
+        if not (self.direct_maps or self.start_from_frame):
+            raise ConfigError("direct_maps = false needs start_from_frame = true, for direct tones to be fitted to")
         if len(self.initial_scales) != len(MAP_NAMES) or not min(self.initial_scales) > 0:
             raise ConfigError(f"initial_scales must be {len(MAP_NAMES)} positive numbers, got {self.initial_scales}")
+
+
+    @property
+    def n_maps(self) -> int:
+        """Maps of one source: the first of :data:`MAP_NAMES`."""
+        return len(MAP_NAMES) if self.direct_maps else MAP_NAMES.index("direct_real")
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             start_from_frame=True,
             lifted_modulus=True,
             input_gradient=False,
+            direct_maps=False,
         ),
         policy=PolicyConfig(
             sampling="tree",
@@ -86,7 +87,9 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             lowest_width=0.8,
             highest_width=2.0,
             phase_floor=1e-3,
-            on_offset=4.0,
+            # Where nothing is left of a frame the network's features are 0 and the map of on and off is no more than its
+            # offset: so silence is where it starts from, and being on is what it learns to say.
+            on_offset=-3.0,
             gate_direct=True,
         ),
         # One frame's gradients are about 1e-4 of the loss, so 1000 keeps them far above epsilon.

@@ -18,7 +18,7 @@ from bsep_stream.train.salience import Salience
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, Peaks, harmonic_bins
 from bsep_stream.train.unet import UNet
 
-_N_PARAMETERS = MAP_NAMES.index("direct_real") - 1
+_N_PARAMETERS = MAP_NAMES.index("direct_real") - 1  # without the logit
 _LOWEST_WIDTH_OUTPUT = -3.0
 _SMALLEST_ROW = 1e-12
 _LN_2 = 0.6931471805599453
@@ -74,10 +74,12 @@ class Maps:
 
     Attributes
     ----------
-    logit : Tensor, shape (batch, n_sources, n_bins)
-    parameters : Tensor, shape (batch, n_sources, 6, n_bins)
+    logit : Tensor, shape (batch, n_sources, n_out)
+        Of all bins, or of those up to the highest pitch.
+    parameters : Tensor, shape (batch, n_sources, 6, n_out)
         amplitude, width, offset, gamma shape, gamma rate, on.
-    direct : Tensor, shape (batch, n_sources, 2, n_bins)
+    direct : Tensor, shape (batch, n_sources, 2, n_bins) or (batch, 1, 2, n_bins)
+        What direct tones are fitted to; one for all sources where the network does not say it.
     """
 
     logit: Tensor
@@ -102,8 +104,8 @@ class Maps:
 
     def direct_of(self, source: Tensor) -> Tensor:
         """Direct maps of chosen sources: `source` (batch, n_children) to (batch * n_children, 2, n_bins)."""
-        n_sources, channels, n_bins = (int(size) for size in self.direct.shape[1:])
-        row = torch.arange(source.shape[0], device=source.device)[:, None] * n_sources + source
+        n_maps, channels, n_bins = (int(size) for size in self.direct.shape[1:])
+        row = torch.arange(source.shape[0], device=source.device)[:, None] * n_maps + source.clamp_max(n_maps - 1)
         by_row = self.direct.reshape(-1, channels, n_bins)
         return by_row.index_select(0, row.flatten())
 
@@ -169,7 +171,9 @@ class Separator(nn.Module):
         self.config = config
         n_sources, n_bins = config.n_sources, config.geometry.n_bins
         n_extra = n_sources if config.network.salience else 0
-        self.network = UNet(config.network, 6 + 4 * n_sources, n_extra, len(MAP_NAMES) * n_sources, n_bins)
+        n_maps = config.network.n_maps * n_sources
+        n_out = None if config.network.direct_maps else pitch_range(config.policy, n_bins)[1]
+        self.network = UNet(config.network, 6 + 4 * n_sources, n_extra, n_maps, n_bins, n_out)
         self.network.initialise(generator or torch.Generator().manual_seed(0))
         self.log_scales = nn.Parameter(torch.tensor(config.network.initial_scales).log())
         self.dictionary = HarmonicDictionary(n_sources, config.n_harmonics)
@@ -184,7 +188,7 @@ class Separator(nn.Module):
 
     def maps(self, state: FrameState) -> Maps:
         """One pass of the network."""
-        n_sources, n_bins = self.config.n_sources, self.config.geometry.n_bins
+        n_sources, n_maps = self.config.n_sources, self.config.network.n_maps
         delta = self.config.loss.delta
         channels: list[Tensor] = []
         for spectra in (state.dictionary, state.direct):
@@ -199,17 +203,20 @@ class Separator(nn.Module):
             # Moduli are subtracted, as phases mean little at first; of both predictions the louder, which is the one
             # that has learned to speak.
             found = torch.maximum(modulus(state.dictionary.sum(dim=1)), modulus(state.direct.sum(dim=1)))
-            left = (modulus(state.frame) - found).clamp_min(0.0).detach()
-            extra = self.salience(lift(left, delta), self.dictionary.relative_amplitudes.detach())
+            unexplained = (modulus(state.frame) - found).clamp_min(0.0).detach()
+            extra = self.salience(lift(unexplained, delta), self.dictionary.relative_amplitudes.detach())
         scales = self.log_scales.exp()
-        outputs = self.network(inputs, extra, scales.repeat(n_sources))
-        by_source = outputs.reshape(-1, n_sources, len(MAP_NAMES), n_bins)
-        logit, parameters, direct = by_source.split((1, _N_PARAMETERS, 2), dim=2)
+        outputs = self.network(inputs, extra, scales[:n_maps].repeat(n_sources))
+        by_source = outputs.reshape(-1, n_sources, n_maps, self.network.n_out)
+        logit, parameters, direct = by_source.split((1, _N_PARAMETERS, n_maps - 1 - _N_PARAMETERS), dim=2)
         logit = logit[:, :, 0]
         if extra is not None and self.config.network.salience_logit:
-            logit = logit + scales[0] * self.config.network.salience_logit * extra
-        if self.config.network.start_from_frame:
-            direct = direct + (state.frame - state.direct.sum(dim=1))[:, None]
+            logit = logit + scales[0] * self.config.network.salience_logit * extra[..., : self.network.n_out]
+        left = (state.frame - state.direct.sum(dim=1))[:, None]
+        if not self.config.network.direct_maps:
+            direct = left
+        elif self.config.network.start_from_frame:
+            direct = direct + left
         return Maps(logit, parameters, direct)
 
     def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:

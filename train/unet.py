@@ -23,6 +23,24 @@ def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
     return padding, stride + 2 * padding - kernel_size
 
 
+def needed_lengths(config: NetworkConfig, n_bins: int, n_out: int) -> list[int]:
+    """How much of its output every layer of the decoder must give for the first `n_out` bins of the maps.
+
+    Returns
+    -------
+    list of int
+        In the order of the decoder: the last entry is at full resolution.
+    """
+    lengths = [min(n_bins, n_out + config.head_kernel_size // 2)]
+    length = n_bins
+    for stride in config.strides[:-1]:
+        padding, _ = same_padding(config.kernel_size, stride)
+        length //= stride
+        # The last output that is needed gets something from inputs up to this one.
+        lengths.append(min(length, (lengths[-1] - 1 + padding) // stride + 1))
+    return lengths[::-1]
+
+
 def _pointwise(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Convolution with a kernel of length 1. On CPUs the gradient of a matrix product is three times as fast."""
     if not torch.is_grad_enabled() or hidden.device.type != "cpu":
@@ -44,7 +62,10 @@ class UNet(nn.Module):
     n_maps : int
         Output channels.
     n_bins : int
-        Length of input and output.
+        Length of the input.
+    n_out : int or None
+        Length of the output: the first bins only, which are the same as with all of them; None: all. The decoder
+        computes no more than that needs.
 
     Raises
     ------
@@ -54,8 +75,18 @@ class UNet(nn.Module):
 
     ramp: Tensor
 
-    def __init__(self, config: NetworkConfig, n_channels: int, n_extra_channels: int, n_maps: int, n_bins: int) -> None:
+    def __init__(
+        self,
+        config: NetworkConfig,
+        n_channels: int,
+        n_extra_channels: int,
+        n_maps: int,
+        n_bins: int,
+        n_out: int | None = None,
+    ) -> None:
         super().__init__()
+        self.n_out = n_bins if n_out is None else n_out
+        self.lengths = needed_lengths(config, n_bins, self.n_out)
         product = 1
         for stride in config.strides:
             product *= stride
@@ -110,7 +141,7 @@ class UNet(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, n_maps, n_bins)
+        Tensor, shape (batch, n_maps, n_out)
         """
         ramp = self.ramp.expand(inputs.shape[0], -1, -1)
         first = [inputs, ramp] if extra is None else [inputs, extra, ramp]
@@ -120,8 +151,10 @@ class UNet(nn.Module):
             hidden = functional.relu(layer(hidden))
             skips.append(hidden)
         skips.pop()
-        for layer in self.decoder:
-            hidden = torch.cat([functional.relu(layer(hidden)), skips.pop()], dim=1)
-        hidden = functional.relu(self.head_wide(hidden))
+        for layer, length in zip(self.decoder, self.lengths, strict=True):
+            skip = skips.pop()[..., :length]
+            # One layer makes a stride's worth more than the next one needs.
+            hidden = torch.cat([functional.relu(layer(hidden)[..., :length]), skip], dim=1)
+        hidden = functional.relu(self.head_wide(hidden)[..., : self.n_out])
         hidden = functional.relu(_pointwise(hidden, self.head_point.weight, self.head_point.bias))
         return _pointwise(hidden, self.head_maps.weight * map_scales[:, None, None], None)
