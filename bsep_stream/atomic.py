@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -16,10 +16,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Where the finished file shall appear. Its folder is made if it is missing. The temporary
-        file has the same suffix, so that writers that look at the suffix work.
+        Where the finished file shall appear. Its folder is made if it is missing, and goes again if nothing comes of
+        the file. The temporary file has the same suffix, so that writers that look at the suffix work.
     """
     path = Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -32,6 +33,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty any more: somebody else's
+            for folder in made:
+                folder.rmdir()
         raise
 
 

@@ -119,7 +119,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     -------
     dict
         ``kind`` (``"model"`` or ``"run"``), ``path``, ``source_names``, ``geometry``, ``latency`` (parts and
-        total in samples, total in ms), ``dictionary``, ``gain``, ``training``; for a model also
+        total in samples, total in ms), ``dictionary``, ``gain``, ``training``; for a run also ``verdict``
+        (``verdict.json``, or None before its end); for a model also
         ``format_version``, ``output`` and ``megabytes``.
 
     Raises
@@ -161,6 +162,7 @@ def _describe_run(path: Path) -> dict[str, Any]:
         gain = float(run.progress["gain"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path / 'run.json'} is damaged ({error!r}); restore it or train anew") from error
+    verdict = path / "verdict.json"  # written when the run ends
     return {
         "kind": "run",
         "path": str(path),
@@ -170,6 +172,7 @@ def _describe_run(path: Path) -> dict[str, Any]:
         "gain": gain,
         "dictionary": run.dictionary.tolist(),
         "training": {key: value for key, value in run.progress.items() if key not in ("gain", "source_names")},
+        "verdict": _read_json(verdict) if verdict.exists() else None,
     }
 
 

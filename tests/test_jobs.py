@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ def test_worker_count_that_makes_no_sense_is_refused() -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setattr("bsep_stream.train.jobs._is_installed", lambda _module: False)
     with pytest.raises(MissingDependency, match=r"bsep-stream\[cluster\]"):
         list(run_jobs(square, {"a": (1,), "b": (2,)}, workers=2))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -32,6 +32,8 @@ class Checkpoint:
     seconds : float
         Spent so far, over all parts of the run.
     format_version : int
+    mixture_costs : list of [int, float]
+        Iterations at which the run was assessed, and what came out.
     """
 
     tensors: dict[str, Tensor]
@@ -39,6 +41,7 @@ class Checkpoint:
     iterations: int
     seconds: float
     format_version: int = FORMAT_VERSION
+    mixture_costs: list[list[float]] = field(default_factory=list)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

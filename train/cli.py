@@ -54,11 +54,17 @@ def parse_sources(text: str) -> tuple[str, ...]:
 @click.option("--iterations", type=click.IntRange(min=1), help="End after so many iterations (default: the preset's).")
 @click.option("--minutes", type=float, help="End after so long, everything included.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is random (default: 0).")
+@click.option("--seeds", type=click.IntRange(1, 64), help="Begin with so many seeds, go on with the best (default: 1).")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--resume", is_flag=True, help="Continue the run in --output; limits count from its first beginning.")
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Start from the network and the dictionary of another run."
 )
+@click.option("--each", is_flag=True, help="Every MIX is a session of its own: a run for each, in folders of --output.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does them instead.")
 def command(
     mix: tuple[Path, ...],
     sources: str | None,
@@ -67,25 +73,41 @@ def command(
     iterations: int | None,
     minutes: float | None,
     seed: int | None,
+    seeds: int | None,
     device: str,
     resume: bool,
     init: Path | None,
+    each: bool,
+    workers: int,
+    scheduler: str | None,
 ) -> None:
     """Learn to separate the instruments of MIX, one or more takes of the same session.
 
-    Needs nothing but the mixture. Ctrl-C saves; --resume goes on.
+    Needs nothing but the mixture. Ctrl-C saves; --resume goes on, with the same result if the limits stay as they
+    were; a later limit also stretches the schedule of the step sizes.
     """
+    from bsep_stream.train.jobs import require_engine
+
+    require_engine(workers, scheduler)
     names = parse_sources(sources) if sources is not None else None
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
-    if resume:
-        _resume(mix, names, output, preset, iterations, minutes, seed, device, init)
+    if resume and not each:
+        if seeds is not None:
+            raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
+        _resume(mix, names, output, preset, iterations, minutes, seed, device, init, workers, scheduler)
         return
     if not mix:
         raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
 
+    if each:
+        from bsep_stream.train.each import train_each
+
+        options = (preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init)
+        train_each(mix, names, output, options, workers=workers, scheduler=scheduler, resume=resume)
+        return
     train_run(
         mix,
         names,
@@ -94,8 +116,11 @@ def command(
         iterations=iterations,
         minutes=minutes,
         seed=seed or 0,
+        seeds=seeds or 1,
         device=device,
         init=init,
+        workers=workers,
+        scheduler=scheduler,
     )
 
 
@@ -108,8 +133,11 @@ def train_run(
     iterations: int | None = None,
     minutes: float | None = None,
     seed: int = 0,
+    seeds: int = 1,
     device: str = "auto",
     init: Path | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Begin a run and train it with a progress bar; the parameters are the options of the command."""
     let_threads_sleep()
@@ -118,18 +146,27 @@ def train_run(
     from bsep_stream.train.device import resolve_device
     from bsep_stream.train.presets import preset_config
     from bsep_stream.train.progress import listening
+    from bsep_stream.train.race import begin_race
     from bsep_stream.train.start import start_training
 
     config = preset_config(preset, names)
     if iterations is not None:
         config = replace(config, iterations=iterations)
+    target_seconds = None if minutes is None else 60 * minutes
+    if seeds > 1:
+        place = str(resolve_device(device))
+        numbers = range(seed, seed + seeds)
+        begin_race(mix, config, output, seeds=numbers, target_seconds=target_seconds, device=place, init=init)
+        _finish_race(output, workers, scheduler)
+        _resume((), None, output, None, None, None, None, device, None)
+        return
     with listening(Console(stderr=True)) as on_search:
         training = start_training(
             mix,
             config,
             output,
             seed=seed,
-            target_seconds=None if minutes is None else 60 * minutes,
+            target_seconds=target_seconds,
             device=resolve_device(device),
             init=init,
             on_search=on_search,
@@ -147,15 +184,20 @@ def _resume(
     seed: int | None,
     device: str,
     init: Path | None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     let_threads_sleep()
     from bsep_stream.train.device import resolve_device
     from bsep_stream.train.presets import preset_config
+    from bsep_stream.train.race import race_is_open
     from bsep_stream.train.run_folder import RunFolder
     from bsep_stream.train.start import resume_training
 
     if init is not None:
         raise ConfigError("--resume continues a run and --init starts one: give one of them")
+    if race_is_open(output):
+        _finish_race(output, workers, scheduler)
     info = RunFolder(output).read_info()
     asked = {"--sources": (names, info.source_names), "--preset": (preset, info.preset), "--seed": (seed, info.seed)}
     for option, (value, there) in asked.items():
@@ -174,6 +216,23 @@ def _resume(
         device=resolve_device(device),
     )
     run_training(training)
+
+
+def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
+    from rich.console import Console
+
+    from bsep_stream.train.progress import listening
+    from bsep_stream.train.race import finish_race
+
+    def say(seed: int, cost: float) -> None:
+        click.echo(f"start with seed {seed}: cost {cost:.4f} (lower is better)", err=True)
+
+    try:
+        with listening(Console(stderr=True)) as on_search:
+            finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=say)
+    except KeyboardInterrupt:
+        click.echo(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
+        raise
 
 
 def let_threads_sleep() -> None:
@@ -200,7 +259,10 @@ def run_training(training: Training) -> None:
         click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
         raise
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
-    click.echo(f"{info.iterations} iterations in {spent}; next: bsep export {folder} --output MODEL.onnx")
+    for sentence in training.folder.read_sentences():
+        click.echo(sentence)
+    early = ", nothing improved any more" if info.stopped_early else ""
+    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,23 @@ SILENT_WEIGHT = 0.1
 
 JITTER_HOPS = 0.375
 """A label holds for frames so far from its own: less than half way to the next label."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Frames of a whole session in their order.
+
+    Parameters
+    ----------
+    take : ndarray, shape (n_frames,), int64
+    seconds : ndarray, shape (n_frames,), float64
+        Middle of the frame, from the beginning of its take.
+    frames : ndarray, shape (n_frames, n_bins), complex64
+    """
+
+    take: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    frames: NDArray[np.complex64]
 
 
 class FrameSource:
@@ -107,6 +125,19 @@ class FrameSource:
         if loud.size < count:
             loud = np.sort(candidates[np.argsort(peaks)[-count:]])
         return self._frames(loud[np.linspace(0, loud.size - 1, count).round().astype(np.int64)])
+
+    def overview(self, most: int) -> Overview:
+        """Frames of the whole session, evenly apart: every ``geometry.hop_length``, or at most so many.
+
+        Does not touch the random generator.
+        """
+        step = max(self._geometry.hop_length / self._hop_length, self.n_frames / most)
+        indices = np.arange(0, self.n_frames, step).astype(np.int64)[:most]
+        parts = np.array_split(indices, -(-indices.size // ANALYSED_AT_ONCE))
+        takes = np.searchsorted(self._ends, indices, side="right")
+        centres = (indices - np.concatenate(([0], self._ends))[takes]) * self._hop_length
+        frames = np.concatenate([self._frames(part) for part in parts])
+        return Overview(takes, centres / self._geometry.sample_rate, frames)
 
     def state(self) -> str:
         """State of the random generator as JSON."""

@@ -18,6 +18,7 @@ One job at a time needs nothing but this process. More than one, or a scheduler,
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,14 +88,27 @@ def run_jobs(
     MissingDependency
         If the extra is not installed.
     """
-    if workers < 1:
-        raise ConfigError(f"there must be at least 1 worker, got {workers}")
+    require_engine(workers, scheduler)
     if scheduler is None and min(workers, len(jobs)) <= 1:
         for name, arguments in jobs.items():
             yield _attempt(name, function, arguments)
         return
     with _client(min(workers, len(jobs)), scheduler) as client:
         yield from _distributed(client, function, jobs)
+
+
+def require_engine(workers: int, scheduler: str | None) -> None:
+    """ConfigError or MissingDependency if jobs could not be done like this; to be told before any work begins."""
+    if workers < 1:
+        raise ConfigError(f"there must be at least 1 worker, got {workers}")
+    if (workers > 1 or scheduler is not None) and not _is_installed("distributed"):
+        raise MissingDependency(
+            'several jobs at once need distributed, which is not installed: pip install "bsep-stream[cluster]"'
+        )
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _attempt(name: str, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Outcome[Result]:
@@ -125,12 +139,8 @@ def _distributed(
 
 @contextmanager
 def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
-    try:
-        from distributed import Client, LocalCluster
-    except ModuleNotFoundError as error:
-        raise MissingDependency(
-            f'several jobs at once need {error.name}, which is not installed: pip install "bsep-stream[cluster]"'
-        ) from error
+    from distributed import Client, LocalCluster
+
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=CONNECT_SECONDS)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import Protocol
 
 import torch
 
 from bsep_stream.errors import RunError
+from bsep_stream.train.assessment import FRAMES_AT_ONCE, assess
 from bsep_stream.train.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.interruption import deferred_interrupt
 from bsep_stream.train.labels import Labels
 from bsep_stream.train.learner import Learner, StepReport
 from bsep_stream.train.logbook import Logbook
 from bsep_stream.train.run_folder import RunFolder, RunInfo
+from bsep_stream.train.stopping import CHECK_FRAMES, EarlyStop
+from bsep_stream.train.verdict import Verdict, reach_verdict
+
+OVERVIEW_FRAMES = 512
+"""What the verdict in the end is based on: a frame every tenth of a second in a minute of music, in seconds."""
 
 CHECKPOINT_SECONDS = 60.0
 """What a crash may cost at most."""
@@ -38,13 +43,16 @@ class Stage:
     name : str
         For the progress bar.
     end : int
-        The stage is over when so many iterations of the run are done.
+        The stage is over when so many iterations of the run are done,
+    end_share : float
+        or so much of the run's time, if that is limited.
     step : callable
         Does one iteration.
     """
 
     name: str
     end: int
+    end_share: float
     step: Callable[[], StepReport]
 
 
@@ -76,6 +84,8 @@ class Training:
         Time of the clock when the user began to wait; None: now.
     labels : Labels or None
         What the search found, to be imitated first.
+    mixture_costs : iterable of (iteration, cost)
+        Assessments before an interruption.
     """
 
     def __init__(
@@ -88,6 +98,7 @@ class Training:
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
         labels: Labels | None = None,
+        mixture_costs: Iterable[Iterable[float]] = (),
     ) -> None:
         self.folder = folder
         self.config = config
@@ -97,13 +108,17 @@ class Training:
         self._clock = clock
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
+        self._verdict_seconds = 0.0
+        self._stop = EarlyStop(info.target_iterations, mixture_costs)
+        self._checked = frames.overview(CHECK_FRAMES)
+        self._pause: tuple[int, float] | None = None
         self._saved_at = clock()
         self._saved_iterations = info.iterations
         self._labels = labels
         imitated = min(config.imitation.iterations, info.target_iterations) if labels is not None else 0
         self._stages = [
-            Stage("imitation", imitated, self._imitation_step),
-            Stage("policy gradient", info.target_iterations, self._policy_gradient_step),
+            Stage("imitation", imitated, imitated / info.target_iterations, self._imitation_step),
+            Stage("policy gradient", info.target_iterations, 1.0, self._policy_gradient_step),
         ]
 
     def save(self) -> None:
@@ -115,6 +130,7 @@ class Training:
             frame_state=self._frames.state(),
             iterations=self.info.iterations,
             seconds=self.info.seconds,
+            mixture_costs=[list(entry) for entry in self._stop.costs],
         )
         dictionary = self.learner.separator.dictionary.relative_amplitudes
         with self.folder.writing():
@@ -125,8 +141,22 @@ class Training:
         self._saved_iterations = self.info.iterations
         self._save_seconds = self._saved_at - began
 
-    def run(self, display: Display) -> RunInfo:
-        """Train until a limit of the run is reached.
+    def assess(self) -> Verdict:
+        """How well the mixture is explained by now, in numbers and in words."""
+        separator = self.learner.separator
+        rows = separator.dictionary.relative_amplitudes.detach().cpu().numpy()
+        names = [recording.name for recording in self.info.recordings]
+        assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
+        return reach_verdict(assessment, rows, self.config.source_names, names)
+
+    def run(self, display: Display, pause: tuple[int, float] | None = None) -> RunInfo:
+        """Train until a limit of the run is reached, or nothing improves any more.
+
+        Parameters
+        ----------
+        display : Display
+        pause : tuple of int and float, optional
+            Iterations and seconds of the run, whichever comes first, at which it is saved and left unfinished.
 
         Returns
         -------
@@ -140,22 +170,28 @@ class Training:
         RunError
             If the loss stays not finite, or the disk is full; the last good checkpoint is kept.
         """
+        self._pause = pause
         with self.folder.writing():
             return self._run(display)
 
     def _run(self, display: Display) -> RunInfo:
         losses: dict[str, float] = {}
+        if self.info.target_seconds is not None:
+            self._verdict_seconds = self._estimate_verdict_seconds()
         with (
             closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook,
-            _deferred_interrupt() as interrupted,
+            deferred_interrupt() as interrupted,
         ):
             for stage in self._stages:
                 losses = self._run_stage(stage, logbook, display, interrupted) or losses
-                if interrupted.is_set() or self._out_of_time(0.0):
+                if interrupted.is_set() or self._over(0.0):
                     break
-            self.info = replace(self.info, finished=not interrupted.is_set())
+            finished = not interrupted.is_set() and not self._paused()
+            self.info = replace(self.info, finished=finished, stopped_early=finished and self._exhausted())
             logbook.flush()
             self.save()
+            if finished:
+                self._conclude()
             display.saved(self.info, losses)
         if interrupted.is_set():
             raise KeyboardInterrupt
@@ -167,7 +203,7 @@ class Training:
         losses: dict[str, float] = {}
         dropped_in_a_row = 0
         step_seconds = 0.0
-        while self.info.iterations < stage.end and not interrupted.is_set() and not self._out_of_time(step_seconds):
+        while not (self._stage_over(stage) or interrupted.is_set() or self._over(step_seconds)):
             began = self._clock()
             self.learner.set_progress(self._share_done())
             report = stage.step()
@@ -175,6 +211,8 @@ class Training:
             self._update_info(iterations=self.info.iterations + 1)
             logbook.add(self.info.iterations, self.info.seconds, losses)
             display.update(stage.name, self.info, losses)
+            if self._stop.due(self.info.iterations):
+                self._stop.add(self.info.iterations, assess(self.learner.separator, self._checked).mixture_cost)
             dropped_in_a_row = 0 if report.finite else dropped_in_a_row + 1
             if dropped_in_a_row >= DROPPED_IN_A_ROW:
                 raise RunError(
@@ -208,10 +246,40 @@ class Training:
         limit = self.info.target_seconds
         return by_iterations if limit is None else max(by_iterations, self.info.seconds / limit)
 
-    def _out_of_time(self, step_seconds: float) -> bool:
-        """Whether another step and the last checkpoint would no longer fit."""
+    def _stage_over(self, stage: Stage) -> bool:
         limit = self.info.target_seconds
-        return limit is not None and self._clock() - self._origin + step_seconds + self._save_seconds > limit
+        late = limit is not None and stage.end_share < 1.0 and self.info.seconds >= stage.end_share * limit
+        return late or self.info.iterations >= stage.end
+
+    def _over(self, step_seconds: float) -> bool:
+        return self._out_of_time(step_seconds) or self._paused() or self._exhausted()
+
+    def _exhausted(self) -> bool:
+        return self._stop.exhausted(self.info.iterations)
+
+    def _paused(self) -> bool:
+        if self._pause is None:
+            return False
+        iterations, seconds = self._pause
+        return self.info.iterations >= iterations or self.info.seconds >= seconds
+
+    def _out_of_time(self, step_seconds: float) -> bool:
+        """Whether another step, the last checkpoint and the verdict would no longer fit."""
+        limit = self.info.target_seconds
+        rest = step_seconds + self._save_seconds + self._verdict_seconds
+        return limit is not None and self._clock() - self._origin + rest > limit
+
+    def _estimate_verdict_seconds(self) -> float:
+        began = self._clock()
+        assess(self.learner.separator, self._frames.overview(FRAMES_AT_ONCE))
+        return (self._clock() - began) * OVERVIEW_FRAMES / FRAMES_AT_ONCE
+
+    def _conclude(self) -> None:
+        """Say in the folder what was learned; the checkpoint is safe before this begins."""
+        verdict = self.assess()
+        self.info = replace(self.info, mixture_cost=verdict.mixture_cost, seconds=self._clock() - self._origin)
+        self.folder.write_verdict(verdict)
+        self.folder.write_info(self.info)
 
     def _update_info(self, iterations: int | None = None) -> None:
         self.info = replace(
@@ -220,22 +288,3 @@ class Training:
             seconds=self._clock() - self._origin,
             dropped_steps=self.learner.dropped_steps,
         )
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Let Ctrl-C wait until the iteration is whole; a second Ctrl-C does not wait."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # only the main thread may set handlers, and only it gets the signal
-        return
-
-    def defer(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    previous = signal.signal(signal.SIGINT, defer)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)

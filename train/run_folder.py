@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, RunError
 from bsep_stream.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from bsep_stream.train.verdict import Verdict  # would import torch
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class RunInfo:
     dropped_steps : int
         Steps that were not taken because the loss was not finite.
     finished : bool
+    mixture_cost : float or None
+        How well the mixture is explained at the end, lower is better: what seeds are compared by
+        (:attr:`bsep_stream.train.assessment.Assessment.mixture_cost`).
+    stopped_early : bool
+        Whether the run ended before its limits because nothing improved any more.
     """
 
     version: str
@@ -67,6 +75,8 @@ class RunInfo:
     seconds: float = 0.0
     dropped_steps: int = 0
     finished: bool = False
+    mixture_cost: float | None = None
+    stopped_early: bool = False
 
 
 class RunFolder:
@@ -87,11 +97,14 @@ class RunFolder:
         self.checkpoint_path = self.path / "checkpoint.safetensors"
         self.parity_path = self.path / "parity_frames.npy"
         self.labels_path = self.path / "labels.npz"
+        self.verdict_path = self.path / "verdict.json"
+        self.race_path = self.path / "race.json"
+        self.starts_path = self.path / "starts"
         self.events_path = self.path / "events"
 
     def refuse_existing(self) -> None:
         """RunError if something is there that a new run would overwrite."""
-        if self.config_path.exists():
+        if self.config_path.exists() or self.race_path.exists():
             raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
@@ -117,26 +130,34 @@ class RunFolder:
 
     def write_config(self, config: TrainConfig) -> None:
         """Store the configuration; this makes the folder a run."""
-        _write_json(self.config_path, config.to_dict())
+        write_json(self.config_path, config.to_dict())
 
     def read_config(self) -> TrainConfig:
         """Configuration of the run; RunError if the folder holds none or a damaged one."""
         if not self.config_path.is_file():
             raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
         try:
-            return TrainConfig.from_dict(_read_json(self.config_path))
+            return TrainConfig.from_dict(read_json(self.config_path))
         except (BsepError, TypeError) as error:
             raise RunError(f"{self.config_path} cannot be used: {error}") from error
 
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Store what was learned, in numbers and in words."""
+        write_json(self.verdict_path, verdict.to_dict())
+
+    def read_sentences(self) -> list[str]:
+        """What was learned, in words; empty if the run has not ended yet."""
+        return list(read_json(self.verdict_path)["sentences"]) if self.verdict_path.exists() else []
+
     def write_info(self, info: RunInfo) -> None:
         """Store how far the run got."""
-        _write_json(self.info_path, asdict(info))
+        write_json(self.info_path, asdict(info))
 
     def read_info(self) -> RunInfo:
         """How far the run got; RunError if that cannot be read."""
         if not self.info_path.is_file():
             raise RunError(f"{self.path} is not a training run: it has no {self.info_path.name}")
-        values = _read_json(self.info_path)
+        values = read_json(self.info_path)
         try:
             values["recordings"] = tuple(RecordingInfo(**entry) for entry in values["recordings"])
             values["source_names"] = tuple(values["source_names"])
@@ -148,7 +169,7 @@ class RunFolder:
     def write_dictionary(self, source_names: Sequence[str], relative_amplitudes: NDArray[np.float32]) -> None:
         """Store the dictionary, shape (n_sources, n_harmonics), for people to look at."""
         rows = [[float(f"{value:.6g}") for value in row] for row in relative_amplitudes]
-        _write_json(self.dictionary_path, {"source_names": list(source_names), "relative_amplitudes": rows})
+        write_json(self.dictionary_path, {"source_names": list(source_names), "relative_amplitudes": rows})
 
     def write_parity_frames(self, frames: NDArray[np.complex64]) -> None:
         """Store frames, shape (n, n_bins), complex64, for the comparison at export."""
@@ -166,12 +187,14 @@ class RunFolder:
         return frames
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a file of the run, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of the run; RunError if it is damaged."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

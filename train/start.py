@@ -14,7 +14,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.train.checkpoint import load_checkpoint
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.frames import FrameSource
-from bsep_stream.train.labels import Labels, search_labels
+from bsep_stream.train.labels import Labels, fit_timbre, search_labels
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import Session, load_session
@@ -32,6 +32,7 @@ def start_training(
     device: torch.device | str = "cpu",
     init: Path | None = None,
     on_search: Callable[[], None] | None = None,
+    labels: Labels | None = None,
 ) -> Training:
     """Begin a run.
 
@@ -52,6 +53,8 @@ def start_training(
         Another run, whose network and dictionary this one starts from, in place of a search.
     on_search : callable, optional
         Called now and then during the search.
+    labels : Labels or None
+        What a search of the same recordings found before, in place of another one.
 
     Raises
     ------
@@ -65,12 +68,14 @@ def start_training(
     if init is not None:  # knows the instruments already, and its order of the sources shall stay
         config = replace(config, imitation=replace(config.imitation, iterations=0))
     learner = Learner(config, seed, device)
-    labels = None
     if init is not None:
+        labels = None
         _initialise(learner.separator, config, init)
     elif config.imitation.iterations > 0:
-        labels = search_labels(session, config, on_search)
+        labels = labels or search_labels(session, config, on_search)
         learner.separator.dictionary.start_from(torch.from_numpy(labels.envelopes))
+        if learner.separator.timbre is not None:
+            learner.separator.timbre.load_state_dict(fit_timbre(labels, session, config).state_dict())
     info = RunInfo(
         version=version("bsep-stream"),
         preset=config.preset,
@@ -133,7 +138,14 @@ def resume_training(
         raise RunError(f"{output} was trained on other recordings ({names}): give the same files, in the same order")
     if target_iterations is not None or target_seconds is not None:
         config = replace(config, iterations=target_iterations or config.iterations)
-        info = replace(info, target_iterations=config.iterations, target_seconds=target_seconds, finished=False)
+        info = replace(
+            info,
+            target_iterations=config.iterations,
+            target_seconds=target_seconds,
+            finished=False,
+            stopped_early=False,
+            mixture_cost=None,
+        )
     learner = Learner(config, info.seed, device)
     learner.load_state_dict(checkpoint.tensors)
     frames = _frame_source(session, config, info.seed)
@@ -146,7 +158,8 @@ def resume_training(
     if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)
         labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_sources)
-    return Training(folder, config, info, learner, frames, started=started, labels=labels)
+    costs = checkpoint.mixture_costs
+    return Training(folder, config, info, learner, frames, started=started, labels=labels, mixture_costs=costs)
 
 
 def load_separator(output: Path) -> tuple[Separator, TrainConfig, RunInfo]:

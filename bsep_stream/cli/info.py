@@ -52,6 +52,8 @@ def _print(facts: dict[str, Any]) -> None:
     for name, row in zip(facts["source_names"], rows, strict=True):
         dictionary.add_row(escape(name), *(f"{value:.2f}".removeprefix("0") for value in row[:shown]), _bars(row))
     console.print(dictionary)
+    for sentence in (facts.get("verdict") or {}).get("sentences", []):
+        console.print(escape(str(sentence)))
     console.print(f"amplitudes of the harmonics; bars: all {len(rows[0])}, down to {_FLOOR_DB:.0f} dB", style="dim")
 
 
