@@ -235,6 +235,9 @@ class TrainConfig:
         None: every tone on its own, as published.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
+    pretrained : str or None
+        Network of the package that the training starts from (:mod:`bsep_stream.train.pretraining`); None: from random
+        weights, or from another run.
     """
 
     preset: str
@@ -254,6 +257,7 @@ class TrainConfig:
     ridge: float = 1e-3
     joint_ridge: float | None = None
     frame_noise: float = 1e-10
+    pretrained: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.source_names) <= MAX_SOURCES:

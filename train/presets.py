@@ -1,8 +1,9 @@
-"""Named configurations: `paper`, the published method, and `fast`, the default."""
+"""Named configurations: `paper`, the published method, `fast`, the default, and `scratch`, the same from nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
@@ -15,7 +16,7 @@ from bsep_stream.train.config import (
     TrainConfig,
 )
 
-PRESET_NAMES = ("fast", "paper")
+PRESET_NAMES = ("fast", "scratch", "paper")
 
 LOWEST_PITCH_HZ = 40.0
 HIGHEST_PITCH_HZ = 4_500.0
@@ -26,7 +27,7 @@ def preset_config(name: str, source_names: Sequence[str]) -> TrainConfig:
 
     Parameters
     ----------
-    name : {"fast", "paper"}
+    name : {"fast", "scratch", "paper"}
     source_names : sequence of str
         One to four different names.
 
@@ -39,6 +40,8 @@ def preset_config(name: str, source_names: Sequence[str]) -> TrainConfig:
         return _paper(tuple(source_names))
     if name == "fast":
         return _fast(tuple(source_names))
+    if name == "scratch":
+        return _scratch(tuple(source_names))
     raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
 
 
@@ -104,4 +107,16 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         peak_radius_sigmas=7.0,
         iterations=3_000,
         frame_noise=0.0,
+    )
+
+
+def _scratch(source_names: tuple[str, ...]) -> TrainConfig:
+    """As `fast`, but from random weights, and as long as that takes."""
+    fast = _fast(source_names)
+    return replace(
+        fast,
+        preset="scratch",
+        pretrained=None,
+        imitation=replace(fast.imitation, iterations=2_500),
+        iterations=3_000,
     )

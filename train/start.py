@@ -17,6 +17,7 @@ from bsep_stream.train.frames import FrameSource
 from bsep_stream.train.labels import Labels, fit_timbre, search_labels
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.loop import Training
+from bsep_stream.train.pretraining.network_file import shipped_network, start_from_network
 from bsep_stream.train.recording import Session, load_session
 from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
 from bsep_stream.train.separator import Separator
@@ -66,8 +67,10 @@ def start_training(
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
     if init is not None:  # knows the instruments already, and its order of the sources shall stay
-        config = replace(config, imitation=replace(config.imitation, iterations=0))
+        config = replace(config, imitation=replace(config.imitation, iterations=0), pretrained=None)
     learner = Learner(config, seed, device)
+    if config.pretrained is not None:
+        start_from_network(learner.separator, shipped_network(config.pretrained))
     if init is not None:
         labels = None
         _initialise(learner.separator, config, init)

@@ -20,7 +20,11 @@ from bsep_stream.train.separator import Separator
 
 _KEY = "bsep_stream_pretrained"
 _FIRST, _HEAD, _MAPS = "network.encoder.0.weight", "network.head_wide.weight", "network.head_maps.weight"
-_DICTIONARY = "dictionary."
+
+
+def _is_kept(name: str) -> bool:
+    """Whether a tensor of a separator's state is of the network, and not of the instruments of a recording."""
+    return name.startswith("network.") or name == "log_scales"
 
 
 def shipped_network(name: str) -> Path:
@@ -38,7 +42,7 @@ def shipped_network(name: str) -> Path:
 
 
 def save_network(path: Path, separator: Separator, training: Mapping[str, Any]) -> None:
-    """Write the network and the scales of its maps in half precision; the dictionary stays behind.
+    """Write the network and the scales of its maps in half precision; what it knew of instruments stays behind.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ def save_network(path: Path, separator: Separator, training: Mapping[str, Any]) 
     tensors = {
         name: tensor.detach().to("cpu", torch.float16).contiguous()
         for name, tensor in separator.state_dict().items()
-        if not name.startswith(_DICTIONARY)
+        if _is_kept(name)
     }
     config = separator.config
     values = {"shape": _shape(config), "n_sources": config.n_sources, "training": dict(training)}
@@ -59,7 +63,7 @@ def save_network(path: Path, separator: Separator, training: Mapping[str, Any]) 
 
 
 def start_from_network(separator: Separator, path: Path) -> None:
-    """Give a separator the weights of a file; its dictionary stays as it is.
+    """Give a separator the weights of a file; its dictionary and all else stay as they are.
 
     The sources of the file stand in the order from the highest register to the lowest, and so do those of the
     separator. Where they are not as many, what belongs to one of the sources between the highest and the lowest is
@@ -75,14 +79,16 @@ def start_from_network(separator: Separator, path: Path) -> None:
             values = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         n_known, shape = int(values["n_sources"]), values["shape"]
+        if missing := {name for name in separator.state_dict() if _is_kept(name)} - set(tensors):
+            raise KeyError(f"without {min(missing)}")
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} should be a pretrained network, and is none or damaged ({error})") from error
     wanted = _shape(separator.config)
-    different = sorted(key for key in wanted if wanted[key] != shape.get(key))
+    different = sorted(key for key, value in shape.items() if value != wanted.get(key))
     if different:
         raise ConfigError(
             f"{path} holds a network with other {', '.join(different)} than this training: pretrain one "
-            "(python -m bsep_stream.train.pretraining) or train with pretrained = null"
+            "(python -m bsep_stream.train.pretraining) or use the preset scratch"
         )
     weights = _interpolation(n_known, separator.config.n_sources)
     salience = separator.config.network.salience
@@ -92,8 +98,7 @@ def start_from_network(separator: Separator, path: Path) -> None:
     maps = tensors[_MAPS]
     by_source = maps.reshape(n_known, -1, *maps.shape[1:])
     tensors[_MAPS] = torch.einsum("ts,smhk->tmhk", weights, by_source).flatten(0, 1)
-    own = {name: value for name, value in separator.state_dict().items() if name.startswith(_DICTIONARY)}
-    separator.load_state_dict(tensors | own)
+    separator.load_state_dict(separator.state_dict() | tensors)
 
 
 def _shape(config: TrainConfig) -> dict[str, Any]:
