@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,36 @@ def tone_errors(
     # The first that holds counts.
     kinds = (right, elsewhere, near[2], near[3:].any(axis=0), found > 0, np.ones_like(right))
     kind = np.select(kinds, np.arange(len(kinds)))
-    n_sounding, n_silent = int(sounding.sum()), int(silent.sum())
-    shares = [float((kind[sounding] == number).mean()) if n_sounding else None for number in range(len(kinds))]
-    false_tones = float((found[silent] > 0).mean()) if n_silent else None
-    return ToneErrors(*shares, false_tones, n_sounding, n_silent)
+    shares = [_share(kind[sounding] == number) for number in range(len(kinds))]
+    right_share, wrong, octave, harmonic, other, missed = shares
+    return ToneErrors(
+        right=right_share,
+        wrong_instrument=wrong,
+        octave=octave,
+        harmonic=harmonic,
+        other=other,
+        missed=missed,
+        false_tones=_share(found[silent] > 0),
+        n_sounding=int(sounding.sum()),
+        n_silent=int(silent.sum()),
+    )
+
+
+def _share(holds: NDArray[np.bool_]) -> float | None:
+    return float(holds.mean()) if holds.size else None
+
+
+def best_order(found: NDArray[np.float32], true: NDArray[np.float32], sounding: NDArray[np.bool_]) -> list[int]:
+    """Row of `found` for every true stem, such that most sounding pairs are right; parameters as above."""
+    n_sources = len(true)
+    right = np.array(
+        [
+            [(np.abs(_cents(row, own)) <= RIGHT_CENTS)[heard].sum() for row in found]
+            for own, heard in zip(true, sounding, strict=True)
+        ]
+    )
+    orders = permutations(range(n_sources))
+    return list(max(orders, key=lambda order: sum(int(right[stem, row]) for stem, row in enumerate(order))))
 
 
 def _cents(found: NDArray[np.float32], true: NDArray[np.float32]) -> NDArray[np.float64]:

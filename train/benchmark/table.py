@@ -183,10 +183,13 @@ def _tones(summary: dict[str, Any]) -> str:
         for kind in ("tones", "labels"):
             if found[kind] is not None:
                 shares = (_percent(found[kind][error]) for error in (*ERRORS, "false_tones"))
-                row = (name, trial["asked"]["seed"], "model" if kind == "tones" else "search", *shares)
+                counts = f"{found[kind]['n_sounding']}, {found[kind]['n_silent']}"
+                row = (name, trial["asked"]["seed"], "model" if kind == "tones" else "search", counts, *shares)
                 rows.append((*row, likeness if kind == "tones" else ""))
     errors = (error.replace("_", " ") for error in ERRORS)
-    return _table(("item", "seed", "of", *errors, "false in silence", "dictionary (cosine)"), rows)
+    return _table(
+        ("item", "seed", "of", "sounding, silent pairs", *errors, "false in silence", "dictionary (cosine)"), rows
+    )
 
 
 def _generalisation_table(summary: dict[str, Any]) -> str:

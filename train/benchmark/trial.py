@@ -17,7 +17,14 @@ from bsep_stream.bench import machine
 from bsep_stream.errors import RunError
 from bsep_stream.model import OUTPUT_KINDS, SeparationModel
 from bsep_stream.separation import separate_file
-from bsep_stream.train.benchmark.diagnostics import model_tones, played, similarity, tone_errors, true_dictionary
+from bsep_stream.train.benchmark.diagnostics import (
+    best_order,
+    model_tones,
+    played,
+    similarity,
+    tone_errors,
+    true_dictionary,
+)
 from bsep_stream.train.benchmark.items import PARTS, Item
 from bsep_stream.train.benchmark.training import Request, effort_path, run_in_process
 from bsep_stream.train.benchmark.truth import kept_tones
@@ -150,8 +157,10 @@ def diagnose(item: Item, model: SeparationModel, run: Path, order: list[int], ou
     if labels_path.exists():
         read = Labels.load(labels_path)
         frame = read.centre // geometry.hop_length
-        pairs = (values[:, frame] for values in (tones.f0_bin, sounding, silent))
-        labels = tone_errors(read.f0_bin.T[order], *pairs).to_dict()
+        true, heard, unheard = tones.f0_bin[:, frame], sounding[:, frame], silent[:, frame]
+        # The search is judged by itself: whether the network took up its order of the sources is another question.
+        own_order = best_order(read.f0_bin.T, true, heard)
+        labels = tone_errors(read.f0_bin.T[own_order], true, heard, unheard).to_dict()
     return {
         "tones": tone_errors(found, tones.f0_bin, sounding, silent).to_dict(),
         "labels": labels,
