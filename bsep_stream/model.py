@@ -33,7 +33,7 @@ _FIELDS = (
     "training",
 )
 _TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
-_OUTPUTS = ("direct", "dictionary", *_TONE_OUTPUTS, "coefficients")
+_OUTPUTS = ("direct", "dictionary", *_TONE_OUTPUTS, "coefficients", "timbre")
 _RESERVED_NAMES = ("residual", "remix")
 _WARM_UP_STEPS = 3
 
@@ -61,6 +61,9 @@ class Tones:
     """1 where the tone sounds, 0 where it does not, shape (n_tones,)."""
     coefficients: NDArray[np.complex64]
     """Height and phase of every harmonic of the direct tone, shape (n_tones, n_harmonics)."""
+    timbre: NDArray[np.float32]
+    """Modulus of every source, shape (n_sources, n_bins): what masks are made from. Harmonics as its instrument has them
+    at this pitch, and noise; no phases."""
 
 
 class SeparationModel:
@@ -132,7 +135,7 @@ class SeparationModel:
         frame : ndarray, shape (2, n_bins), float32
             Real and imaginary part of the frame of the mixture, times :attr:`gain`.
         """
-        direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
+        direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients, timbre = (
             output[0] for output in self.step_batch(frame[None])
         )
         return Tones(
@@ -144,6 +147,7 @@ class SeparationModel:
             amplitude=amplitude,
             on=on,
             coefficients=_complex(coefficients[..., 0], coefficients[..., 1]),
+            timbre=timbre,
         )
 
     def step_batch(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -156,7 +160,7 @@ class SeparationModel:
         Returns
         -------
         list of ndarray
-            direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients. The
+            direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients, timbre. The
             bits may differ from those of :meth:`step`; a stream therefore never uses batches.
         """
         outputs: list[NDArray[np.float32]] = self._session.run(_OUTPUTS, {"frame": frames})
@@ -177,6 +181,7 @@ class SeparationModel:
             "direct": (n_sources, 2, n_bins),
             "dictionary": (n_sources, 2, n_bins),
             "coefficients": (n_tones, self.dictionary.shape[1], 2),
+            "timbre": (n_sources, n_bins),
             **{name: (n_tones,) for name in _TONE_OUTPUTS},
         }
         found = {node.name: node for node in (*self._session.get_inputs(), *self._session.get_outputs())}

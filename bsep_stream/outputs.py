@@ -22,14 +22,11 @@ class MaskSettings:
 
     Parameters
     ----------
-    source : {"dictionary", "direct"}
-        Which spectra. Where harmonics of two sources meet, the frame does not say who plays how
-        much of them, and the direct tones guess; the dictionary knows it from elsewhere.
     exponent : float
-        ``p`` in ``|tone|**p``. 2 gives Wiener masks (shares of power), 1 shares of modulus; larger
+        ``p`` in ``timbre**p``. 2 gives Wiener masks (shares of power), 1 shares of modulus; larger
         is harder: the louder source takes the bin, with less leakage and more artefacts.
     smoothing_bins : float
-        Standard deviation of the Gaussian that smooths ``|tone|**p`` and ``|mixture|**p`` over
+        Standard deviation of the Gaussian that smooths ``timbre**p`` and ``|mixture|**p`` over
         frequency. Larger gives more of what lies between the harmonics (breath, attack, room) to
         the source nearby; 0 switches it off.
     floor_db : float
@@ -38,18 +35,15 @@ class MaskSettings:
 
     Notes
     -----
-    By measurement on duets: dictionary tones make better masks than direct tones, and these masks have more SDR than
-    the tones themselves. A larger exponent trades SDR for SIR; more smoothing the other way round; none loses SDR.
+    By measurement (docs/benchmarks.md): the timbre makes better masks than the tones of the frame itself. A larger
+    exponent trades SAR for SIR; smoothing trades SIR for SAR.
     """
 
-    source: str = "dictionary"
-    exponent: float = 1.0
-    smoothing_bins: float = 2.0
+    exponent: float = 2.0
+    smoothing_bins: float = 0.0
     floor_db: float = -60.0
 
     def __post_init__(self) -> None:
-        if self.source not in TONE_KINDS:
-            raise ConfigError(f"the source of a mask must be one of {', '.join(TONE_KINDS)}, got {self.source!r}")
         if not 0.5 <= self.exponent <= 4.0:
             raise ConfigError(f"the exponent of a mask must be 0.5 to 4, got {self.exponent}")
         if not 0.0 <= self.smoothing_bins <= 50.0:
@@ -96,13 +90,13 @@ class ToneOutput:
 
 
 class MaskOutput:
-    """The mixture, shared out by the tones: breath, attack and room follow their source.
+    """The mixture, shared out by the timbre of its tones: breath, attack and room follow their source.
 
     The tones are found once, in the mean of the channels. Source ``i`` gets, of every channel,
 
-        |tone_i|**p / (sum_j |tone_j|**p + floor * |mixture|**p)
+        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p)
 
-    with every ``|...|**p`` smoothed over frequency. Above ``n_bins`` the network is deaf: there
+    smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there
     every source keeps the share of the power that it has in the upper half of the bins below.
     In a frame where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
     """
@@ -153,12 +147,11 @@ class MaskOutput:
             What the tones were found in.
         tones : Tones
         """
-        spectra = tone_spectra(tones, self._settings.source)
-        moduli = np.abs(np.concatenate([spectra, frame[None]]))
+        moduli = np.concatenate([tones.timbre, np.abs(frame[None])])
         peak = moduli.max()
         # Silence, nobody plays, or a network that failed: everything stays in the residual.
         if not (0.0 < peak < np.inf and tones.on.any()):
-            return np.zeros(spectra.shape, dtype=np.float32)
+            return np.zeros(tones.timbre.shape, dtype=np.float32)
         # Scaled to peak 1 the powers cannot overflow, and the masks do not depend on the level.
         moduli *= np.float32(1.0) / peak
         powers = moduli if self._exponent == 1.0 else moduli**self._exponent

@@ -9,7 +9,7 @@ from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
 
 INPUT_NAME = "frame"
-OUTPUT_NAMES = ("direct", "dictionary", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients")
+OUTPUT_NAMES = ("direct", "dictionary", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients", "timbre")
 
 
 def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
@@ -18,6 +18,7 @@ def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {name: tones for name in OUTPUT_NAMES}
     shapes["direct"] = shapes["dictionary"] = (config.n_sources, 2, config.geometry.n_bins)
     shapes["coefficients"] = (*tones, config.n_harmonics, 2)
+    shapes["timbre"] = (config.n_sources, config.geometry.n_bins)
     return shapes
 
 

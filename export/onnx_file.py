@@ -57,7 +57,7 @@ class ExportReport:
     n_ambiguous : int
         Frames left out: silent, or their two best tones (or on and off) are equally good in float32.
     worst_difference : float
-        Largest difference of a direct or dictionary spectrum, relative to the largest modulus of its frame (at least
+        Largest difference of a direct, dictionary or timbre spectrum, relative to the largest modulus of its frame (at least
         ``QUIET_PEAK``).
     step_ms : float
         Median time of one step with batch 1 on one thread.
@@ -217,8 +217,8 @@ def _compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) ->
                 f"ONNX Runtime chooses other tones than torch in frame {number} of {len(frames)}; nothing was "
                 "written, please report this with the versions of torch and onnxruntime"
             )
-        spectra = {"direct": expected.direct.numpy(), "dictionary": expected.dictionary.numpy()}
-        by_kind = [np.abs(got[name] - wanted).max(axis=(1, 2, 3)) for name, wanted in spectra.items()]
+        spectra = {name: getattr(expected, name).numpy() for name in ("direct", "dictionary", "timbre")}
+        by_kind = [np.abs(got[name] - wanted).reshape(len(wanted), -1).max(axis=1) for name, wanted in spectra.items()]
         difference, peak = np.max(by_kind, axis=0)[certain], peak[certain]
         error = difference / np.maximum(peak, QUIET_PEAK)
         if not (error <= PARITY_TOLERANCE).all():  # also if it is not a number

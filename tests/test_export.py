@@ -69,6 +69,7 @@ def test_inputs_outputs_and_versions_are_those_of_the_design(exported: Path) -> 
         "amplitude": ["batch", 2],
         "on": ["batch", 2],
         "coefficients": ["batch", 2, 6, 2],
+        "timbre": ["batch", 2, 64],
     }
 
 

@@ -233,6 +233,9 @@ class TrainConfig:
     joint_ridge : float or None
         Ridge of the joint phase solve over the tones of all sources, from which prediction takes the direct tones;
         None: every tone on its own, as published.
+    timbre_updates : int
+        Updates of the amplitudes of the timbre (:mod:`bsep_stream.train.timbre`), from which masks are made; 0: no
+        timbre, masks are made from the dictionary tones.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     pretrained : str or None
@@ -256,6 +259,7 @@ class TrainConfig:
     iterations: int = 70_000
     ridge: float = 1e-3
     joint_ridge: float | None = None
+    timbre_updates: int = 0
     frame_noise: float = 1e-10
     pretrained: str | None = None
 

@@ -22,6 +22,7 @@ from bsep_stream.train.dictionary import SMALLEST_START
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.recording import Session
 from bsep_stream.train.search.session import SessionSearch
+from bsep_stream.train.timbre import Timbre
 
 EXCERPT_SECONDS = 10.0
 """A long session is searched in excerpts of this length: long enough for phrases, short enough to be many."""
@@ -114,6 +115,17 @@ def frames_at(
     parts = np.array_split(centres, -(-len(centres) // _FRAMES_AT_ONCE))
     cut = (np.stack([padded[centre : centre + geometry.n_fft] for centre in part]) for part in parts)
     return np.concatenate([geometry.analyse(segments)[:, : geometry.n_bins] for segments in cut])
+
+
+def fit_timbre(labels: Labels, session: Session, config: TrainConfig) -> Timbre:
+    """The timbre of the sources, from all labelled frames of a session."""
+    timbre = Timbre(config)
+    moduli = np.empty((len(labels.centre), config.geometry.n_bins), np.float32)
+    for take in np.unique(labels.take):
+        place = labels.take == take
+        moduli[place] = np.abs(frames_at(session.takes[take].samples, labels.centre[place], config.geometry))
+    timbre.fit(torch.from_numpy(moduli), torch.from_numpy(labels.f0_bin))
+    return timbre
 
 
 def from_high_to_low(f0_bin: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bsep_stream.train.losses import modulus
 from bsep_stream.train.phases import solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, on_logit, split_choice
 from bsep_stream.train.separator import FrameState, Separator
@@ -27,6 +28,8 @@ class Prediction(NamedTuple):
     f0_bin, inharmonicity, width_bins, amplitude, on : Tensor, shape (batch, n_tones)
     coefficients : Tensor, shape (batch, n_tones, n_harmonics, 2)
         Of the direct tones; likewise.
+    timbre : Tensor, shape (batch, n_sources, n_bins)
+        Moduli of the sources for masks: by the timbre, or of the dictionary tones where there is none.
     margin : Tensor, shape (batch,)
         Smallest lead of a chosen logit over the second best in a pass. Near 0 the choice is arbitrary.
     on_margin : Tensor, shape (batch,)
@@ -41,6 +44,7 @@ class Prediction(NamedTuple):
     amplitude: Tensor
     on: Tensor
     coefficients: Tensor
+    timbre: Tensor
     margin: Tensor
     on_margin: Tensor
 
@@ -96,15 +100,23 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     if separator.config.joint_ridge is not None:
         coefficients, spectra = joint_tones(frames, all_peaks, separator.config.joint_ridge)
         direct = spectra.gather(1, place[:, :, None, None].expand_as(spectra))
+    f0_bin, inharmonicity, width_bins, amplitude, on = (
+        values.gather(1, place) for values in (f0_bin, inharmonicity, width_bins, amplitude, on)
+    )
+    if separator.timbre is None:
+        timbre = modulus(state.dictionary)
+    else:
+        timbre = separator.timbre.moduli(frames, f0_bin, inharmonicity, width_bins, on)
     return Prediction(
         direct,
         state.dictionary,
-        f0_bin.gather(1, place),
-        inharmonicity.gather(1, place),
-        width_bins.gather(1, place),
-        amplitude.gather(1, place),
-        on.gather(1, place),
+        f0_bin,
+        inharmonicity,
+        width_bins,
+        amplitude,
+        on,
         coefficients.gather(1, place[:, :, None, None].expand_as(coefficients)),
+        timbre,
         torch.stack(margins, dim=1).amin(dim=1),
         torch.stack(on_margins, dim=1).amin(dim=1),
     )

@@ -104,6 +104,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         imitation=ImitationConfig(iterations=2_500),
         rendering="local",
         joint_ridge=0.1,
+        timbre_updates=12,
         peak_radius_sigmas=7.0,
         iterations=3_000,
         frame_noise=0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import solve_phases, unit_phases
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.salience import Salience
+from bsep_stream.train.timbre import Timbre
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, Peaks, harmonic_bins
 from bsep_stream.train.unet import UNet
 
@@ -134,6 +135,10 @@ class Tones:
     coefficients: Tensor
     phases: Tensor
 
+    def switched(self, on: Tensor) -> Tones:
+        """Tones times a switch of shape (batch,), 1 or 0: the spectra of those switched off are 0."""
+        return replace(self, amplitude=self.amplitude * on, coefficients=self.coefficients * on[:, None, None])
+
     def direct(self) -> Tensor:
         """Direct spectra ``P c``, shape (batch, 2, n_bins)."""
         return self.peaks.render(self.coefficients)
@@ -177,6 +182,7 @@ class Separator(nn.Module):
         self.network.initialise(generator or torch.Generator().manual_seed(0))
         self.log_scales = nn.Parameter(torch.tensor(config.network.initial_scales).log())
         self.dictionary = HarmonicDictionary(n_sources, config.n_harmonics)
+        self.timbre = Timbre(config) if config.timbre_updates else None
         self.salience: Salience | None = None
         if config.network.salience:
             last = pitch_range(config.policy, n_bins)[1] - 1
@@ -284,11 +290,9 @@ class Separator(nn.Module):
         on : Tensor, shape (batch,)
             1 or 0; counts only if the policy gates.
         """
-        dictionary, direct = tones.dictionary(self.harmonics_of(tones.source)), tones.direct()
         if self.config.policy.gate_direct:
-            switch = on[:, None, None]
-            dictionary, direct = dictionary * switch, direct * switch
-        return tones.source, dictionary, direct
+            tones = tones.switched(on)
+        return tones.source, tones.dictionary(self.harmonics_of(tones.source)), tones.direct()
 
     def harmonics_of(self, source: Tensor) -> Tensor:
         """Rows of the dictionary, without a gradient: (batch,) to (batch, n_harmonics)."""

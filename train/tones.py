@@ -53,6 +53,10 @@ class DensePeaks:
         """``P c``: (batch, m, 2) to (batch, 2, n_bins)."""
         return torch.einsum("bkm,bmc->bck", self.matrix, coefficients)
 
+    def render_heights(self, heights: Tensor) -> Tensor:
+        """Moduli of peaks that do not interfere: (batch, m) to (batch, n_bins)."""
+        return torch.einsum("bkm,bm->bk", self.matrix, heights)
+
     def switched(self, on: Tensor) -> DensePeaks:
         """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""
         return DensePeaks(self.matrix * on[:, None, None])
@@ -123,6 +127,12 @@ class LocalPeaks:
         samples = (coefficients.transpose(1, 2)[..., None] * self.weight[:, None]).flatten(2)
         spectra = torch.zeros(samples.shape[0], 2, self.n_bins, dtype=samples.dtype, device=samples.device)
         return spectra.scatter_add(2, self.index[:, None, :].expand(-1, 2, -1), samples)
+
+    def render_heights(self, heights: Tensor) -> Tensor:
+        """Moduli of peaks that do not interfere: (batch, m) to (batch, n_bins)."""
+        samples = (heights[..., None] * self.weight).flatten(1)
+        moduli = torch.zeros(samples.shape[0], self.n_bins, dtype=samples.dtype, device=samples.device)
+        return moduli.scatter_add(1, self.index, samples)
 
     def switched(self, on: Tensor) -> LocalPeaks:
         """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""

@@ -10,7 +10,7 @@ Each obeys the contract "The ONNX step" of docs/design.md, without any network i
     broken      one source: NaN wherever the frame is negative
     off         as split, but every tone is off (and the spectra as of a policy that does not gate)
 
-The dictionary tones of all others are the direct tones.
+The dictionary tones of all others are the direct tones. `timbre` is the modulus of the dictionary tones.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def make(
         "axis_source": np.array([1], dtype=np.int64),
         "axes_frame": np.array([1, 2], dtype=np.int64),
         "axis_last": np.array([3], dtype=np.int64),
+        "axis_channel": np.array([2], dtype=np.int64),
         "zero": np.zeros((1, n_sources), dtype=np.float32),
         "f0": np.arange(10, 10 * n_sources + 1, 10, dtype=np.float32)[None],
         "width": np.full((1, n_sources), 1.3, dtype=np.float32),
@@ -71,9 +72,10 @@ def make(
         helper.make_node("Add", ["nothing", "switch"], ["on"]),
         helper.make_node("Unsqueeze", ["nothing", "axes_more"], ["nothing4"]),
         helper.make_node("Add", ["nothing4", "zeros3"], ["coefficients"]),
+        helper.make_node("ReduceL2", ["dictionary", "axis_channel"], ["timbre"], keepdims=0),
     ]
     if not any("dictionary" in node.output for node in direct):
-        nodes.append(helper.make_node("Identity", ["direct"], ["dictionary"]))
+        nodes.insert(1 + len(direct), helper.make_node("Identity", ["direct"], ["dictionary"]))
     start["axes_more"] = np.array([2, 3], dtype=np.int64)
     used = {name for node in nodes for name in node.input}
     initializers = [numpy_helper.from_array(v, k) for k, v in {**start, **constants}.items() if k in used]
@@ -90,6 +92,7 @@ def make(
             value("dictionary", n_sources, 2, n_bins),
             *(value(label, n_sources) for label in ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")),
             value("coefficients", n_sources, N_HARMONICS, 2),
+            value("timbre", n_sources, n_bins),
         ],
         initializers,
     )
