@@ -10,11 +10,13 @@ torch = pytest.importorskip("torch")
 
 from bsep_stream.train.search.bodies import SourceFilter, harmonic_semitones
 from bsep_stream.train.search.candidates import match_harmonics
+from bsep_stream.train.search.decoding import tone_moduli
 from bsep_stream.train.search.envelopes import ToneObservations, plain_envelope, tone_templates
 from bsep_stream.train.search.pairs import fit_pairs
 from bsep_stream.train.search.peaks import SpectralPeaks, pick_peaks
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.session import SessionSearch
+from bsep_stream.train.search.tails import around_path, without_tails
 from bsep_stream.train.search.tracking import best_path
 
 PARABOLA = 1e-3  # the logarithm of a Gaussian peak is a parabola: only float32 rounding is left
@@ -149,14 +151,58 @@ def test_cost_counts_every_source_whichever_pair_was_decoded_last(n_sources: int
     envelopes = [plain_envelope(decay) for decay in (0.8, 0.6, 0.5)[:n_sources]]
     state, cost = search._decode(envelopes, None, lambda: None)
     assert int((state.choice > 0).sum()) >= 6 * n_sources - 3
-    spectrum = torch.zeros_like(search.peaks.moduli)
+    evidence = search.fresh
+    spectrum = torch.zeros_like(evidence.peaks.moduli)
     expected = torch.zeros(6)
     for source, rows in enumerate(envelopes):
-        template = tone_templates(rows, search.pitches, search.candidates, spectrum.shape[1])
+        template = tone_templates(rows, evidence.pitches, evidence.candidates, spectrum.shape[1])
         choice, amplitude = state.choice[:, source], state.amplitude[:, source]
-        spectrum += search._tone(template, choice, amplitude)
-        expected += torch.where(choice > 0, amplitude / search.level + search.settings.tone_cost, 0.0)
-        expected[1:] += search.transitions[torch.arange(5), choice[:-1], choice[1:]]
-    overlap = (spectrum.sqrt() * search.peaks.moduli.sqrt()).sum(dim=1)
-    expected += (search.peaks.moduli.sum(dim=1) - 2 * overlap) / search.level
+        spectrum += tone_moduli(template, choice, amplitude)
+        expected += torch.where(choice > 0, amplitude / evidence.level + search.settings.tone_cost, 0.0)
+        expected[1:] += evidence.transitions[torch.arange(5), choice[:-1], choice[1:]]
+    overlap = (spectrum.sqrt() * evidence.peaks.moduli.sqrt()).sum(dim=1)
+    expected += (evidence.peaks.moduli.sum(dim=1) - 2 * overlap) / evidence.level
     assert cost == pytest.approx(float(expected.mean()), abs=1e-4)
+
+
+def test_what_rings_weighs_less_than_what_sounds_and_a_cut_forgets_it() -> None:
+    heights = torch.tensor([1.0, 1.0, 0.5, 0.25])
+    moduli = heights[:, None] * _spectra([(80.0, 1.0)]) + _spectra([(50.0, 0.6)])
+    peaks = pick_peaks(moduli)
+    fresh = without_tails(peaks, moduli, torch.zeros(4, dtype=torch.bool))
+    assert torch.allclose(fresh.moduli[:, 0], torch.full((4,), 0.6), atol=PARABOLA)
+    assert torch.allclose(fresh.moduli[:, 1], torch.tensor([1.0, 1.0, 0.25, 0.0625]), atol=PARABOLA)
+    cut = torch.tensor([False, False, True, False])
+    assert torch.allclose(without_tails(peaks, moduli, cut).moduli[2], peaks.moduli[2], atol=PARABOLA)
+
+
+def test_only_the_notes_of_a_path_may_be_prolonged() -> None:
+    pitches = torch.tensor([30.0, 45.0]).expand(30, 2)
+    path = torch.zeros(30, dtype=torch.int64)
+    path[10] = 1
+    near = around_path(pitches, path)
+    assert torch.equal(near[:, 0], (torch.arange(30) >= 8) & (torch.arange(30) <= 22))
+    assert not near[:, 1].any()
+
+
+def test_a_fast_line_that_rings_is_one_player() -> None:
+    """The second instrument plays first alone and then with it, so that both are known; it does not take the tails."""
+    n_frames, note = 160, 5
+    scale = [40.0, 43.0, 39.0, 44.0, 41.0, 38.0]
+    spectra = []
+    for frame in range(n_frames):
+        line = [(scale[(frame // note - back) % len(scale)], 0.45 ** (back * (1 + frame % note))) for back in (0, 1)]
+        tones = [(p, a, (1.0, 0.6, 0.4, 0.3, 0.2)) for p, a in line if a > 0.02]
+        if frame < 80:
+            tones.append((30.0 + 2 * (frame // 20), 1.0, (1.0, 0.05, 0.5, 0.05, 0.3)))
+        partials = [
+            (12 * 2 ** ((pitch - 12) / 12) * (h + 1), size * row)
+            for pitch, size, rows in tones
+            for h, row in enumerate(rows)
+        ]
+        spectra.append(torch.stack([_spectra([partial]) for partial in partials]).sum(dim=0))
+    moduli = torch.stack(spectra)
+    found = SessionSearch(moduli, 2, 10.0, 200.0, torch.zeros(n_frames, dtype=torch.bool)).explain()[0]
+    alone = found.f0_bin[:, 85:] > 0
+    assert float(alone.float().mean(dim=1).amin()) < 0.1
+    assert float(alone.float().mean(dim=1).amax()) > 0.95

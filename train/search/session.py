@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from bsep_stream.train.search.candidates import find_candidates
+from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence, tone_moduli
 from bsep_stream.train.search.envelopes import (
     EnvelopePrior,
     PitchScale,
     ToneObservations,
     envelopes_from,
     plain_envelope,
-    tone_templates,
 )
-from bsep_stream.train.search.pairs import IMPOSSIBLE, fit_pairs
+from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
-from bsep_stream.train.search.tracking import TransitionCosts, best_path
+from bsep_stream.train.search.tails import around_path, without_tails
+from bsep_stream.train.search.tracking import TransitionCosts
 
 _TINY = 1e-12
 _SMALLEST_SHARE = 0.02
@@ -85,13 +85,6 @@ class Explanation(NamedTuple):
     start: str
 
 
-class _State(NamedTuple):
-    """Choice (0: silent, else candidate + 1) and amplitude of every source in every frame, shape (n_frames, n)."""
-
-    choice: Tensor
-    amplitude: Tensor
-
-
 class _Start(NamedTuple):
     """Envelopes (and registers) to begin with; in the first `free_sweeps` the registers cost nothing."""
 
@@ -128,12 +121,18 @@ class SessionSearch:
         self.settings = settings or SearchSettings()
         self.n_sources = n_sources
         n_bins = moduli.shape[1]
-        self.peaks = pick_peaks(moduli)
-        self.candidates = find_candidates(self.peaks, n_bins, lowest_bin, highest_bin)
-        self.pitches = PitchScale(lowest_bin).semitones(self.candidates.f0_bin)
-        self.transitions = self.settings.transitions.between(self.candidates.f0_bin, cuts)
-        total = self.peaks.moduli.sum(dim=1)
-        self.level = total + self.settings.quiet_share * total.mean() + _TINY
+        peaks = pick_peaks(moduli)
+        candidates = find_candidates(peaks, n_bins, lowest_bin, highest_bin)
+        self.pitches = PitchScale(lowest_bin).semitones(candidates.f0_bin)
+        total = peaks.moduli.sum(dim=1)
+        self.evidence = FrameEvidence(
+            peaks,
+            candidates,
+            self.pitches,
+            level=total + self.settings.quiet_share * total.mean() + _TINY,
+            transitions=self.settings.transitions.between(candidates.f0_bin, cuts),
+        )
+        self.fresh = self.evidence._replace(peaks=without_tails(peaks, moduli, cuts))
 
     def explain(self, on_step: Callable[[], None] | None = None) -> list[Explanation]:
         """Explanations from all starts, the best first.
@@ -167,7 +166,8 @@ class SessionSearch:
         state = None
         for sweep in range(start.free_sweeps + self.settings.sweeps):
             previous = state
-            state, cost = self._decode(envelopes, registers, step, previous)
+            used = envelopes, registers
+            state, cost = self._decode(*used, step, previous)
             observed = self._observe(state, envelopes)
             envelopes = self._envelopes(observed)
             free = sweep + 1 < start.free_sweeps
@@ -176,7 +176,9 @@ class SessionSearch:
                 break
             registers = None if free else self._registers(observed)
         assert state is not None
-        f0 = torch.where(state.choice > 0, self.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0)), 0.0)
+        state = self._with_tails(state, *used, step)
+        chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
+        f0 = torch.where(state.choice > 0, chosen, 0.0)
         rows = []
         for entry in observed:
             root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
@@ -189,98 +191,52 @@ class SessionSearch:
         envelopes: Sequence[Tensor],
         registers: Sequence[Tensor] | None,
         step: Callable[[], None],
-        state: _State | None = None,
-    ) -> tuple[_State, float]:
-        """Best path of every pair of sources in turn, the others held; two sources: the best path of all."""
-        n_frames, n_peaks = self.peaks.moduli.shape
-        templates = [tone_templates(rows, self.pitches, self.candidates, n_peaks) for rows in envelopes]
+        state: State | None = None,
+    ) -> tuple[State, float]:
         if state is None:
-            nothing = torch.zeros(n_frames, self.n_sources)
-            state = _State(nothing.long(), nothing)
-        choice, amplitude = state.choice.clone(), state.amplitude.clone()
-        cost = 0.0
-        for first, second in list(combinations(range(self.n_sources), 2)) or [(0, 0)]:
-            others = [source for source in range(self.n_sources) if source not in (first, second)]
-            background = torch.zeros(n_frames, n_peaks)
-            for source in others:
-                background += self._tone(templates[source], choice[:, source], amplitude[:, source])
-            fit = fit_pairs(
-                self.peaks.moduli, self.level, self.candidates.valid, templates[first], templates[second], background
-            )
-            loss = fit.loss
-            loss[:, 1:, :] += self.settings.tone_cost + self._register_cost(registers, first)[:, :, None]
-            if first == second:
-                loss[:, :, 1:] = IMPOSSIBLE
-            else:
-                loss[:, :, 1:] += self.settings.tone_cost + self._register_cost(registers, second)[:, None, :]
-            for source in others:
-                # A third tone on a candidate that another source has is no explanation of its own.
-                taken = choice[:, source, None] == torch.arange(loss.shape[1])
-                taken[:, 0] = False
-                loss.masked_fill_(taken[:, :, None] | taken[:, None, :], IMPOSSIBLE)
-            path, total = best_path(loss, self.transitions)
-            # What the held sources explain is in the loss; what they cost beside it must count as well.
-            held = sum(self._held_cost(choice, amplitude, templates, registers, source) for source in others)
-            cost = (total + held) / n_frames
-            frames = torch.arange(n_frames)
-            for source, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
-                if column and first == second:
-                    continue
-                choice[:, source] = path[:, column]
-                amplitude[:, source] = fitted[frames, path[:, 0], path[:, 1]]
-            step()
-        return _State(choice, amplitude), cost
+            state = silence(len(self.pitches), self.n_sources)
+        return decode(self.fresh, envelopes, self._tone_costs(registers), state, step)
 
-    def _held_cost(
-        self,
-        choice: Tensor,
-        amplitude: Tensor,
-        templates: Sequence[Tensor],
-        registers: Sequence[Tensor] | None,
-        source: int,
-    ) -> float:
-        """Of one source's path: tones, register, transitions, and harmonics that have no peak."""
-        own, size = choice[:, source], amplitude[:, source]
-        frames = torch.arange(len(own))
-        tones = self.settings.tone_cost + self._register_cost(registers, source)[frames, (own - 1).clamp_min(0)]
-        missed = (size - self._tone(templates[source], own, size).sum(dim=1)) / self.level
-        moves = self.transitions[frames[:-1], own[:-1], own[1:]]
-        return float(torch.where(own > 0, tones + missed, 0.0).sum() + moves.sum())
+    def _with_tails(
+        self, state: State, envelopes: Sequence[Tensor], registers: Sequence[Tensor] | None, step: Callable[[], None]
+    ) -> State:
+        """The same notes, each as long as all the sound says."""
+        costs = [
+            cost.masked_fill(~around_path(self.pitches, state.choice[:, source]), IMPOSSIBLE)
+            for source, cost in enumerate(self._tone_costs(registers))
+        ]
+        return decode(self.evidence, envelopes, costs, state, step)[0]
 
-    def _register_cost(self, registers: Sequence[Tensor] | None, source: int) -> Tensor:
+    def _tone_costs(self, registers: Sequence[Tensor] | None) -> list[Tensor]:
+        plain = torch.full_like(self.pitches, self.settings.tone_cost)
         if registers is None:
-            return torch.zeros_like(self.pitches)
-        return registers[source][self.pitches.round().long()]
+            return [plain] * self.n_sources
+        place = self.pitches.round().long()
+        return [plain + row[place] for row in registers]
 
-    @staticmethod
-    def _tone(template: Tensor, choice: Tensor, amplitude: Tensor) -> Tensor:
-        """Moduli of one source's tones on the peaks, shape (n_frames, n_peaks)."""
-        rows = template[torch.arange(len(choice)), (choice - 1).clamp_min(0)]
-        return torch.where(choice > 0, amplitude, 0.0)[:, None] * rows
-
-    def _observe(self, state: _State, envelopes: Sequence[Tensor]) -> list[ToneObservations]:
+    def _observe(self, state: State, envelopes: Sequence[Tensor]) -> list[ToneObservations]:
         """Share every peak among the tones that meet on it, and read off each tone's harmonics."""
-        n_frames, n_peaks = self.peaks.moduli.shape
+        peaks, candidates, level = self.fresh.peaks, self.fresh.candidates, self.fresh.level
+        n_frames = len(level)
         frames = torch.arange(n_frames)
-        templates = [tone_templates(rows, self.pitches, self.candidates, n_peaks) for rows in envelopes]
         parts = [
-            self._tone(template, state.choice[:, source], state.amplitude[:, source])
-            for source, template in enumerate(templates)
+            tone_moduli(template, state.choice[:, source], state.amplitude[:, source])
+            for source, template in enumerate(self.fresh.templates(envelopes))
         ]
         total = torch.stack(parts).sum(dim=0) + 1e-2 * _TINY
         nothing = torch.zeros(n_frames, 1)
         observed = []
         for source, part in enumerate(parts):
             chosen = (state.choice[:, source] - 1).clamp_min(0)
-            index = self.candidates.peak_index[frames, chosen]
+            index = candidates.peak_index[frames, chosen]
             share = part / total
-            moduli = torch.cat([self.peaks.moduli * share, nothing], dim=1).gather(1, index)
+            moduli = torch.cat([peaks.moduli * share, nothing], dim=1).gather(1, index)
             # A harmonic without a peak is surely weak; one that another tone covers is hardly known.
             trust = torch.cat([share, nothing + 1], dim=1).gather(1, index).clamp_min(_SMALLEST_SHARE)
             amplitude = state.amplitude[:, source]
             root = (moduli / amplitude[:, None].clamp_min(_TINY)).clamp_max(self.settings.envelopes.largest).sqrt()
-            loudness = torch.where(state.choice[:, source] > 0, (amplitude / self.level).clamp_min(0).sqrt(), 0.0)
-            weight = loudness[:, None] * trust * self.candidates.in_range[frames, chosen]
+            loudness = torch.where(state.choice[:, source] > 0, (amplitude / level).clamp_min(0).sqrt(), 0.0)
+            weight = loudness[:, None] * trust * candidates.in_range[frames, chosen]
             observed.append(ToneObservations(self.pitches[frames, chosen], root, weight))
         return observed
 
@@ -290,9 +246,9 @@ class SessionSearch:
     def _registers(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
         return register_costs(observed, self.settings.register_weight)
 
-    def _by_pitch(self, state: _State) -> _State:
+    def _by_pitch(self, state: State) -> State:
         """Frames in which all sources sound, their tones ordered from high to low; the other frames silent."""
         pitch = self.pitches.gather(1, (state.choice - 1).clamp_min(0))
         order = pitch.argsort(dim=1, descending=True)
         full = (state.choice > 0).all(dim=1, keepdim=True)
-        return _State(torch.where(full, state.choice.gather(1, order), 0), state.amplitude.gather(1, order))
+        return State(torch.where(full, state.choice.gather(1, order), 0), state.amplitude.gather(1, order))

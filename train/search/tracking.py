@@ -27,7 +27,7 @@ class TransitionCosts:
 
     new_note: float = 0.15
     semitone: float = 0.004
-    on_off: float = 0.1
+    on_off: float = 0.15
     glide: float = 0.05
     same_semitones: float = 0.6
 

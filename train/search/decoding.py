@@ -1,0 +1,139 @@
+"""The likeliest tones of all frames, when the envelopes of the sources are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bsep_stream.train.search.candidates import Candidates
+from bsep_stream.train.search.envelopes import tone_templates
+from bsep_stream.train.search.pairs import IMPOSSIBLE, fit_pairs
+from bsep_stream.train.search.peaks import SpectralPeaks
+from bsep_stream.train.search.tracking import best_path
+
+
+class FrameEvidence(NamedTuple):
+    """What is known of the frames of a session before anything is known of the instruments.
+
+    Attributes
+    ----------
+    peaks : SpectralPeaks
+    candidates : Candidates
+    pitches : Tensor, shape (n_frames, n_candidates)
+        Of the candidates, in semitones.
+    level : Tensor, shape (n_frames,)
+        Unit of the losses of a frame.
+    transitions : Tensor, shape (n_frames - 1, 1 + n_candidates, 1 + n_candidates)
+    """
+
+    peaks: SpectralPeaks
+    candidates: Candidates
+    pitches: Tensor
+    level: Tensor
+    transitions: Tensor
+
+    def templates(self, envelopes: Sequence[Tensor]) -> list[Tensor]:
+        """What tones of amplitude 1 put on the peaks, of every source (n_frames, n_candidates, n_peaks)."""
+        n_peaks = self.peaks.moduli.shape[1]
+        return [tone_templates(rows, self.pitches, self.candidates, n_peaks) for rows in envelopes]
+
+
+class State(NamedTuple):
+    """Choice (0: silent, else candidate + 1) and amplitude of every source in every frame, shape (n_frames, n)."""
+
+    choice: Tensor
+    amplitude: Tensor
+
+
+def silence(n_frames: int, n_sources: int) -> State:
+    """All sources silent."""
+    nothing = torch.zeros(n_frames, n_sources)
+    return State(nothing.long(), nothing)
+
+
+def tone_moduli(template: Tensor, choice: Tensor, amplitude: Tensor) -> Tensor:
+    """Moduli of one source's tones on the peaks, shape (n_frames, n_peaks)."""
+    rows = template[torch.arange(len(choice)), (choice - 1).clamp_min(0)]
+    return torch.where(choice > 0, amplitude, 0.0)[:, None] * rows
+
+
+def decode(
+    evidence: FrameEvidence,
+    envelopes: Sequence[Tensor],
+    tone_costs: Sequence[Tensor],
+    state: State,
+    on_step: Callable[[], None],
+) -> tuple[State, float]:
+    """Best path of every pair of sources in turn, the others held; two sources: the best path of all.
+
+    Parameters
+    ----------
+    evidence : FrameEvidence
+    envelopes : sequence of Tensor, shape (N_SEMITONES, n_harmonics)
+        One for each source.
+    tone_costs : sequence of Tensor, shape (n_frames, n_candidates)
+        What a tone costs a source beside what it leaves unexplained.
+    state : State
+        To begin with.
+    on_step : callable
+        Called after every pair.
+
+    Returns
+    -------
+    state : State
+    cost : float
+        Mean over the frames.
+    """
+    peaks = evidence.peaks
+    n_frames, n_peaks = peaks.moduli.shape
+    templates = evidence.templates(envelopes)
+    choice, amplitude = state.choice.clone(), state.amplitude.clone()
+    n_sources = len(envelopes)
+    cost = 0.0
+    for first, second in list(combinations(range(n_sources), 2)) or [(0, 0)]:
+        others = [source for source in range(n_sources) if source not in (first, second)]
+        background = torch.zeros(n_frames, n_peaks)
+        for source in others:
+            background += tone_moduli(templates[source], choice[:, source], amplitude[:, source])
+        fit = fit_pairs(
+            peaks.moduli, evidence.level, evidence.candidates.valid, templates[first], templates[second], background
+        )
+        loss = fit.loss
+        loss[:, 1:, :] += tone_costs[first][:, :, None]
+        if first == second:
+            loss[:, :, 1:] = IMPOSSIBLE
+        else:
+            loss[:, :, 1:] += tone_costs[second][:, None, :]
+        for source in others:
+            # A third tone on a candidate that another source has is no explanation of its own.
+            taken = choice[:, source, None] == torch.arange(loss.shape[1])
+            taken[:, 0] = False
+            loss.masked_fill_(taken[:, :, None] | taken[:, None, :], IMPOSSIBLE)
+        path, total = best_path(loss, evidence.transitions)
+        # What the held sources explain is in the loss; what they cost beside it must count as well.
+        held = sum(
+            _held_cost(evidence, templates[source], tone_costs[source], choice[:, source], amplitude[:, source])
+            for source in others
+        )
+        cost = (total + held) / n_frames
+        frames = torch.arange(n_frames)
+        for source, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
+            if column and first == second:
+                continue
+            choice[:, source] = path[:, column]
+            amplitude[:, source] = fitted[frames, path[:, 0], path[:, 1]]
+        on_step()
+    return State(choice, amplitude), cost
+
+
+def _held_cost(evidence: FrameEvidence, template: Tensor, costs: Tensor, choice: Tensor, amplitude: Tensor) -> float:
+    """Of one source's path: its tones, transitions, and harmonics that have no peak."""
+    frames = torch.arange(len(choice))
+    tones = costs[frames, (choice - 1).clamp_min(0)]
+    missed = (amplitude - tone_moduli(template, choice, amplitude).sum(dim=1)) / evidence.level
+    moves = evidence.transitions[frames[:-1], choice[:-1], choice[1:]]
+    return float(torch.where(choice > 0, tones + missed, 0.0).sum() + moves.sum())
