@@ -160,7 +160,7 @@ def draw_losses(axes: Axes, losses: Mapping[str, NDArray[np.float64]]) -> None:
         many = len(y) > 50
         if many:
             axes.plot(x, y, color=colour, alpha=0.18, linewidth=0.6)
-            x, y = _running_median(x, y)
+            x, y = running_median(x, y)
         axes.plot(x, y, color=colour, linewidth=2.0 if name == "total" else 1.3, label=name)
     if not drawn:
         axes.text(0.5, 0.5, "nothing logged yet", ha="center", va="center", transform=axes.transAxes, color=GREY)
@@ -208,7 +208,7 @@ def colour_of(name: str, names: Sequence[str]) -> str:
     return PALETTE[names.index(name) % len(PALETTE)] if name in names else GREY
 
 
-def _running_median(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def running_median(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """At most 400 points, each the median of a stretch twice as long as their distance."""
     n_points = min(400, len(y) // 10)
     centres = np.linspace(0, len(y) - 1, n_points).round().astype(int)

@@ -1,9 +1,8 @@
-"""Picture of a training run, of a folder of stems, or of both."""
+"""Report on a training run, a folder of stems, a model, or all of these: a picture here, a page in page/."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import ConfigError
-from bsep_stream.info import RunSummary, is_run, read_losses, read_run
-from bsep_stream.stemfolder import StemFolder
+from bsep_stream.info import RunSummary, read_losses
+from bsep_stream.pitches import find_pitches
+from bsep_stream.subject import Subject, read_subject
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -21,114 +21,64 @@ if TYPE_CHECKING:
     from bsep_stream.model import SeparationModel
 
 SUFFIXES = (".png", ".pdf", ".svg")
+PAGE_SUFFIX = ".html"
 
 _COLUMNS = 1600  # of a spectrogram: about one per pixel
-_PITCH_FRAMES = 1000  # a step of the network each
 _WINDOW_SECONDS = 0.08
-_QUIET_DB = -45.0  # a source this far below its loudest frame has no pitch to show
 _WIDTH = 12.0  # inches
 _DPI = 140
 
 
-@dataclass(frozen=True)
-class Pitches:
-    """Pitch of every source over time.
-
-    Parameters
-    ----------
-    times : ndarray, shape (n_frames,), float64
-        Seconds.
-    f0_hz : ndarray, shape (n_tones, n_frames), float64
-        NaN where the tone is silent.
-    tone_sources : tuple of int
-        Source of every tone.
-    """
-
-    times: NDArray[np.float64]
-    f0_hz: NDArray[np.float64]
-    tone_sources: tuple[int, ...]
-
-
 def write_report(
-    paths: str | Path | Sequence[str | Path], output: str | Path, *, model: str | Path | SeparationModel | None = None
+    paths: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    model: str | Path | SeparationModel | None = None,
+    references: Sequence[str | Path] = (),
+    part: tuple[float, float | None] = (0.0, None),
 ) -> None:
-    """Draw what is known about a separation into one picture.
+    """Put what is known about a separation into one picture, or one page to listen to.
 
     Parameters
     ----------
     paths : str or Path, or sequence of them
         A training run (loss curve, dictionary), a folder of stems that ``bsep separate`` wrote
-        (spectrograms of mixture and stems), or one of each.
+        (spectrograms of mixture and stems), a model (dictionary, and with stems the pitches that it finds in the
+        mixture), or one of each.
     output : str or Path
-        The picture; ``.png``, ``.pdf`` or ``.svg``. It is replaced if it exists.
+        The picture (``.png``, ``.pdf``, ``.svg``) or the page (``.html``). It is replaced if it exists.
     model : SeparationModel or str or Path, optional
-        A model or its ONNX file: adds its dictionary, and with stems the pitches that it finds in the mixture.
+        A model or its ONNX file, as if it were among the paths.
+    references : sequence of str or Path
+        The true stems: the page shows how close the stems come. A page only.
+    part : (float, float or None)
+        Where the page begins, and its length, in seconds. A page only.
 
     Raises
     ------
     BsepError
-        Neither run nor stems, two of a kind, stems that do not belong together, another suffix.
+        None of the three, two of a kind, stems that do not belong together, another suffix.
     """
     output = Path(output)
-    if output.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"a picture must end in {', '.join(SUFFIXES)}, got {output}")
-    run, stems = _sort([paths] if isinstance(paths, str | Path) else paths)
-    if isinstance(model, str | Path):
-        from bsep_stream.model import SeparationModel
+    suffix = output.suffix.lower()
+    if suffix not in (*SUFFIXES, PAGE_SUFFIX):
+        raise ConfigError(f"a report must end in {', '.join((*SUFFIXES, PAGE_SUFFIX))}, got {output}")
+    if suffix == PAGE_SUFFIX:
+        from bsep_stream.page.assemble import write_page
 
-        model = SeparationModel(model)
-    figure = _draw(run, stems, model)
+        write_page(read_subject(paths, model), output, references=references, part=part)
+        return
+    if references or part != (0.0, None):
+        raise ConfigError(f"true stems and a part of a session can be shown on a page only; write {PAGE_SUFFIX}")
+    figure = _draw(read_subject(paths, model))
     with whole_file(output) as temporary:
         figure.savefig(temporary, dpi=_DPI, facecolor="white")
 
 
-def find_pitches(model: SeparationModel, stems: StemFolder) -> Pitches:
-    """Pitches that a model finds in the sum of stems, in at most ``_PITCH_FRAMES`` frames."""
-    from bsep_stream.outputs import network_step
-
-    geometry = model.geometry
-    hop_seconds = max(geometry.hop_length / geometry.sample_rate, stems.seconds / _PITCH_FRAMES)
-    times = np.arange(0.0, stems.seconds, hop_seconds)
-    f0_hz = np.empty((len(model.tone_sources), len(times)))
-    level = np.empty((model.n_sources, len(times)))
-    silent = np.empty((len(model.tone_sources), len(times)), dtype=bool)
-    segments = stems.segments(times, geometry.n_fft / geometry.sample_rate)
-    for i, segment in enumerate(segments):
-        tones = network_step(model, geometry.analyse(_of_length(segment, geometry.n_fft)))
-        f0_hz[:, i] = tones.f0_bin * geometry.bin_hz
-        level[:, i] = np.linalg.norm(tones.direct, axis=1)
-        silent[:, i] = tones.on < 0.5
-    loudest = level.max(axis=1, keepdims=True, initial=0.0)
-    quiet = level <= 10.0 ** (_QUIET_DB / 20.0) * loudest
-    f0_hz[silent | quiet[list(model.tone_sources)]] = np.nan
-    return Pitches(times, f0_hz, model.tone_sources)
-
-
-def _of_length(segment: NDArray[np.float32], n: int) -> NDArray[np.float32]:
-    """The segment at another sample rate, such that it has n samples; its ends are under the window's tails."""
-    if len(segment) == n:
-        return segment
-    import soxr
-
-    resampled: NDArray[np.float32] = soxr.resample(segment, len(segment), n)
-    return np.resize(np.pad(resampled, (0, max(0, n - len(resampled)))), n)
-
-
-def _sort(paths: Sequence[str | Path]) -> tuple[RunSummary | None, StemFolder | None]:
-    runs = [Path(path) for path in paths if is_run(Path(path))]
-    folders = [Path(path) for path in paths if not is_run(Path(path))]
-    if not paths or len(runs) > 1 or len(folders) > 1:
-        raise ConfigError(
-            f"a report needs one training run, one folder of stems, or one of each, got {len(runs)} runs "
-            f"and {len(folders)} other paths"
-        )
-    return read_run(runs[0]) if runs else None, StemFolder(folders[0]) if folders else None
-
-
-def _draw(run: RunSummary | None, stems: StemFolder | None, model: SeparationModel | None) -> Figure:
+def _draw(subject: Subject) -> Figure:
     from matplotlib.figure import Figure
 
-    names, dictionary = _dictionary(run, model)
+    run, stems, dictionary = subject.run, subject.stems, subject.dictionary
     heights = []
     if stems is not None:
         heights.append(1.75 * (len(stems.names) + 1) + 0.5)
@@ -138,21 +88,13 @@ def _draw(run: RunSummary | None, stems: StemFolder | None, model: SeparationMod
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     parts = [figure.add_subfigure(grid[i, 0]) for i in range(len(heights))]
     if stems is not None:
-        _draw_stems(parts[0], stems, list(names) or stems.source_names, model)
+        _draw_stems(parts[0], subject)
     if dictionary is not None or run is not None:
-        _draw_training(parts[-1], run, names, dictionary, stacked=stems is None)
+        _draw_training(parts[-1], run, subject.source_names, dictionary, stacked=stems is None)
     return figure
 
 
-def _dictionary(run: RunSummary | None, model: SeparationModel | None) -> tuple[tuple[str, ...], NDArray[Any] | None]:
-    if model is not None:
-        return model.source_names, model.dictionary
-    if run is not None:
-        return run.source_names, run.dictionary
-    return (), None
-
-
-def _draw_stems(part: SubFigure, stems: StemFolder, sources: Sequence[str], model: SeparationModel | None) -> None:
+def _draw_stems(part: SubFigure, subject: Subject) -> None:
     from bsep_stream.pictures import (
         GREY,
         audible,
@@ -163,7 +105,9 @@ def _draw_stems(part: SubFigure, stems: StemFolder, sources: Sequence[str], mode
         log_rows,
     )
 
-    order = sorted(stems.names, key=lambda name: sources.index(name) if name in sources else len(sources))
+    stems, model, sources = subject.stems, subject.model, list(subject.source_names)
+    assert stems is not None
+    order = subject.ordered_stems()
     titles = ["mixture", *order]
     times = np.linspace(0.0, stems.seconds, min(_COLUMNS, max(2, stems.n_samples // 64)), endpoint=False)
     n_fft = 2 * (round(_WINDOW_SECONDS * stems.sample_rate) // 2)

@@ -28,6 +28,8 @@ class StemFolder:
         Stems in alphabetical order, ``residual`` last.
     source_names : list of str
         The same without the residual.
+    remix_path : Path or None
+        The remix beside the stems, which is none of them.
     sample_rate, channels, n_samples : int
 
     Raises
@@ -43,6 +45,8 @@ class StemFolder:
         files = [file for file in found if file.suffix.lower() in suffixes and file.stem != _REMIX]
         if not files:
             raise AudioError(f"{self.path} is no folder of stems; give one that bsep separate wrote, or a training run")
+        mixed = [file for file in found if file.suffix.lower() in suffixes and file.stem == _REMIX]
+        self.remix_path: Path | None = mixed[0] if mixed else None
         files.sort(key=lambda file: file.stem == _RESIDUAL)
         if len({file.stem for file in files}) < len(files):
             raise AudioError(f"{self.path} holds a stem twice, as WAV and as FLAC; keep one of them")
@@ -81,13 +85,45 @@ class StemFolder:
         ndarray, shape (n_stems, n_columns, n_fft // 2 + 1), complex64
             A sinusoid of amplitude 1 has the modulus 1. Their sum over the stems is that of the mixture.
         """
+        return np.stack([self._spectrogram(file, times, n_fft) for file in self._files])
+
+    def spectrogram(self, name: str, times: NDArray[np.float64], n_fft: int) -> NDArray[np.complex64]:
+        """The same of one stem or, where there is one, of the remix; shape (n_columns, n_fft // 2 + 1)."""
+        return self._spectrogram(self._file(name), times, n_fft)
+
+    def _spectrogram(self, file: Path, times: NDArray[np.float64], n_fft: int) -> NDArray[np.complex64]:
         window = np.hanning(n_fft).astype(np.float32)
         window *= 2.0 / window.sum()
-        spectra = np.empty((len(self._files), len(times), n_fft // 2 + 1), dtype=np.complex64)
-        for stem, file in enumerate(self._files):
-            for column, segment in enumerate(_segments(file, times, n_fft, self.sample_rate, self.n_samples)):
-                spectra[stem, column] = np.fft.rfft(segment * window)
+        spectra = np.empty((len(times), n_fft // 2 + 1), dtype=np.complex64)
+        for column, segment in enumerate(_segments(file, times, n_fft, self.sample_rate, self.n_samples)):
+            spectra[column] = np.fft.rfft(segment * window)
         return spectra
+
+    def audio(self, name: str, start: int = 0, n: int | None = None) -> NDArray[np.float32]:
+        """Samples of a stem or, where there is one, of the remix.
+
+        Parameters
+        ----------
+        name : str
+            A stem, or ``remix``.
+        start, n : int
+            First sample and number of samples.
+
+        Returns
+        -------
+        ndarray, shape (channels, n), float32
+        """
+        import soundfile
+
+        with soundfile.SoundFile(str(self._file(name))) as sound:
+            sound.seek(start)
+            read = sound.read(-1 if n is None else n, dtype="float32", always_2d=True)
+        return np.ascontiguousarray(read.T)
+
+    def _file(self, name: str) -> Path:
+        if name == _REMIX and self.remix_path is not None:
+            return self.remix_path
+        return self._files[self.names.index(name)]
 
     def segments(self, times: NDArray[np.float64], seconds: float) -> Iterator[NDArray[np.float32]]:
         """Mixture (sum of the stems, mean of the channels) around points in time, silent outside of the files."""

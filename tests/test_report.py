@@ -12,7 +12,8 @@ from bsep_stream.cli import main
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.model import SeparationModel
 from bsep_stream.pictures import audible, draw_losses, log_rows
-from bsep_stream.report import find_pitches, write_report
+from bsep_stream.pitches import find_pitches
+from bsep_stream.report import write_report
 from bsep_stream.stemfolder import StemFolder
 
 RATE = 16_000
@@ -207,7 +208,7 @@ def test_wrong_calls_are_one_sentence_and_exit_code_2(
     calls = {
         "no folder of stems": (empty, "--output", "a.png"),
         "is no folder of stems; give one": (tmp_path / "nowhere", "--output", "a.png"),
-        "must end in .png, .pdf, .svg": (stems, "--output", "a.jpg"),
+        "must end in .png, .pdf, .svg, .html": (stems, "--output", "a.jpg"),
         "got 2 runs": (run_folder, run_folder, "--output", "a.png"),
         "and 2 other paths": (stems, stems, "--output", "a.png"),
         "no model file": (stems, "--model", "no.onnx", "--output", tmp_path / "a.png"),

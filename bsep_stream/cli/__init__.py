@@ -23,7 +23,7 @@ COMMANDS = {  # name: (module that holds the click command under the name `comma
     "evaluate": ("bsep_stream.cli.evaluate", "Compare stems with the true ones: SDR, SIR, SAR."),
     "info": ("bsep_stream.cli.info", "Show what a model or a training run holds."),
     "bench": ("bsep_stream.cli.bench", "Measure speed, latency and memory of a model."),
-    "report": ("bsep_stream.cli.report", "Draw a training run or a folder of stems."),
+    "report": ("bsep_stream.cli.report", "Show a run, stems or a model: a page to listen to, a picture."),
     "demo": ("bsep_stream.cli.demo", "Separate, remix and judge the recording that is shipped."),
 }
 
