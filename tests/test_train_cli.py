@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner, Result
 
 pytest.importorskip("torch")
@@ -17,7 +19,7 @@ pytest.importorskip("torch")
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train import presets, start
+from bsep_stream.train import presets, race, start
 from bsep_stream.train.cli import parse_sources
 from bsep_stream.train.config import NetworkConfig, TrainConfig
 
@@ -172,6 +174,35 @@ def test_minutes_let_a_finished_run_go_on(mix: Path, tmp_path: Path) -> None:
     assert run_info(run)["iterations"] == 3
 
 
+def test_run_says_what_it_explains(mix: Path, tmp_path: Path) -> None:
+    assert "The tones explain" in bsep("train", mix, *SOURCES, "--output", tmp_path / "run").stdout
+
+
+def test_seeds_are_raced_and_the_best_is_the_run(mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race, "search_labels", start.search_labels)
+    run = tmp_path / "run"
+    result = bsep("train", mix, *SOURCES, "--output", run, "--seed", 7, "--seeds", 2)
+    assert result.exit_code == 0, result.output
+    assert [line[:17] for line in result.stderr.splitlines() if "cost" in line] == [
+        "start with seed 7",
+        "start with seed 8",
+    ]
+    info = run_info(run)
+    assert info["seed"] in (7, 8)
+    assert (info["iterations"], info["finished"]) == (3, True)
+
+
+def test_each_recording_gets_a_run_and_a_bad_one_harms_no_other(mix: Path, tmp_path: Path) -> None:
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(2 * RATE), RATE)
+    result = bsep("train", silent, mix, *SOURCES, "--output", tmp_path / "runs", "--each")
+    assert result.exit_code == 2
+    assert "1 of 2 runs could not be made: silent" in result.stderr
+    assert run_info(tmp_path / "runs" / "mix")["finished"]
+    assert not (tmp_path / "runs" / "silent").exists()
+    assert "mix: The tones explain" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -179,6 +210,7 @@ def test_minutes_let_a_finished_run_go_on(mix: Path, tmp_path: Path) -> None:
         (("--preset", "paper"), "was begun with --preset fast, not paper"),
         (("--seed", "9"), "was begun with --seed 0, not 9"),
         (("--init", "other"), "give one of them"),
+        (("--seeds", "2"), "--seeds is for the beginning of a run"),
     ],
 )
 def test_resume_with_other_settings_is_refused(

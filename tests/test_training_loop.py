@@ -100,15 +100,61 @@ def test_run_ends_within_its_minutes_with_saving_and_close_to_them(
 
     monkeypatch.setattr(loop, "save_checkpoint", slow_save)
     info = replace(begun.info, seconds=0.0)
-    training = loop.Training(
-        begun.folder, begun.config, info, begun.learner, begun._frames, clock=clock, started=90.0
-    )
+    training = loop.Training(begun.folder, begun.config, info, begun.learner, begun._frames, clock=clock, started=90.0)
     monkeypatch.setattr(training.learner, "step", slow_step)
     training.save()
     info = training.run(Silent())
     assert 200.0 - 2 * 2.0 - 7.0 <= clock.now - 90.0 <= 200.0
     assert info.finished
     assert 3 * 7 + 2 * info.iterations + 10 <= 200  # checkpoints in between, and reading before
+
+
+def test_minutes_hold_search_stages_checkpoints_and_verdict(
+    duet_config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_search: None
+) -> None:
+    """Everything costs time: the run takes its minutes to a tenth, and both stages have their share of them."""
+    limit, search, step, frame = 600.0, 40.0, 1.5, 0.02
+    clock = FakeClock()
+    config = replace(duet_config, iterations=9_000, imitation=replace(duet_config.imitation, iterations=6_000))
+    begun = start_training([duet_path], config, tmp_path / "run", target_seconds=limit)
+    real_save, real_assess = loop.save_checkpoint, loop.assess
+
+    def slow_save(*args: Any) -> None:
+        clock.now += 3.0
+        real_save(*args)
+
+    def slow_assess(separator: Any, overview: Any) -> Any:
+        clock.now += frame * len(overview.seconds)
+        return real_assess(separator, overview)
+
+    def slow_step(*_frames: object) -> StepReport:
+        clock.now += step
+        return StepReport({"total": 1.0}, True)
+
+    monkeypatch.setattr(loop, "save_checkpoint", slow_save)
+    monkeypatch.setattr(loop, "assess", slow_assess)
+    beginning = clock.now
+    clock.now += search
+    training = loop.Training(
+        begun.folder,
+        config,
+        replace(begun.info, seconds=0.0),
+        begun.learner,
+        begun._frames,
+        clock=clock,
+        started=beginning,
+        labels=begun._labels,
+    )
+    for name in ("imitate", "step"):
+        monkeypatch.setattr(training.learner, name, slow_step)
+    stages: list[str] = []
+    display = Silent()
+    monkeypatch.setattr(display, "update", lambda stage, *_args: stages.append(stage), raising=False)
+    info = training.run(display)
+    assert 0.9 * limit <= clock.now - beginning <= limit
+    assert info.seconds == pytest.approx(clock.now - beginning, abs=1.0)
+    assert info.finished
+    assert stages.count("imitation") > stages.count("policy gradient") > 0.2 * len(stages)
 
 
 def non_finite(_frames: object) -> StepReport:
