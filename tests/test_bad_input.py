@@ -210,6 +210,12 @@ def test_full_disk_while_separating_keeps_the_stems_of_before(
     assert contents(stems) == before
 
 
+def test_separation_that_fails_leaves_no_empty_folder(tiny_model_path: Path, mix: Path, tmp_path: Path) -> None:
+    with full_disk(20_000):
+        refused("separate", tiny_model_path, mix, "--output", tmp_path / "new" / "stems")
+    assert not (tmp_path / "new").exists()
+
+
 @needs_torch
 @pytest.mark.parametrize("room", [100, 100_000])
 def test_full_disk_at_the_start_of_a_run_leaves_no_half_run(room: int, mix: Path, tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ The tones are those of :mod:`bsep_stream.train.prediction`: what the exported mo
 them. *How much is explained?* The direct tones answer, as the stems are made of them; but their amplitudes are free, so
 they fit wherever their pitches lie on something, whichever instrument plays. *Is it explained by the right
 instruments?* The dictionary tones answer: each source has one spectrum for the whole session, and a note given to the
-wrong one fits badly. That alone is not enough: one spectrum for all high notes and one for all low ones may fit better
-than one for each instrument. So it also counts against a run if pitches say little about who plays them, and if tones
-change their source on the way; see :attr:`Assessment.mixture_cost`.
+wrong one fits badly. So runs are compared by the dictionary tones, and by how often a tone changes its source on the
+way; see :attr:`Assessment.mixture_cost`.
+
+What the cost cannot tell: between two explanations that differ from the start it may be wrong, as one spectrum for all
+high notes and one for all low ones may fit better than one for each instrument. A cost of mixed registers would mend
+that where instruments keep to theirs, and break it where they cross. The seeds of a race share one explanation, that of
+the search.
 """
 
 from __future__ import annotations
@@ -36,11 +40,7 @@ SAME_PITCH = 2 ** (50 / 1200)
 """Half a semitone."""
 
 SWAP_WEIGHT = 0.5
-REGISTER_WEIGHT = 0.2
-"""Of these two beside the relative misfit."""
-
-NARROWEST_SEMITONES = 4.0
-"""A few notes do not tell how far an instrument goes."""
+"""Of the share of lasting tones that change their source, beside the relative misfit."""
 
 _TINY = 1e-12
 
@@ -97,32 +97,14 @@ class Assessment:
         return float(swaps.any(axis=2).sum() / max(1, (stays | swaps.any(axis=2)).sum()))
 
     @property
-    def register_cost(self) -> float:
-        """Mean over the tones of ``-log P(source | pitch)``, in nats; 0 if every source keeps to a register of its own.
-
-        As in :func:`bsep_stream.train.search.registers.register_costs`: pitches are normally distributed around the
-        mean of their source, with one variance for all, so that no source wins by being narrow or frequent.
-        """
-        heard = self.f0_bin > 0
-        counts = np.maximum(heard.sum(axis=0), 1)
-        pitch = 12 * np.log2(np.where(heard, self.f0_bin, 1.0))
-        means = pitch.sum(axis=0) / counts  # what is not heard is 0
-        variances = (heard * (pitch - means) ** 2).sum(axis=0) / counts
-        spread = max(float(variances.mean()), NARROWEST_SEMITONES**2)
-        log_density = -0.5 * (pitch[:, :, None] - means) ** 2 / spread  # (n_frames, n_sources, whose register)
-        own = np.diagonal(log_density, axis1=1, axis2=2)
-        cost = np.logaddexp.reduce(log_density, axis=2) - own
-        return float((heard * cost).sum() / max(1, heard.sum()))
-
-    @property
     def mixture_cost(self) -> float:
         """Lower is better; what runs of one session are compared by.
 
         Relative distance of the mixture's lifted moduli to the sum of the dictionary tones (0: all is explained by
-        the learned spectra; 1: as bad as silence), plus the weighted costs of swaps and registers.
+        the learned spectra; 1: as bad as silence), plus the weighted share of swaps.
         """
         misfit = float(self.misfit.sum() / (self.size.sum() + _TINY))
-        return misfit + SWAP_WEIGHT * self.swap_share + REGISTER_WEIGHT * self.register_cost
+        return misfit + SWAP_WEIGHT * self.swap_share
 
 
 @torch.no_grad()
