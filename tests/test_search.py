@@ -154,11 +154,12 @@ def test_cost_counts_every_source_whichever_pair_was_decoded_last(n_sources: int
     evidence = search.fresh
     spectrum = torch.zeros_like(evidence.peaks.moduli)
     expected = torch.zeros(6)
+    tone_cost = search._tone_costs(None)[0][0, 0]
     for source, rows in enumerate(envelopes):
         template = tone_templates(rows, evidence.pitches, evidence.candidates, spectrum.shape[1])
         choice, amplitude = state.choice[:, source], state.amplitude[:, source]
         spectrum += tone_moduli(template, choice, amplitude)
-        expected += torch.where(choice > 0, amplitude / evidence.level + search.settings.tone_cost, 0.0)
+        expected += torch.where(choice > 0, amplitude / evidence.level + tone_cost, 0.0)
         expected[1:] += evidence.transitions[torch.arange(5), choice[:-1], choice[1:]]
     overlap = (spectrum.sqrt() * evidence.peaks.moduli.sqrt()).sum(dim=1)
     expected += (evidence.peaks.moduli.sum(dim=1) - 2 * overlap) / evidence.level
@@ -183,6 +184,13 @@ def test_only_the_notes_of_a_path_may_be_prolonged() -> None:
     near = around_path(pitches, path)
     assert torch.equal(near[:, 0], (torch.arange(30) >= 8) & (torch.arange(30) <= 22))
     assert not near[:, 1].any()
+
+
+def test_a_tone_must_explain_less_the_more_sources_there_are() -> None:
+    moduli, cuts = torch.zeros(2, N_BINS), torch.zeros(2, dtype=torch.bool)
+    costs = [SessionSearch(moduli, n, 10.0, 200.0, cuts)._tone_costs(None)[0] for n in (1, 2, 3)]
+    assert torch.equal(costs[0], costs[1])
+    assert torch.allclose(costs[2], costs[1] * 4 / 9)
 
 
 def test_a_fast_line_that_rings_is_one_player() -> None:

@@ -35,7 +35,8 @@ class SearchSettings:
     Parameters
     ----------
     tone_cost : float
-        Of every tone: what it must at least explain.
+        Of every tone: what it must at least explain. For two sources; the more of them share the level, the less
+        one tone explains of it, so with n sources it is ``(2 / n)**2`` of this.
     register_weight : float
         See :func:`bsep_stream.train.search.registers.register_costs`.
     quiet_share : float
@@ -208,7 +209,7 @@ class SessionSearch:
         return decode(self.evidence, envelopes, costs, state, step)[0]
 
     def _tone_costs(self, registers: Sequence[Tensor] | None) -> list[Tensor]:
-        plain = torch.full_like(self.pitches, self.settings.tone_cost)
+        plain = torch.full_like(self.pitches, self.settings.tone_cost * min(1.0, 2 / self.n_sources) ** 2)
         if registers is None:
             return [plain] * self.n_sources
         place = self.pitches.round().long()
