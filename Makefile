@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types clean
+.PHONY: demo test test-live lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
 
 test: lint types
 	$(VENV)/bin/python -m pytest
+
+# Real time, with JACK and PulseAudio servers that the tests start: apt-get install jackd2 libportaudio2 pulseaudio
+# pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.
+test-live: $(VENV)/everything.stamp
+	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_pulse.py
 
 lint: $(VENV)/everything.stamp
 	$(VENV)/bin/ruff check .
@@ -33,5 +38,5 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,notes,dev]"
+	$(PIP) --editable ".[train,cluster,notes,live,dev]"
 	touch $@ $(VENV)/runtime.stamp

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.vst3 import PluginName, PluginPath, PluginValues, load_vst3
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Range:
 
     low: float
     high: float
+
+    @property
+    def text(self) -> str:
+        """The range, for people."""
+        return f"{self.low:g} to {self.high:g}"
 
     def check(self, value: object, label: str, _folder: Path) -> float:
         """The value as a float, or a ConfigError."""
@@ -40,6 +46,8 @@ class Range:
 class Flag:
     """True or false."""
 
+    text = "true or false"
+
     def check(self, value: object, label: str, _folder: Path) -> bool:
         """The value, or a ConfigError."""
         if not isinstance(value, bool):
@@ -54,6 +62,11 @@ class Choice:
     enumeration: str
     names: tuple[str, ...]
 
+    @property
+    def text(self) -> str:
+        """The names, for people."""
+        return ", ".join(self.names)
+
     def check(self, value: object, label: str, _folder: Path) -> str:
         """The name, or a ConfigError."""
         if not isinstance(value, str) or value not in self.names:
@@ -64,6 +77,8 @@ class Choice:
 @dataclass(frozen=True)
 class SoundFile:
     """Path of a WAV or AIFF file, relative to the rack file; pedalboard silently does nothing with any other."""
+
+    text = "path of a WAV or AIFF file"
 
     def check(self, value: object, label: str, folder: Path) -> str:
         """The path, or a ConfigError."""
@@ -82,7 +97,10 @@ class SoundFile:
         return str(folder / value)
 
 
-Parameter = Range | Flag | Choice | SoundFile
+Parameter = Range | Flag | Choice | SoundFile | PluginPath | PluginName | PluginValues
+Value = float | bool | str | Mapping[str, float | bool | str]
+
+VST3 = "VST3"
 
 _SHARE = Range(0.0, 1.0)
 _CUTOFF = Range(10.0, 20_000.0)
@@ -155,7 +173,10 @@ EFFECTS: Mapping[str, Mapping[str, Parameter]] = {
     "PitchShift": {"semitones": Range(-72.0, 72.0)},
     "Resample": {"target_sample_rate": Range(1_000.0, 192_000.0), "quality": _QUALITY},
     "Reverb": {name: _SHARE for name in ("room_size", "damping", "wet_level", "dry_level", "width", "freeze_mode")},
+    VST3: {"path": PluginPath(), "plugin_name": PluginName(), "parameters": PluginValues()},
 }
+
+_UNITS = {"_hz": "Hz", "_db": "dB", "_ms": "ms", "_seconds": "s", "_sample_rate": "Hz", "semitones": "semitones"}
 
 
 @dataclass(frozen=True)
@@ -163,10 +184,13 @@ class Effect:
     """One effect of a chain: its pedalboard name and checked parameters; missing ones are pedalboard's defaults."""
 
     type: str
-    parameters: Mapping[str, float | bool | str]
+    parameters: Mapping[str, Value]
 
     def make(self) -> Any:
         """A new pedalboard plugin."""
+        if self.type == VST3:
+            values_of_plugin: dict[str, Any] = dict(self.parameters)
+            return load_vst3(**values_of_plugin)
         import pedalboard
 
         values: dict[str, Any] = dict(self.parameters)
@@ -203,17 +227,33 @@ def check_effect(values: object, label: str, folder: Path) -> Effect:
     if kind not in EFFECTS:
         raise ConfigError(f"{label}: there is no effect {kind!r}{nearest(kind, EFFECTS)}")
     known = EFFECTS[kind]
-    checked: dict[str, float | bool | str] = {}
+    checked: dict[str, Value] = {}
     for name, value in values.items():
         if name == "type":
             continue
         if name not in known:
             raise ConfigError(f"{label}: {kind} has no parameter {name!r}{nearest(name, known)}")
         checked[name] = known[name].check(value, f"{label}: {kind}.{name}", folder)
-    required = [name for name, parameter in known.items() if isinstance(parameter, SoundFile) and name not in checked]
+    files = (SoundFile, PluginPath)
+    required = [name for name, parameter in known.items() if isinstance(parameter, files) and name not in checked]
     if required:
         raise ConfigError(f"{label}: {kind} needs {required[0]}")
     return Effect(kind, checked)
+
+
+def unit(parameter_name: str) -> str:
+    """Unit of a parameter, from the end of its name; empty where it has none."""
+    return next((unit for ending, unit in _UNITS.items() if parameter_name.endswith(ending)), "")
+
+
+def default_value(kind: str, parameter_name: str) -> str:
+    """What an effect does if a rack leaves a parameter out, as it is written in a rack; empty where it cannot."""
+    if any(isinstance(parameter, SoundFile | PluginPath) for parameter in EFFECTS[kind].values()):
+        return ""
+    value = getattr(Effect(kind, {}).make(), parameter_name)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value.name)
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:

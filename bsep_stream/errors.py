@@ -25,6 +25,10 @@ class StreamError(BsepError):
     """A block that does not fit the stream; the stream is unharmed."""
 
 
+class DeviceError(BsepError):
+    """An audio device that is not there, or does not do what is asked."""
+
+
 class MissingDependency(BsepError):
     """An optional part of the package that is not installed."""
 

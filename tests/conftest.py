@@ -26,6 +26,12 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """Folder of the tiny models."""
+    return MODELS
+
+
+@pytest.fixture(scope="session")
 def tiny_model_path() -> Path:
     """Two sources, 0.6 and 0.3 of the mixture; n_fft 512, hop 64, 48 kHz."""
     return MODELS / "split.onnx"

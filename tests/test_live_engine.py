@@ -128,7 +128,8 @@ def test_denormals_are_off_in_threads_that_start_after_the_model(tiny_model_path
         "thread = threading.Thread(target=work); thread.start(); thread.join()\n"
         "assert found == [0.0], found\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tiny_model_path)], capture_output=True, text=True, check=False)
+    words = [sys.executable, "-c", code, str(tiny_model_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

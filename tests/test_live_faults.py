@@ -148,7 +148,8 @@ def test_input_that_stands_still_while_the_output_runs(tiny_model_path: Path, rn
     assert abs(stage.engine.input.end - stage.engine._playback._next - stage.engine.latency_samples) < 0.02 * RATE
     end, n = stage.heard.shape[1], round(0.2 * RATE)
     position = stage.engine._playback._next
-    np.testing.assert_allclose(stage.heard[:, end - n :], SHARE * stage.audio[:, position - n : position], atol=ROUNDING)
+    expected = SHARE * stage.audio[:, position - n : position]
+    np.testing.assert_allclose(stage.heard[:, end - n :], expected, atol=ROUNDING)
 
 
 def test_device_that_vanishes_and_comes_back(tiny_model_path: Path, rng: np.random.Generator) -> None:

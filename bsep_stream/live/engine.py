@@ -30,6 +30,9 @@ from bsep_stream.stream import StreamingSeparator
 LARGEST_BLOCK = 1024
 """Blocks are copied in pieces of at most so many samples."""
 
+USUAL_BLOCK = 256
+"""What a device is taken to deliver at a time until it is known."""
+
 SPARE_SECONDS = 2.0
 """What the histories hold beyond what the latency needs."""
 
@@ -88,7 +91,7 @@ class LiveEngine:
         separator: StreamingSeparator,
         *,
         rack: Rack | None = None,
-        block_size: int = 256,
+        block_size: int = USUAL_BLOCK,
         cushion_ms: float | None = None,
         two_clocks: bool = False,
         record: bool = False,
@@ -205,18 +208,18 @@ class LiveEngine:
         return self._worker.step()
 
     def warm_up(self) -> float:
-        """Let the model and the effects touch all their memory; the median time of a hop in seconds.
+        """Let the model and the effects touch all their memory; the median processor time of a hop in seconds.
 
-        Only before the first block.
+        Only before the first block. What other programs take away meanwhile does not count.
         """
         rng = np.random.default_rng(0)
         hop = (_WARM_UP_LEVEL * rng.standard_normal((self.channels, self.hop_samples))).astype(np.float32)
         seconds = []
         mixer = self.desk.rack.mixer(self.stem_names, self.sample_rate, self.channels)
         for _ in range(_WARM_UP_HOPS):
-            begin = self._clock()
+            begin = time.thread_time()
             mixer.process(self.separator.process(hop))
-            seconds.append(self._clock() - begin)
+            seconds.append(time.thread_time() - begin)
         self.separator.reset()
         return float(np.median(seconds))
 

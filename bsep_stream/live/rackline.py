@@ -67,8 +67,9 @@ class RackLine:
 
     def set_gains_db(self, gains_db: dict[str, float]) -> None:
         """Move faders."""
-        lines = (self._active.mixer, self._incoming and self._incoming.mixer, self._pending, self._spare)
-        for mixer in {id(mixer): mixer for mixer in lines if mixer is not None}.values():
+        playing = [line.mixer for line in (self._active, self._incoming) if line is not None]
+        waiting = [mixer for mixer in (self._pending, self._spare) if mixer is not None]
+        for mixer in {id(mixer): mixer for mixer in playing + waiting}.values():  # the spare may be the active one
             for name, gain_db in gains_db.items():
                 mixer.set_gain_db(name, gain_db)
 

@@ -1,0 +1,180 @@
+"""``bsep live``: from an audio device through a model and a rack to an audio device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bsep_stream.live.counters import Event
+    from bsep_stream.live.engine import LiveEngine
+    from bsep_stream.live.rackwatch import RackWatch
+    from bsep_stream.live.session import LiveSession
+
+_POLL_SECONDS = 0.1
+_WARNING_SHARE = 0.7
+"""Of the time of a hop: a model that takes more will miss deadlines whenever the machine does something else."""
+
+
+@click.command("live")
+@click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
+@click.option("--input", "input_name", metavar="DEV", help="Number or part of the name; if left out, the default.")
+@click.option("--output", "output_name", metavar="DEV", help="Number or part of the name; if left out, the default.")
+@click.option(
+    "--rack", "rack_name", metavar="FILE", help="Effects and levels, or name of a shipped rack; reloaded when saved."
+)
+@click.option("--record", metavar="DIR", type=click.Path(path_type=Path), help="Write input, stems and mix.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files in the folder of --record.")
+@click.option("--sample-rate", type=int, metavar="HZ", help="Of the devices; the input's own if not given.")
+@click.option("--channels", type=int, help="Of the input; up to two if not given.")
+@click.option("--block-size", type=int, default=0, metavar="N", help="Samples per block; else the device chooses.")
+@click.option(
+    "--device-latency",
+    type=click.Choice(["low", "high"]),
+    default="low",
+    show_default=True,
+    help="Buffers of the devices; PulseAudio needs high.",
+)
+@click.option("--cushion", "cushion_ms", type=float, metavar="MS", help="Time that the worker may be late.")
+@click.option("--dry-wet", type=float, default=1.0, show_default=True, help="0: the input, 1: the remix.")
+@click.option("--seconds", type=float, help="Stop after so long; else Ctrl-C stops.")
+@click.option("--summary", metavar="FILE", type=click.Path(path_type=Path), help="Write counters and events as JSON.")
+def live(
+    model: Path,
+    input_name: str | None,
+    output_name: str | None,
+    rack_name: str | None,
+    record: Path | None,
+    overwrite: bool,
+    sample_rate: int | None,
+    channels: int | None,
+    block_size: int,
+    device_latency: str,
+    cushion_ms: float | None,
+    dry_wet: float,
+    seconds: float | None,
+    summary: Path | None,
+) -> None:
+    """Separate live: from an input device through MODEL.onnx and a rack to an output device.
+
+    Whatever was not ready in time is bridged with the input, and counted. Ctrl-C ends with a summary.
+    """
+    import json
+    import signal
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from bsep_stream.atomic import whole_file
+    from bsep_stream.live.devices import sound_library
+    from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
+    from bsep_stream.live.rackwatch import RackWatch
+    from bsep_stream.live.recorder import Recorder
+    from bsep_stream.live.session import LiveSession
+    from bsep_stream.live.status import latency_line, summary_dict, summary_text
+    from bsep_stream.live.streams import PortAudioStreams, plan
+    from bsep_stream.rack import load_rack
+    from bsep_stream.racks import find_rack
+    from bsep_stream.stream import StreamingSeparator
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    console = Console(stderr=True, highlight=False)
+    rack_file = None if rack_name is None else find_rack(rack_name)
+    rack = None if rack_file is None else load_rack(rack_file)
+    library = sound_library()
+    wiring = plan(
+        library,
+        input_name,
+        output_name,
+        sample_rate=sample_rate,
+        channels=channels,
+        block_size=block_size,
+        device_latency=device_latency,
+    )
+    separator = StreamingSeparator(model, sample_rate=wiring.sample_rate, channels=wiring.input_channels)
+    engine = LiveEngine(
+        separator,
+        rack=rack,
+        cushion_ms=cushion_ms,
+        two_clocks=wiring.two_clocks,
+        record=record is not None,
+        block_size=block_size or USUAL_BLOCK,
+    )
+    engine.desk.set_dry_wet(dry_wet)
+    _check_speed(engine, console)
+    watch = None if rack_file is None else RackWatch(engine, rack_file)
+    session = LiveSession(engine, lambda: PortAudioStreams(library, wiring, engine))
+    recorder = None
+    try:
+        with ExitStack() as stack:
+            if record is not None:
+                recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
+            stack.callback(session.close)
+            session.open()
+            console.print(f"{wiring.input} to {wiring.output}; Ctrl-C ends.", markup=False)
+            console.print(latency_line(engine, session.device_samples))
+            log = _run(session, watch, engine, seconds, console)
+    finally:
+        for path in recorder.paths if recorder is not None else []:
+            console.print(f"recorded {path}", markup=False)
+    console.print(summary_text(engine, session.device_samples), markup=False)
+    if summary is not None:
+        with whole_file(summary) as temporary:
+            temporary.write_text(json.dumps(summary_dict(engine, session.device_samples, log), indent=2))
+
+
+def _check_speed(engine: LiveEngine, console: Console) -> None:
+    from bsep_stream.errors import ConfigError
+
+    needed, given = engine.warm_up(), engine.hop_samples / engine.sample_rate
+    if needed > given:
+        raise ConfigError(
+            f"this machine is too slow for this model: a hop takes {1000 * needed:.1f} ms and lasts "
+            f"{1000 * given:.1f} ms; use a larger hop (--latency quality), fewer effects, or a smaller model"
+        )
+    if needed > _WARNING_SHARE * given:
+        console.print(f"A hop takes {100 * needed / given:.0f} % of its time: expect misses, and close other programs.")
+
+
+def _run(
+    session: LiveSession, watch: RackWatch | None, engine: LiveEngine, seconds: float | None, console: Console
+) -> list[Event]:
+    """Until Ctrl-C, or for so many seconds; what happened."""
+    import time
+
+    from bsep_stream.live.status import status_line
+
+    end = None if seconds is None else time.monotonic() + seconds
+    log: list[Event] = []
+    try:
+        with console.status("", refresh_per_second=4) as status:
+            while end is None or time.monotonic() < end:
+                session.poll()
+                if watch is not None:
+                    watch.poll()
+                _print_events(engine, log, console)
+                status.update(status_line(engine, session.device_samples))
+                time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        pass
+    _print_events(engine, log, console)
+    return log
+
+
+def _print_events(engine: LiveEngine, log: list[Event], console: Console) -> None:
+    """Tell what has happened since the last time, and keep it."""
+    from bsep_stream.live.status import event_line
+
+    events = engine.counters.events
+    while events:
+        event = events.popleft()
+        log.append(event)
+        where = f"{event.position / engine.sample_rate:9.3f} s"
+        console.print(f"{where}  {event_line(event, engine.sample_rate)}", markup=False)
+
+
+command = live

@@ -1,0 +1,85 @@
+"""``bsep rack``: check rack files, list the effects, show the racks that are shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group("rack", context_settings={"help_option_names": ["-h", "--help"]})
+def rack() -> None:
+    """Check rack files, list all effects, show the racks that are shipped."""
+
+
+@rack.command("check")
+@click.argument("file")
+@click.option(
+    "--model", metavar="MODEL.onnx", type=click.Path(path_type=Path), help="Also check the stems that it names."
+)
+@click.option("--sample-rate", type=int, default=48_000, show_default=True, metavar="HZ")
+@click.option("--channels", type=int, default=2, show_default=True)
+def check(file: str, model: Path | None, sample_rate: int, channels: int) -> None:
+    """Check FILE (or a shipped rack): every name, every value, and that its effects run in a stream."""
+    from bsep_stream.model import SeparationModel
+    from bsep_stream.rack import OTHERS, load_rack
+    from bsep_stream.racks import find_rack
+    from bsep_stream.stream import RESIDUAL
+
+    path = find_rack(file)
+    loaded = load_rack(path)
+    if model is not None:
+        stem_names: tuple[str, ...] = (*SeparationModel(model).source_names, RESIDUAL)
+    else:  # the names that the file uses, and one for those that it does not
+        stem_names = tuple(dict.fromkeys([*(name for name in loaded.stems if name != OTHERS), "any other", RESIDUAL]))
+    mixer = loaded.mixer(stem_names, sample_rate, channels)
+    named = ", ".join(name for name in loaded.stems) or "no stem"
+    n_effects = sum(len(strip.effects) for strip in (*loaded.stems.values(), loaded.master))
+    late = f"{mixer.latency_samples} samples ({1000 * mixer.latency_samples / sample_rate:.1f} ms) of latency"
+    click.echo(f"{path} is in order: {n_effects} effects, for {named} and the master; {late}")
+
+
+@rack.command("effects")
+@click.argument("names", metavar="[EFFECT]...", nargs=-1)
+def effects(names: tuple[str, ...]) -> None:
+    """List effects with their parameters, ranges and units; all if none is named."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from bsep_stream.effects import EFFECTS, default_value, nearest, unit
+    from bsep_stream.errors import ConfigError
+
+    for name in names:
+        if name not in EFFECTS:
+            raise ConfigError(f"there is no effect {name!r}{nearest(name, EFFECTS)}")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    for column in ("range", "unit", "default"):
+        table.add_column(column, overflow="fold")
+    for effect in names or EFFECTS:
+        table.add_row(f"[bold]{effect}[/bold]")
+        for parameter, kind in EFFECTS[effect].items():
+            default = default_value(effect, parameter)
+            table.add_row(f"  {parameter}", escape(kind.text), unit(parameter), escape(default))
+    console = Console()
+    console.print(table)
+    console.print("PitchShift and GSMFullRateCompressor do not run in a stream (pedalboard 0.9.26).", style="dim")
+
+
+@rack.command("show")
+@click.argument("name", required=False)
+def show(name: str | None) -> None:
+    """List the racks that are shipped, or print one: `bsep rack show hall > rack.toml`."""
+    from bsep_stream.racks import find_rack, shipped_racks
+
+    if name is None:
+        for each, purpose in shipped_racks().items():
+            click.echo(f"{each:10} {purpose}")
+    else:
+        path = find_rack(name)
+        click.echo(path.read_text(encoding="utf-8"), nl=False)
+
+
+command = rack

@@ -1,0 +1,226 @@
+"""The engine between real devices, by way of PortAudio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bsep_stream.errors import DeviceError
+from bsep_stream.live.devices import Device, find_device, list_devices
+from bsep_stream.live.engine import LiveEngine
+from bsep_stream.live.history import Audio
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which devices, and how.
+
+    Parameters
+    ----------
+    input, output : Device
+    sample_rate : int
+        Hz.
+    input_channels, output_channels : int
+    block_size : int
+        Samples; 0 lets the device choose.
+    device_latency : {"low", "high"}
+        Which of the two buffer sizes that the devices suggest.
+    """
+
+    input: Device
+    output: Device
+    sample_rate: int
+    input_channels: int
+    output_channels: int
+    block_size: int = 0
+    device_latency: str = "low"
+
+    @property
+    def two_clocks(self) -> bool:
+        """Whether input and output are different devices: each then has its own callback."""
+        return self.input.number != self.output.number
+
+
+class Streams(Protocol):
+    """What a session needs of running devices."""
+
+    blocks: int
+
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def device_samples(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class PortAudioStreams:
+    """Running devices; the engine is called from their thread.
+
+    Parameters
+    ----------
+    library : module
+        :func:`~bsep_stream.live.devices.sound_library`.
+    wiring : Wiring
+    engine : LiveEngine
+
+    Attributes
+    ----------
+    blocks : int
+        Callbacks so far: a sign of life.
+
+    Raises
+    ------
+    DeviceError
+        If the devices do not start.
+    """
+
+    def __init__(self, library: Any, wiring: Wiring, engine: LiveEngine) -> None:
+        self.blocks = 0
+        self._engine = engine
+        self._counters = engine.counters
+        self._rate = wiring.sample_rate
+        common = {"samplerate": wiring.sample_rate, "blocksize": wiring.block_size, "dtype": "float32"}
+        common["latency"] = wiring.device_latency
+        self._streams: list[Any] = []
+        numbers = wiring.input.number, wiring.output.number
+        channels = wiring.input_channels, wiring.output_channels
+        try:
+            if wiring.two_clocks:
+                self._streams = [
+                    library.InputStream(device=numbers[0], channels=channels[0], callback=self._captured, **common),
+                    library.OutputStream(device=numbers[1], channels=channels[1], callback=self._played, **common),
+                ]
+            else:
+                self._streams = [library.Stream(device=numbers, channels=channels, callback=self._both, **common)]
+            for stream in self._streams:
+                stream.start()
+        except library.PortAudioError as error:
+            self.close()
+            raise DeviceError(
+                f"the devices {wiring.input} and {wiring.output} do not start ({_reason(error)}); "
+                "another program may hold them, so close it or choose others from `bsep devices`"
+            ) from error
+
+    @property
+    def alive(self) -> bool:
+        """Whether PortAudio still calls back."""
+        return all(stream.active for stream in self._streams)
+
+    @property
+    def device_samples(self) -> int:
+        """Latency of the devices' own buffers, as they say."""
+        seconds = 0.0
+        for stream in self._streams:
+            latency = stream.latency
+            seconds += sum(latency) if isinstance(latency, tuple) else latency
+        return round(seconds * self._rate)
+
+    def close(self) -> None:
+        """Stop and let the devices go."""
+        for stream in self._streams:
+            stream.close(ignore_errors=True)
+
+    def _both(self, indata: Audio, outdata: Audio, frames: int, time: Any, status: Any) -> None:
+        if status:
+            self._fault(status)
+        out = outdata.T
+        channels = self._engine.channels
+        if len(out) == channels:
+            self._engine.callback(indata.T, out)
+        else:
+            mixed = np.empty((channels, frames), dtype=np.float32)
+            self._engine.callback(indata.T, mixed)
+            spread(mixed, out)
+        self.blocks += 1
+
+    def _captured(self, indata: Audio, frames: int, time: Any, status: Any) -> None:
+        if status:
+            self._fault(status)
+        self._engine.capture(indata.T)
+
+    def _played(self, outdata: Audio, frames: int, time: Any, status: Any) -> None:
+        if status:
+            self._fault(status)
+        out = outdata.T
+        if len(out) == self._engine.channels:
+            self._engine.playback(out)
+        else:
+            mixed = np.empty((self._engine.channels, frames), dtype=np.float32)
+            self._engine.playback(mixed)
+            spread(mixed, out)
+        self.blocks += 1
+
+    def _fault(self, status: Any) -> None:
+        """Sound was lost before it came to us, or after."""
+        if status.input_overflow or status.output_underflow or status.input_underflow or status.output_overflow:
+            self._counters.device_faults += 1
+            self._counters.report("device", self._engine.input.end, 0, f"the device lost sound: {status}")
+
+
+def spread(sound: Audio, out: Audio) -> None:
+    """Sound on another number of channels, shape (channels, n): mono to all, all to mono, others as far as they go."""
+    if len(sound) == 1:
+        out[...] = sound
+    elif len(out) == 1:
+        np.mean(sound, axis=0, keepdims=True, out=out)
+    else:
+        out[...] = 0.0
+        n = min(len(out), len(sound))
+        out[:n] = sound[:n]
+
+
+def plan(
+    library: Any,
+    input_name: str | None,
+    output_name: str | None,
+    *,
+    sample_rate: int | None = None,
+    channels: int | None = None,
+    block_size: int = 0,
+    device_latency: str = "low",
+) -> Wiring:
+    """Find the devices and make sure that they do what is asked.
+
+    Parameters
+    ----------
+    library : module
+    input_name, output_name : str or None
+        See :func:`~bsep_stream.live.devices.find_device`.
+    sample_rate : int, optional
+        Hz; the input's own if not given.
+    channels : int, optional
+        Of the input; two if it has them.
+    block_size : int
+        Samples; 0 lets the device choose.
+    device_latency : {"low", "high"}
+        Which of the two buffer sizes that the devices suggest.
+
+    Raises
+    ------
+    DeviceError
+        No such device, rate or number of channels.
+    """
+    devices = list_devices(library)
+    source = find_device(devices, input_name, "input")
+    target = find_device(devices, output_name, "output")
+    rate = round(source.sample_rate) if sample_rate is None else sample_rate
+    n_in = min(2, source.inputs) if channels is None else channels
+    if not 1 <= n_in <= source.inputs:
+        raise DeviceError(f"the input {source} has {source.inputs} channel(s), got --channels {n_in}; give fewer")
+    n_out = min(max(2, n_in), target.outputs)
+    for kind, device, count in (("input", source, n_in), ("output", target, n_out)):
+        check = library.check_input_settings if kind == "input" else library.check_output_settings
+        try:
+            check(device=device.number, channels=count, dtype="float32", samplerate=rate)
+        except library.PortAudioError as error:
+            raise DeviceError(
+                f"the {kind} {device} does not run at {rate} Hz with {count} channel(s) ({_reason(error)}); "
+                f"its own rate is {device.sample_rate:.0f}: give --sample-rate {device.sample_rate:.0f}"
+            ) from error
+    return Wiring(source, target, rate, n_in, n_out, block_size, device_latency)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

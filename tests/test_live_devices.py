@@ -1,0 +1,281 @@
+"""Choosing devices, and keeping them: a PortAudio that exists only here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bsep_stream.cli import main
+from bsep_stream.errors import DeviceError, MissingDependency
+from bsep_stream.live.devices import find_device, list_devices, sound_library
+from bsep_stream.live.engine import LiveEngine
+from bsep_stream.live.session import FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
+from bsep_stream.live.streams import PortAudioStreams, plan, spread
+from bsep_stream.stream import StreamingSeparator
+
+
+class FakeStream:
+    """What sounddevice's streams have."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self.active = False
+        latency = options["latency"]
+        assert latency in ("low", "high")
+        self.latency = (0.01, 0.02) if isinstance(options["device"], tuple) else 0.01
+
+    def start(self) -> None:
+        self.active = True
+
+    def close(self, ignore_errors: bool = True) -> None:
+        self.active = False
+
+
+class FakeLibrary:
+    """What of sounddevice is used: five devices, of which one input knows 44.1 kHz only."""
+
+    class PortAudioError(Exception):
+        pass
+
+    default = SimpleNamespace(device=[1, 2])
+
+    def __init__(self) -> None:
+        self.streams: list[FakeStream] = []
+        self.refuse = False
+
+    def query_hostapis(self) -> list[dict[str, str]]:
+        return [{"name": "ALSA"}, {"name": "JACK Audio Connection Kit"}]
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        rows = [("Loopback", 0, 0, 2), ("USB Mic", 0, 1, 0), ("USB Speaker", 0, 0, 2), ("system", 1, 2, 2)]
+        rows.append(("USB", 0, 8, 8))
+        keys = ("name", "hostapi", "max_input_channels", "max_output_channels")
+        return [{**dict(zip(keys, row, strict=True)), "default_samplerate": 44_100.0} for row in rows]
+
+    def check_input_settings(self, **options: Any) -> None:
+        if options["device"] == 1 and options["samplerate"] != 44_100:
+            raise self.PortAudioError("Invalid sample rate [PaErrorCode -9997]")
+
+    check_output_settings = check_input_settings
+
+    def Stream(self, **options: Any) -> FakeStream:
+        if self.refuse:
+            raise self.PortAudioError("Device unavailable [PaErrorCode -9985]")
+        self.streams.append(FakeStream(**options))
+        return self.streams[-1]
+
+    InputStream = OutputStream = Stream
+
+
+@pytest.fixture
+def library() -> FakeLibrary:
+    return FakeLibrary()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "number"),
+    [(None, "input", 1), (None, "output", 2), ("3", "input", 3), ("mic", "input", 1), ("jack", "output", 3)]
+    + [("usb", "input", 4), ("USB Sp", "output", 2), (" 4 ", "input", 4)],
+)
+def test_device_by_number_or_part_of_a_name(wanted: str | None, kind: str, number: int, library: FakeLibrary) -> None:
+    assert find_device(list_devices(library), wanted, kind).number == number
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "sentence"),
+    [
+        ("9", "input", "no input device with the number 9; there are 1 (USB Mic, ALSA)"),
+        ("0", "input", "no input device with the number 0"),  # it only plays
+        ("tuba", "output", "no output device like 'tuba'; there are 0 (Loopback, ALSA)"),
+        ("alsa", "input", "several input devices are like 'alsa': 1 (USB Mic, ALSA), 4 (USB, ALSA); give a number"),
+    ],
+)
+def test_wrong_device_is_told_with_the_right_ones(wanted: str, kind: str, sentence: str, library: FakeLibrary) -> None:
+    with pytest.raises(DeviceError) as caught:
+        find_device(list_devices(library), wanted, kind)
+    assert sentence in str(caught.value)
+
+
+def test_no_device_at_all_says_what_to_do() -> None:
+    with pytest.raises(DeviceError, match="start a sound server"):
+        find_device([], None, "input")
+
+
+def test_rate_that_is_not_supported_names_the_one_that_is(library: FakeLibrary) -> None:
+    with pytest.raises(DeviceError, match=r"does not run at 48000 Hz .* give --sample-rate 44100"):
+        plan(library, "mic", None, sample_rate=48_000)
+    with pytest.raises(DeviceError, match="has 1 channel"):
+        plan(library, "mic", None, channels=2)
+    assert plan(library, "mic", None).sample_rate == 44_100
+
+
+def test_one_device_has_one_clock_and_two_have_two(library: FakeLibrary) -> None:
+    assert not plan(library, "system", "system").two_clocks
+    assert plan(library, "mic", "speaker").two_clocks
+
+
+def test_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    real = builtins.__import__
+
+    def broken(name: str, *rest: Any, **options: Any) -> Any:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return real(name, *rest, **options)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    with pytest.raises(MissingDependency, match="apt-get install libportaudio2"):
+        sound_library()
+
+
+@pytest.mark.parametrize("names", [("system", "system"), ("mic", "speaker")])
+def test_sound_goes_from_the_device_through_the_engine(
+    names: tuple[str, str], library: FakeLibrary, tiny_model_path: Path
+) -> None:
+    wiring = plan(library, *names)
+    separator = StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate, channels=wiring.input_channels)
+    engine = LiveEngine(separator, two_clocks=wiring.two_clocks)
+    streams = PortAudioStreams(library, wiring, engine)
+    assert streams.alive
+    assert streams.device_samples == round(wiring.sample_rate * (0.02 if wiring.two_clocks else 0.03))
+    fine, lost = FakeStatus(), FakeStatus(input_overflow=True)
+    rng = np.random.default_rng(0)
+    n_blocks, heard = 40, []
+    came = (0.1 * rng.standard_normal((n_blocks * 128, wiring.input_channels))).astype(np.float32)
+    for i in range(n_blocks):
+        block, out = came[i * 128 : (i + 1) * 128], np.full((128, wiring.output_channels), np.nan, dtype=np.float32)
+        if wiring.two_clocks:
+            captured, played = (stream.options["callback"] for stream in library.streams)
+            captured(block, 128, None, lost if i == 3 else fine)
+            played(out, 128, None, fine)
+        else:
+            library.streams[0].options["callback"](block, out, 128, None, lost if i == 3 else fine)
+        while engine.step():
+            pass
+        heard.append(out)
+    sound = np.concatenate(heard)
+    delay = engine.latency_samples
+    assert wiring.output_channels == 2
+    np.testing.assert_allclose(sound[delay:], np.broadcast_to(came[:-delay], sound[delay:].shape), atol=1e-6)
+    assert engine.counters.device_faults == 1
+    assert streams.blocks == n_blocks
+    streams.close()
+    assert not streams.alive
+
+
+def test_device_that_is_taken_is_told(library: FakeLibrary, tiny_model_path: Path) -> None:
+    wiring = plan(library, "system", "system")
+    library.refuse = True
+    separator = StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate, channels=2)
+    with pytest.raises(DeviceError, match="another program may hold them"):
+        PortAudioStreams(library, wiring, LiveEngine(separator))
+
+
+def test_channels_are_spread() -> None:
+    mono, stereo = np.ones((1, 3), dtype=np.float32), np.array([[1.0], [3.0]], dtype=np.float32).repeat(3, axis=1)
+    out = np.full((4, 3), np.nan, dtype=np.float32)
+    spread(mono, out)
+    assert (out == 1.0).all()
+    spread(stereo, out)
+    assert (out == [[1.0], [3.0], [0.0], [0.0]]).all()
+    spread(stereo, out[:1])
+    assert (out[:1] == 2.0).all()
+
+
+class FakeStatus:
+    """sounddevice's CallbackFlags."""
+
+    def __init__(self, input_overflow: bool = False) -> None:
+        self.input_overflow = input_overflow
+        self.input_underflow = self.output_overflow = self.output_underflow = False
+
+    def __bool__(self) -> bool:
+        return self.input_overflow
+
+    def __str__(self) -> str:
+        return "input overflow"
+
+
+class FakeStreams:
+    """Devices that die when told."""
+
+    def __init__(self) -> None:
+        self.blocks, self.alive, self.device_samples, self.closed = 1, True, 480, False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("death", ["stopped", "silent"])
+def test_device_that_vanishes_is_looked_for_until_it_is_back(death: str, tiny_model_path: Path) -> None:
+    engine = LiveEngine(StreamingSeparator(tiny_model_path))
+    now, opened, there = [0.0], [], [True]
+
+    def connect() -> FakeStreams:
+        if not there[0]:
+            raise DeviceError("not there")
+        opened.append(FakeStreams())
+        return opened[-1]
+
+    session = LiveSession(engine, connect, clock=lambda: now[0])
+    session.open()
+    try:
+        for _ in range(20):  # alive: it calls back all the time
+            now[0] += 0.9 * SILENCE_SECONDS
+            opened[0].blocks += 1
+            session.poll()
+        assert session.connected
+        there[0] = False
+        if death == "stopped":
+            opened[0].alive = False
+        else:
+            now[0] += 1.1 * SILENCE_SECONDS
+        session.poll()
+        assert not session.connected
+        assert opened[0].closed
+        assert engine.counters.device_losses == 1
+        for _ in range(5):
+            now[0] += RETRY_SECONDS
+            session.poll()
+        assert not session.connected
+        there[0] = True
+        now[0] += RETRY_SECONDS
+        session.poll()
+        assert session.connected
+        assert session.device_samples == 480
+        texts = [event.text for event in engine.counters.events if event.kind == "device"]
+        assert texts == ["the device is gone; waiting for it", "the device is back"]
+    finally:
+        session.close()
+    assert opened[-1].closed
+
+
+def test_slow_start_of_a_device_is_no_loss(tiny_model_path: Path) -> None:
+    now, streams = [0.0], FakeStreams()
+    streams.blocks = 0
+    session = LiveSession(LiveEngine(StreamingSeparator(tiny_model_path)), lambda: streams, clock=lambda: now[0])
+    session.open()
+    now[0] = 0.9 * FIRST_SECONDS
+    session.poll()
+    assert session.connected
+    now[0] = 1.1 * FIRST_SECONDS
+    session.poll()
+    assert not session.connected
+    session.close()
+
+
+def test_devices_command_lists_them(library: FakeLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bsep_stream.live.devices.sound_library", lambda: library)
+    shown = CliRunner().invoke(main, ["devices"]).output
+    assert "USB Mic" in shown
+    assert "JACK Audio" in shown
+    found = CliRunner().invoke(main, ["devices", "--json"]).output
+    assert '"number": 4' in found
+    monkeypatch.setattr(library, "query_devices", list)
+    assert "sound server" in CliRunner().invoke(main, ["devices"]).output
