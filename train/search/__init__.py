@@ -1,6 +1,7 @@
 """Search: a first explanation of a whole session by tones, before any network is trained.
 
-The signal path, file by file: spectral peaks of every frame (`peaks`), pitches that could cause them (`candidates`),
-the best amplitudes for every pair of pitches (`pairs`), the likeliest way through all frames (`tracking`), the
-harmonic envelope of every instrument along that way (`envelopes`), and all of it in turns (`session`).
+The signal path, file by file: spectral peaks of every frame (`peaks`), what of them is new and not just ringing
+(`tails`), pitches that could cause them (`candidates`), the best amplitudes for every pair of pitches (`pairs`), the
+likeliest way through all frames (`tracking`, `decoding`), the harmonic envelope of every instrument along that way
+(`envelopes`), and all of it in turns (`session`).
 """
