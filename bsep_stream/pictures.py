@@ -20,6 +20,9 @@ GREY = "#4d4d4d"
 RANGE_DB = 72.0
 """Levels from this far below the loudest point of the mixture up to it are shown."""
 
+EXPLAINED = "explained"
+"""Columns of a training log that begin so are shares of energy and no losses."""
+
 _LOWEST_HZ = 60.0
 _ROWS_PER_OCTAVE = 48
 _TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
@@ -149,7 +152,7 @@ def draw_losses(axes: Axes, losses: Mapping[str, NDArray[np.float64]]) -> None:
         As :func:`bsep_stream.info.read_losses` gives.
     """
     iterations = losses["iteration"]
-    terms = [name for name in losses if name not in ("iteration", "seconds")]
+    terms = [name for name in losses if name not in ("iteration", "seconds") and not name.startswith(EXPLAINED)]
     colours = dict(zip(terms, ("#1a1a1a", *PALETTE, "#b8860b", "#5f9ea0", GREY), strict=False))
     drawn = False
     for name in terms:

@@ -35,6 +35,12 @@ class Subject:
         return tuple(self.stems.source_names) if self.stems is not None else ()
 
     @property
+    def colour_names(self) -> tuple[str, ...]:
+        """Names that have a colour of their own: the sources, and stems that are called differently."""
+        stems = self.stems.source_names if self.stems is not None else []
+        return (*self.source_names, *(name for name in stems if name not in self.source_names))
+
+    @property
     def dictionary(self) -> NDArray[Any] | None:
         """Relative amplitudes of the harmonics, shape (n_sources, n_harmonics), where a model or a run has them."""
         if self.model is not None:

@@ -65,6 +65,7 @@ def test_showcase_makes_stems_remix_picture_and_measures(made: Showcase) -> None
     assert np.abs(remix).max() > 0.1  # it sounds
     assert not np.allclose(remix, mix, atol=0.01)  # and the rack was heard
     assert made.picture.read_bytes()[1:4] == b"PNG"
+    assert made.page.read_text(encoding="utf-8").startswith("<!doctype html>")
     np.testing.assert_allclose(made.separated.sdr_db, made.unseparated.sdr_db, atol=GAIN_TOLERANCE_DB)
 
 

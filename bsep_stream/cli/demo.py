@@ -22,14 +22,14 @@ RUN = "run"  # folder of the training, inside the output
     type=click.Path(path_type=Path),
     default=Path("demo"),
     show_default=True,
-    help="Folder for stems, remix and picture.",
+    help="Folder for stems, remix, picture and page.",
 )
 @click.option("--train", is_flag=True, help="Train the model first, from nothing but the mixture (needs [train]).")
 @click.option("--minutes", type=float, help="How long to train (default: as long as the shipped model).")
 @click.option("--seed", type=click.IntRange(min=0), help="Of the training (default: that of the shipped model).")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def command(output: Path, train: bool, minutes: float | None, seed: int | None, overwrite: bool) -> None:
-    """Separate the recording that is shipped, remix it, judge the stems, draw a picture."""
+    """Separate the recording that is shipped, remix it, judge the stems, show all of it."""
     from bsep_stream import demo as shipped
 
     if (minutes is not None or seed is not None) and not train:
@@ -62,7 +62,7 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
     for line in _table(made.separated, made.unseparated, list(made.stems)):
         click.echo(line)
     click.echo()
-    for name, path in {**made.stems, "picture": made.picture}.items():
+    for name, path in {**made.stems, "picture": made.picture, "page": made.page}.items():
         click.echo(f"{name:>14}  {path}")
 
 

@@ -25,12 +25,15 @@ class Showcase:
     stems : dict of str to Path
         Files by stem, with ``remix``.
     picture : Path
+    page : Path
+        The same, and more, to be listened to.
     separated, unseparated : Evaluation
         Of the stems, and of the mixture itself taken for every stem.
     """
 
     stems: dict[str, Path]
     picture: Path
+    page: Path
     separated: Evaluation
     unseparated: Evaluation
 
@@ -51,7 +54,7 @@ def run_showcase(
     model : Path
         ONNX file.
     output : Path
-        Folder; stems, ``remix.wav`` and ``report.png`` are written there.
+        Folder; stems, ``remix.wav``, ``report.png`` and ``report.html`` are written there.
     rack : Path
         Effects of the remix.
     run : Path or None
@@ -75,11 +78,14 @@ def run_showcase(
     truth = [read_recording(path)[0] for path in TRUE_STEMS]
     mix, _ = read_recording(MIX)
     estimates = [read_recording(separated.paths[name])[0] for name in loaded.source_names]
-    picture = output / "report.png"
-    write_report([output] if run is None else [output, run], picture, model=loaded)
+    picture, page = output / "report.png", output / "report.html"
+    shown = [output] if run is None else [output, run]
+    write_report(shown, picture, model=loaded)
+    write_report(shown, page, model=loaded, references=TRUE_STEMS)
     return Showcase(
         stems=separated.paths,
         picture=picture,
+        page=page,
         separated=evaluate(truth, estimates, SOURCE_NAMES),
         unseparated=evaluate(truth, [mix] * len(truth), SOURCE_NAMES),
     )

@@ -60,7 +60,7 @@ def write_page(
     data: dict[str, Any] = {
         "title": _title(subject),
         "version": version("bsep-stream"),
-        "sources": list(subject.source_names),
+        "sources": list(subject.colour_names),
         "dictionary": content.dictionary_rows(subject),
         "training": content.training_curves(subject.run) if subject.run is not None else None,
         "verdict": content.verdict(subject.run) if subject.run is not None else None,

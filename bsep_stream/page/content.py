@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from bsep_stream.audiofile import read_recording
 from bsep_stream.errors import AudioError
 from bsep_stream.info import RunSummary, describe, read_losses
-from bsep_stream.pictures import running_median
+from bsep_stream.pictures import EXPLAINED, running_median
 from bsep_stream.stemfolder import StemFolder
 from bsep_stream.subject import Subject
 
 _POINTS = 400  # of a curve
 _NOT_CURVES = ("iteration", "seconds")
-_EXPLAINED = "explained"  # columns of the log that begin so are shares and no losses
 
 
 def dictionary_rows(subject: Subject) -> list[dict[str, Any]]:
@@ -46,7 +45,7 @@ def training_curves(run: RunSummary) -> dict[str, Any]:
     for name, values in log.items():
         if name in _NOT_CURVES:
             continue
-        is_share = name.startswith(_EXPLAINED)
+        is_share = name.startswith(EXPLAINED)
         known = np.isfinite(values) & (True if is_share else values > 0)
         if known.any():
             curve = {"name": name, **_curve(log["iteration"][known], values[known])}

@@ -141,18 +141,20 @@ class Desk extends EventTarget {
 /* Buffers of all sounds on the page; an OfflineAudioContext may decode before the reader has touched anything. */
 async function decodeSounds(names, sampleRate, onDone) {
   const decoder = new OfflineAudioContext(1, 1, sampleRate);
-  const buffers = [];
-  for (const [index, name] of names.entries()) {
+  let done = 0;
+  const decode = async (name, index) => {
     const element = document.getElementById(`sound-${index}`);
+    const bytes = bytesOf(element.textContent);
+    element.remove(); // the text is no longer needed, and large
     try {
-      buffers.push(await decoder.decodeAudioData(bytesOf(element.textContent).buffer));
+      const buffer = await decoder.decodeAudioData(bytes.buffer);
+      onDone((done += 1));
+      return buffer;
     } catch (error) {
       throw new Error(`this browser cannot decode the sound of ${name}`, { cause: error });
     }
-    element.remove(); // the text is several times as large as the sound
-    onDone(index + 1);
-  }
-  return buffers;
+  };
+  return Promise.all(names.map(decode));
 }
 
 function bytesOf(base64) {

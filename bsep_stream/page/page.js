@@ -14,7 +14,8 @@ function colourOf(source) {
 }
 
 function percent(share) {
-  return `${(100 * share).toFixed(share > 0.995 || share < 0.1 ? 1 : 0)} %`;
+  const digits = (share > 0.99 && share < 0.9995) || (share < 0.1 && share > 0) ? 1 : 0;
+  return `${(100 * share).toFixed(digits)}\u00a0%`;
 }
 
 function decibels(value) {
@@ -115,32 +116,28 @@ function settingsCard() {
       node("dl", {}, ...values.flatMap(([key, value]) => [node("dt", {}, key), node("dd", {}, value)])))));
 }
 
-function keysCard() {
-  const keys = [["Space", "play, pause"], ["← →", "5 seconds back, on"], ["Home", "to the beginning"],
-    ["1 … 9", "solo of a track"], ["Shift + 1 … 9", "mute of a track"]];
-  return card("Keys", "keys", node("dl", { class: "keys-list" }, ...keys.flatMap(([key, what]) =>
-    [node("dt", {}, node("kbd", {}, key)), node("dd", {}, what)])));
-}
-
 /* What depends on colours is made anew when they change. */
 function buildCards() {
   const { session, training, verdict } = data;
-  return [
-    verdict && verdict.sentences.length + verdict.warnings.length ? verdictCard() : null,
+  const small = [
     data.measures ? measuresCard() : null,
     session ? energyCard() : null,
+    data.latency ? latencyCard() : null,
+  ].filter(Boolean);
+  return [
+    verdict && verdict.sentences.length + verdict.warnings.length ? verdictCard() : null,
+    small.length ? node("div", { class: "row" }, ...small) : null,
     data.dictionary.length ? dictionaryCard() : null,
     training ? trainingCard() : null,
-    data.latency ? latencyCard() : null,
-    session ? keysCard() : null,
     data.settings ? settingsCard() : null,
   ].filter(Boolean);
 }
 
 function summary() {
   const { session } = data;
-  const words = data.sources.map(shownName);
-  const facts = [words.join(" and ")];
+  const words = (session ? session.tracks.filter(({ kind }) => kind === "source").map(({ name }) => name) : data.sources)
+    .map(shownName);
+  const facts = [new Intl.ListFormat("en").format(words)];
   if (session) {
     facts.push(clockText(session.seconds, 0), `${(session.sampleRate / 1000).toLocaleString("en")}\u00a0kHz`,
       { 1: "mono", 2: "stereo" }[session.channels] ?? `${session.channels} channels`);

@@ -3,6 +3,13 @@
 const SKIP_SECONDS = 5;
 const METER_DB = 48;
 const MIXES = { mixture: "Mixture", stems: "Stems", remix: "Remix" };
+const KEYS = [
+  ["Space", "play, pause"],
+  ["← →", "5 seconds"],
+  ["Home", "beginning"],
+  ["1 – 9", "solo"],
+  ["Shift 1 – 9", "mute"],
+];
 const PLAY_ICON = "M8 5v14l11-7z";
 const PAUSE_ICON = "M6 5h4v14H6zM14 5h4v14h-4z";
 
@@ -44,7 +51,8 @@ class Player {
     this.lanes = tracks.map((track, index) => this.lane(track, index));
     this.axis = node("div", { class: "axis", "aria-hidden": "true" });
     this.tracks = node("div", { class: "tracks" }, ...this.lanes.map(({ element }) => element), this.axis);
-    this.element = node("section", { class: "player", "aria-label": "Player" }, this.transport(), this.tracks);
+    const keys = node("p", { class: "keyboard" }, ...KEYS.flatMap(([key, what]) => [node("kbd", {}, key), ` ${what}   `]));
+    this.element = node("section", { class: "player", "aria-label": "Player" }, this.transport(), this.tracks, keys);
     this.desk.addEventListener("change", () => this.show());
     this.tracks.addEventListener("pointermove", (event) => this.readOut(event));
     this.tracks.addEventListener("pointerleave", () => this.readout.replaceChildren());

@@ -1,6 +1,7 @@
 /* Spectrograms: levels to pixels in the colours of the theme, the found pitches over them. */
 
-const TICKS_HZ = [100, 200, 500, 1000, 2000, 5000, 10000];
+const TICKS_HZ = [1000, 100, 10000, 200, 5000, 500, 2000]; // where there is no room for all, the first ones stay
+const TICK_DISTANCE = 0.11; // of the height
 const NOTE_NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const JUMP_OCTAVES = 0.8 / 12; // a pitch that jumps further is another note
 
@@ -17,18 +18,19 @@ function rgb(colour) {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/* Colour of every level: from the ground over the track's colour to the strongest. */
+/* Colour of every level, as a pixel: from the ground over the track's colour to the strongest. */
 function colourTable(steps, ground, colour, strongest) {
   const stops = [
     [0, rgb(ground)],
     [0.68, rgb(colour)],
     [1, rgb(strongest)],
   ];
-  return Array.from({ length: steps + 1 }, (_, step) => {
+  return Uint32Array.from({ length: steps + 1 }, (_, step) => {
     const place = step / steps;
     const end = Math.max(1, stops.findIndex(([at]) => at >= place));
     const [[from, low], [to, high]] = [stops[end - 1], stops[end]];
-    return low.map((value, i) => value + ((place - from) / (to - from)) * (high[i] - value));
+    const [r, g, b] = low.map((value, i) => Math.round(value + ((place - from) / (to - from)) * (high[i] - value)));
+    return (255 << 24) | (b << 16) | (g << 8) | r; // the order in memory of every processor that runs a browser
   });
 }
 
@@ -37,12 +39,11 @@ function drawLevels(canvas, levels, { rows, columns, steps }, colours) {
   canvas.height = rows;
   const table = colourTable(steps, ...colours);
   const image = new ImageData(columns, rows);
+  const pixels = new Uint32Array(image.data.buffer);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const at = 4 * ((rows - 1 - row) * columns + column);
-      image.data.set(table[levels[row * columns + column]], at);
-      image.data[at + 3] = 255;
-    }
+    const from = row * columns;
+    const to = (rows - 1 - row) * columns; // the lowest frequency is at the bottom
+    for (let column = 0; column < columns; column++) pixels[to + column] = table[levels[from + column]];
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
@@ -90,11 +91,13 @@ function drawPitches(canvas, tones, { hop, seconds, octaves, halo }) {
 }
 
 function frequencyTicks([low, high]) {
-  return TICKS_HZ.filter((hz) => Math.log2(hz) > low + 0.1 && Math.log2(hz) < high - 0.05).map((hz) => ({
-    label: hz >= 1000 ? `${hz / 1000} kHz` : `${hz} Hz`,
-    short: hz >= 1000 ? `${hz / 1000}k` : `${hz}`,
-    place: (high - Math.log2(hz)) / (high - low),
-  }));
+  const ticks = [];
+  for (const hz of TICKS_HZ) {
+    const place = (high - Math.log2(hz)) / (high - low);
+    if (place < 0.04 || place > 0.96 || ticks.some((tick) => Math.abs(tick.place - place) < TICK_DISTANCE)) continue;
+    ticks.push({ place, label: hz >= 1000 ? `${hz / 1000} kHz` : `${hz} Hz`, short: hz >= 1000 ? `${hz / 1000}k` : `${hz}` });
+  }
+  return ticks;
 }
 
 /* Round distances, so that a label has room. */
