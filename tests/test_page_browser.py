@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -140,6 +141,20 @@ def test_levels_are_in_decibels_and_the_lowest_is_silence(
     half = 20 * np.log10(0.5)
     assert error_of(heard(flute={"solo": True, "level": half}), 0.5 * sounds["flute"]) < MP3_ERROR
     assert np.abs(heard(flute={"solo": True, "level": -48})).max() < SILENT
+
+
+def test_saved_mix_is_what_is_heard(
+    browser: Any, heard: Callable[..., np.ndarray], sounds: dict[str, np.ndarray]
+) -> None:
+    script = """
+    const done = arguments[0];
+    bsep.renderMix(bsep.desk, 0, 0.25).then(bsep.wavOf).then((blob) => blob.arrayBuffer())
+      .then((buffer) => done(Array.from(new Uint8Array(buffer))));
+    """
+    heard(oboe={"solo": True})
+    audio, rate = soundfile.read(io.BytesIO(bytes(browser.execute_async_script(script))))
+    assert (rate, audio.shape) == (RATE, (RATE // 4,))
+    assert error_of(audio, sounds["oboe"]) < MP3_ERROR
 
 
 def test_buttons_and_keys_do_what_they_say(browser: Any, press: Callable[[str], None]) -> None:

@@ -190,7 +190,7 @@ async function start() {
     const said = (n) => (player.status.textContent = `Loading the sound, ${n} of ${names.length}`);
     player.ready(await decodeSounds(names, sampleRate, said));
   }
-  globalThis.bsep = { desk: player?.desk, renderMix }; // for scripts in the console, and the tests
+  globalThis.bsep = { desk: player?.desk, renderMix, wavOf }; // for scripts in the console, and the tests
   root.dataset.state = "ready";
 }
 
