@@ -24,32 +24,29 @@ from bsep_stream.train.benchmark.table import measures_text
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.labels import frames_at
 from bsep_stream.train.policy import pitch_range
-from bsep_stream.train.prediction import joint_tones
 from bsep_stream.train.presets import preset_config
 from bsep_stream.train.recording import load_session
 from bsep_stream.train.search.session import Explanation, SearchSettings, SessionSearch
 from bsep_stream.train.spectra import as_channels
-from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+from bsep_stream.train.timbre import Timbre
 
-_TINY = 1e-12
+_TINY = 1e-20
 
 
 def masked_stems(
     frames: NDArray[np.complex64], f0_bin: Tensor, config: TrainConfig, length: int
 ) -> list[NDArray[np.float32]]:
-    """Stems by ratio masks from tones at given pitches (n_sources, n_frames), solved jointly; 0: silent."""
+    """Stems by the masks of a timbre that is fitted to given pitches (n_sources, n_frames); 0: silent."""
+    mixture, pitches = torch.from_numpy(frames), f0_bin.T.contiguous()
+    timbre = Timbre(config)
+    timbre.fit(mixture.abs(), pitches)
     pieces = []
-    for frame, pitch in zip(torch.split(torch.from_numpy(frames), 256), torch.split(f0_bin.T, 256), strict=True):
-        peaks = []
-        for source in range(len(f0_bin)):
-            centres = harmonic_bins(pitch[:, source].clamp_min(1.0), torch.zeros(len(pitch)), config.n_harmonics)
-            widths = torch.full_like(centres, config.geometry.sigma_bins)
-            local = LocalPeaks.at(centres, widths, config.geometry.n_bins, config.peak_radius_bins)
-            peaks.append(local.switched((pitch[:, source] > 0).to(centres.dtype)))
-        _, spectra = joint_tones(as_channels(frame), peaks, config.joint_ridge or config.ridge)
-        pieces.append(spectra)
-    moduli = torch.cat(pieces).square().sum(dim=2).sqrt().numpy()  # (n_frames, n_sources, n_bins)
-    masks = moduli / (moduli.sum(axis=1, keepdims=True) + _TINY)
+    for frame, pitch in zip(torch.split(mixture, 256), torch.split(pitches, 256), strict=True):
+        width = torch.full_like(pitch, config.geometry.sigma_bins)
+        switch = (pitch > 0).to(pitch.dtype)
+        pieces.append(timbre.moduli(as_channels(frame), pitch, torch.zeros_like(pitch), width, switch))
+    powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
+    masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
     return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(len(f0_bin))]
 
 
