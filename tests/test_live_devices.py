@@ -79,8 +79,16 @@ def library() -> FakeLibrary:
 
 @pytest.mark.parametrize(
     ("wanted", "kind", "number"),
-    [(None, "input", 1), (None, "output", 2), ("3", "input", 3), ("mic", "input", 1), ("jack", "output", 3)]
-    + [("usb", "input", 4), ("USB Sp", "output", 2), (" 4 ", "input", 4)],
+    [
+        (None, "input", 1),
+        (None, "output", 2),
+        ("3", "input", 3),
+        (" 4 ", "input", 4),
+        ("mic", "input", 1),
+        ("USB Sp", "output", 2),
+        ("jack", "output", 3),
+        ("usb", "input", 4),  # two names hold it, and one is it
+    ],
 )
 def test_device_by_number_or_part_of_a_name(wanted: str | None, kind: str, number: int, library: FakeLibrary) -> None:
     assert find_device(list_devices(library), wanted, kind).number == number

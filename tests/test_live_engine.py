@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,24 @@ def test_worker_thread_gives_the_same_samples(tiny_model_path: Path, rng: np.ran
     assert gc.isenabled()
     joined, latency = np.concatenate(heard, axis=1), engine.latency_samples
     np.testing.assert_array_equal(joined[:, latency:], expected[:, : joined.shape[1] - latency])
+
+
+def test_callback_allocates_no_audio(tiny_model_path: Path, rng: np.random.Generator) -> None:
+    """Only the small objects of slices: less than a block, for every block, also at a seam."""
+    size = 1024
+    stage = Stage(Halves(tiny_model_path), np.zeros((1, 0), dtype=np.float32), (size,))
+    block, out = music(rng, 1.0, RATE)[:, :size], np.empty((1, size), dtype=np.float32)
+    peaks = []
+    for i in range(20):
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        stage.engine.callback(block, out)
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        tracemalloc.stop()
+        while i < 10 and stage.engine.step():  # then the worker stops, and the dry sound takes over
+            pass
+    assert stage.engine.bridging
+    assert max(peaks) < block.nbytes
 
 
 def test_denormals_are_off_in_threads_that_start_after_the_model(tiny_model_path: Path) -> None:

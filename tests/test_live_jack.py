@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 from pieces import bridged, fit
+from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, need
 from stage import music
 
 from bsep_stream.fader import RAMP_SECONDS
@@ -29,20 +28,14 @@ from bsep_stream.stream import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 
-RATE, PERIOD = 48_000, 256
+PERIOD = 256
 SECONDS = float(os.environ.get("BSEP_LIVE_SECONDS", "60"))
-PATIENCE_SECONDS = 60.0
-RACK = '[stems."*"]\ngain_db = -6.0\n\n[stems.residual]\nmute = true\n'
-BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A JACK server of our own; other servers on the machine are left alone."""
-    if shutil.which("jackd") is None:
-        pytest.skip("JACK is not installed: apt-get install jackd2 libportaudio2")
-    for module in ("sounddevice", "jack"):
-        pytest.importorskip(module, reason='no sounddevice or JACK-Client: pip install ".[live,dev]"', exc_type=OSError)
+    need(["jackd", "jack_wait"], "jackd2 libportaudio2", ["sounddevice", "jack"])
     name = f"bsep-{os.getpid()}"
     words = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
     log_path = tmp_path_factory.mktemp("jack") / "jackd.log"

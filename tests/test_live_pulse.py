@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from pieces import bridged, fit
+from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, need
 from stage import music
 
 from bsep_stream.fader import RAMP_SECONDS
@@ -26,22 +25,16 @@ from bsep_stream.stream import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 
-RATE = 48_000
 SECONDS = min(10.0, float(os.environ.get("BSEP_LIVE_SECONDS", "10")))
-PATIENCE_SECONDS = 60.0
 BLOCK = 64
 MOST = 0.8  # of the samples, to the bit; PulseAudio fills in silence where a client is late, and tells nobody
-RACK = '[stems."*"]\ngain_db = -6.0\n\n[stems.residual]\nmute = true\n'
-BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
 
 
 @pytest.fixture
 def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A PulseAudio server of our own with the null sinks `before` and `after`."""
-    for program in ("pulseaudio", "pactl", "paplay", "parec"):
-        if shutil.which(program) is None:
-            pytest.skip("PulseAudio is not installed: apt-get install pulseaudio pulseaudio-utils libasound2-plugins")
-    pytest.importorskip("sounddevice", reason='no sounddevice or PortAudio: pip install ".[live]"', exc_type=OSError)
+    packages = "pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
+    need(["pulseaudio", "pactl", "paplay", "parec"], packages, ["sounddevice"])
     for name in ("PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "XDG_CONFIG_HOME", "HOME"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))

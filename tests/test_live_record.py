@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ from test_live_devices import FakeLibrary, FakeStatus
 
 from bsep_stream import audiofile
 from bsep_stream.cli import main
-from bsep_stream.errors import AudioError
+from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.live import recorder as recording
+from bsep_stream.live.desk import Desk
 from bsep_stream.live.engine import LiveEngine
 from bsep_stream.live.rackwatch import SETTLE_SECONDS, RackWatch
 from bsep_stream.live.recorder import Recorder
+from bsep_stream.live.typed import TypedLines, obey
 from bsep_stream.stream import StreamingSeparator
 
 RATE, BLOCK = 48_000, 64
@@ -197,6 +201,11 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
     return library
 
 
+def interrupt(_: float) -> None:
+    """Ctrl-C, instead of waiting."""
+    raise KeyboardInterrupt
+
+
 def live(*words: str) -> Any:
     return CliRunner().invoke(main, ["live", *words])
 
@@ -217,13 +226,60 @@ def test_command_plays_records_and_sums_up(library: FakeLibrary, tiny_model_path
 def test_ctrl_c_ends_with_a_summary(
     library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr("time.sleep", interrupt)
     result = live(str(tiny_model_path), "--input", "system", "--output", "system")
     assert result.exit_code == 0, result.stderr
     assert "1.0 s, " in result.stderr
+
+
+def test_typed_lines_move_the_desk(tiny_model_path: Path) -> None:
+    desk = LiveEngine(StreamingSeparator(tiny_model_path)).desk
+    first = desk.stem_names[0]
+    for line in (f"mute {first}\n", " solo residual", "gain master -6", f"gain {first} -3.5", "wet 0.25", "bypass"):
+        assert obey(desk, line).endswith(": done")
+    strip = desk.rack.stems[first]
+    assert (strip.mute, strip.gain_db, desk.rack.stems["residual"].solo) == (True, -3.5, True)
+    assert (desk.rack.master.gain_db, desk.dry_wet, desk.bypass) == (-6.0, 0.25, True)
+    for line in (f"unmute {first}", "unsolo residual", "unbypass"):
+        obey(desk, line)
+    assert (desk.rack.stems[first].mute, desk.rack.stems["residual"].solo, desk.bypass) == (False, False, False)
+    assert obey(desk, "help").startswith("mute STEM")
+    for line, sentence in (("mute tuba", "no stem"), ("wet much", "got 'much'"), ("byepass", "the nearest: bypass")):
+        with pytest.raises(ConfigError, match=sentence):
+            obey(desk, line)
+
+
+def test_command_obeys_what_is_typed(
+    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look waits until the lines are there."""
+    told = threading.Event()
+
+    class Source(io.StringIO):
+        def __next__(self) -> str:
+            try:
+                return super().__next__()
+            except StopIteration:
+                told.set()
+                raise
+
+    poll = TypedLines.poll
+
+    def patient(self: TypedLines, desk: Desk) -> list[str]:
+        assert told.wait(60.0)
+        return poll(self, desk)
+
+    monkeypatch.setattr(TypedLines, "poll", patient)
+    begin = TypedLines.__init__
+
+    def read_source(self: TypedLines, source: io.StringIO | None = None) -> None:
+        begin(self, Source("bypass\nmute tuba\n"))
+
+    monkeypatch.setattr(TypedLines, "__init__", read_source)
+    monkeypatch.setattr("time.sleep", interrupt)
+    result = live(str(tiny_model_path), "--input", "system", "--output", "system")
+    assert result.exit_code == 0, result.stderr
+    assert "bypass: done\nthere is no stem 'tuba'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class FakePlugin:
     """What a loaded VST3 plugin has."""
 
     is_effect = True
-    parameters = {"mix": None, "size": None}
+    parameters = ("mix", "size")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "size" and value == "huge":

@@ -61,7 +61,8 @@ def live(
 ) -> None:
     """Separate live: from an input device through MODEL.onnx and a rack to an output device.
 
-    Whatever was not ready in time is bridged with the input, and counted. Ctrl-C ends with a summary.
+    Whatever was not ready in time is bridged with the input, and counted. Lines typed while it plays move the desk:
+    `mute flute`, `gain oboe -6`, `bypass`; `help` lists them. Ctrl-C ends with a summary.
     """
     import json
     import signal
@@ -115,13 +116,13 @@ def live(
                 recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
             stack.callback(session.close)
             session.open()
-            console.print(f"{wiring.input} to {wiring.output}; Ctrl-C ends.", markup=False)
-            console.print(latency_line(engine, session.device_samples))
+            console.print(f"{wiring.input} to {wiring.output}; Ctrl-C ends, help helps", markup=False, soft_wrap=True)
+            console.print(latency_line(engine, session.device_samples), soft_wrap=True)
             log = _run(session, watch, engine, seconds, console)
     finally:
         for path in recorder.paths if recorder is not None else []:
-            console.print(f"recorded {path}", markup=False)
-    console.print(summary_text(engine, session.device_samples), markup=False)
+            console.print(f"recorded {path}", markup=False, soft_wrap=True)
+    console.print(summary_text(engine, session.device_samples), markup=False, soft_wrap=True)
     if summary is not None:
         with whole_file(summary) as temporary:
             temporary.write_text(json.dumps(summary_dict(engine, session.device_samples, log), indent=2))
@@ -134,7 +135,7 @@ def _check_speed(engine: LiveEngine, console: Console) -> None:
     if needed > given:
         raise ConfigError(
             f"this machine is too slow for this model: a hop takes {1000 * needed:.1f} ms and lasts "
-            f"{1000 * given:.1f} ms; use a larger hop (--latency quality), fewer effects, or a smaller model"
+            f"{1000 * given:.1f} ms; use fewer effects, a model with a larger hop, or a smaller one"
         )
     if needed > _WARNING_SHARE * given:
         console.print(f"A hop takes {100 * needed / given:.0f} % of its time: expect misses, and close other programs.")
@@ -147,15 +148,19 @@ def _run(
     import time
 
     from bsep_stream.live.status import status_line
+    from bsep_stream.live.typed import TypedLines
 
     end = None if seconds is None else time.monotonic() + seconds
     log: list[Event] = []
+    typed = TypedLines()
     try:
         with console.status("", refresh_per_second=4) as status:
             while end is None or time.monotonic() < end:
                 session.poll()
                 if watch is not None:
                     watch.poll()
+                for answer in typed.poll(engine.desk):
+                    console.print(answer, markup=False, soft_wrap=True)
                 _print_events(engine, log, console)
                 status.update(status_line(engine, session.device_samples))
                 time.sleep(_POLL_SECONDS)
@@ -174,7 +179,7 @@ def _print_events(engine: LiveEngine, log: list[Event], console: Console) -> Non
         event = events.popleft()
         log.append(event)
         where = f"{event.position / engine.sample_rate:9.3f} s"
-        console.print(f"{where}  {event_line(event, engine.sample_rate)}", markup=False)
+        console.print(f"{where}  {event_line(event, engine.sample_rate)}", markup=False, soft_wrap=True)
 
 
 command = live

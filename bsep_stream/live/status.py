@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from bsep_stream.bench import peak_memory_mb
 from bsep_stream.live.counters import Event
 from bsep_stream.live.engine import LiveEngine
 
@@ -79,6 +80,7 @@ def summary_dict(engine: LiveEngine, device_samples: int, events: list[Event]) -
         "seconds": engine.input.end / engine.sample_rate,
         "sample_rate": engine.sample_rate,
         "latency": {**asdict(ledger), "total_samples": ledger.total_samples},
+        "peak_memory_mb": peak_memory_mb(),
         "counters": engine.counters.to_dict(),
         "events": [asdict(event) for event in events],
     }

@@ -1,0 +1,24 @@
+"""What the tests on real sound servers share."""
+
+import importlib
+import shutil
+import sys
+
+import pytest
+
+RATE = 48_000
+PATIENCE_SECONDS = 60.0
+RACK = '[stems."*"]\ngain_db = -6.0\n\n[stems.residual]\nmute = true\n'
+BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
+
+
+def need(programs: list[str], packages: str, modules: list[str]) -> None:
+    """Skip, and say why, where something is not installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"there is no {program}: apt-get install {packages}")
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError) as error:  # OSError: the package is there, its library is not
+            pytest.skip(f'{error}: pip install "bsep-stream[live]" JACK-Client; apt-get install libportaudio2')
