@@ -238,7 +238,7 @@ def test_tones_that_are_off_are_silent(rendering: str, joint_ridge: float | None
 def test_two_tones_in_unison_share_the_frame_instead_of_taking_it_twice() -> None:
     """The network's own share is switched off: both sources are found at the one tone of the frame."""
     config = preset_config("fast", ("one", "two"))
-    config = replace(config, policy=replace(config.policy, lowest_bin=75, highest_bin=75))
+    config = replace(config, policy=replace(config.policy, lowest_bin=75, highest_bin=75, on_offset=3.0))
     separator = Separator(config)
     with torch.no_grad():
         separator.network.head_maps.weight.zero_()

@@ -39,6 +39,26 @@ class ImitationTerms(NamedTuple):
     spectra: LossTerms
 
 
+class LabelledTones(NamedTuple):
+    """Tones at the labels, as the network hears them, and what its choices cost.
+
+    Attributes
+    ----------
+    choice, on, pitch : Tensor
+        As in :class:`ImitationTerms`.
+    tones : list of Tones
+        By pass. If the policy gates, those that are off are 0.
+    switches : Tensor, shape (batch, n_sources)
+        1 or 0, by pass.
+    """
+
+    choice: Tensor
+    on: Tensor
+    pitch: Tensor
+    tones: list[Tones]
+    switches: Tensor
+
+
 def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictionary: Tensor) -> ImitationTerms:
     """Losses of the network's outputs along the labelled tones.
 
@@ -52,6 +72,18 @@ def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictio
     dictionary : Tensor, shape (n_sources, n_harmonics)
         Relative amplitudes for the dictionary tones; gets a gradient if it wants one.
     """
+    config = separator.config
+    found = labelled_tones(separator, frames, f0_bin)
+    direct = torch.stack([tone.direct() for tone in found.tones], dim=1)
+    rendered = torch.stack([tone.dictionary(dictionary[tone.source]) for tone in found.tones], dim=1)
+    terms = rollout_losses(
+        frames, direct[:, None], rendered[:, None], found.switches[:, None], config.loss, config.policy.gate_direct
+    )
+    return ImitationTerms(found.choice, found.on, found.pitch, LossTerms(*(term.mean() for term in terms)))
+
+
+def labelled_tones(separator: Separator, frames: Tensor, f0_bin: Tensor) -> LabelledTones:
+    """Tones along the labels, without spectra; parameters as for :func:`imitation_terms`."""
     config, policy = separator.config, separator.config.policy
     batch, _, n_bins = frames.shape
     first, end = pitch_range(policy, n_bins)
@@ -79,15 +111,14 @@ def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictio
         tone = separator.tones(maps, source, bin_index, parameters, torch.zeros_like(on))
         wanted = f0_bin.gather(1, source)[:, 0]
         pitch_loss = pitch_loss + torch.where(any_open, (tone.f0_bin - wanted).square(), 0.0)
-        tones.append(tone)
+        tones.append(tone.switched(on) if policy.gate_direct else tone)
         switches.append(on)
+        if len(tones) == config.n_sources:
+            break
         with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
             state = state.with_tone(*separator.heard(tone, on))
-    direct = torch.stack([tone.direct() for tone in tones], dim=1)
-    rendered = torch.stack([tone.dictionary(dictionary[tone.source]) for tone in tones], dim=1)
-    all_on = torch.stack(switches, dim=1)
-    terms = rollout_losses(frames, direct[:, None], rendered[:, None], all_on[:, None], config.loss, policy.gate_direct)
-    return ImitationTerms(choice_loss.mean(), on_loss.mean(), pitch_loss.mean(), LossTerms(*(t.mean() for t in terms)))
+    switched = torch.stack(switches, dim=1)
+    return LabelledTones(choice_loss.mean(), on_loss.mean(), pitch_loss.mean(), tones, switched)
 
 
 def _log_sum_exp(by_label: Tensor, any_open: Tensor) -> Tensor:
@@ -96,7 +127,7 @@ def _log_sum_exp(by_label: Tensor, any_open: Tensor) -> Tensor:
     return torch.logsumexp(safe, dim=1)
 
 
-def label_loss(terms: ImitationTerms) -> Tensor:
+def label_loss(terms: ImitationTerms | LabelledTones) -> Tensor:
     """What the labels' log-probabilities and pitches miss; scalar."""
     return terms.choice + terms.on + terms.pitch
 

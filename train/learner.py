@@ -11,7 +11,7 @@ from torch import Tensor
 from bsep_stream.errors import RunError
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.dictionary import scale_prior_gradient
-from bsep_stream.train.imitation import imitation_loss, imitation_terms, label_loss
+from bsep_stream.train.imitation import imitation_loss, imitation_terms, label_loss, labelled_tones
 from bsep_stream.train.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.optimiser import AdaMax
 from bsep_stream.train.rollouts import roll_out
@@ -145,8 +145,7 @@ class Learner:
 
     def _label_gradients(self, frames: Tensor, f0_bin: Tensor) -> list[Tensor]:
         """Of what the labels' log-probabilities and pitches miss."""
-        rows = self.separator.dictionary.relative_amplitudes.detach()
-        loss = label_loss(imitation_terms(self.separator, frames, f0_bin, rows))
+        loss = label_loss(labelled_tones(self.separator, frames, f0_bin))
         return list(torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True))
 
     def gradients(self, frames: Tensor) -> Gradients:

@@ -137,7 +137,7 @@ class LossTerms(NamedTuple):
 
 
 def rollout_losses(
-    frames: Tensor, direct: Tensor, dictionary: Tensor, on: Tensor, config: LossConfig, gate_direct: bool = False
+    frames: Tensor, direct: Tensor, dictionary: Tensor, on: Tensor, config: LossConfig, gated: bool = False
 ) -> LossTerms:
     """Loss of every rollout of every frame.
 
@@ -145,19 +145,14 @@ def rollout_losses(
     ----------
     frames : Tensor, shape (batch, 2, n_bins)
     direct, dictionary : Tensor, shape (batch, n_rollouts, n_tones, 2, n_bins)
-        Spectra of the tones, whether on or off.
+        Spectra of the tones, whether on or off; of those that are on, if `gated`.
     on : Tensor, shape (batch, n_rollouts, n_tones)
         1 or 0. It gates the dictionary term only (published), or all terms.
-    gate_direct : bool
-        Tones that are off have no direct spectrum either.
+    gated : bool
+        The spectra of tones that are off are 0 already.
     """
     target = frames[:, None]
-    switch = on[..., None, None]
-    if gate_direct:
-        dictionary, direct = dictionary * switch, direct * switch
-        sounding = dictionary.sum(dim=2)
-    else:
-        sounding = (dictionary * switch).sum(dim=2)
+    sounding = (dictionary if gated else dictionary * on[..., None, None]).sum(dim=2)
     n_off = (1.0 - on).sum(dim=2)
     dictionary_term = (
         config.dictionary_weight * config.off_discount**n_off * absolute_distance(target, sounding, config.delta)

@@ -90,8 +90,8 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             lowest_width=0.8,
             highest_width=2.0,
             phase_floor=1e-3,
-            # Where nothing is left of a frame the network's features are 0 and the map of on and off is no more than its
-            # offset: so silence is where it starts from, and being on is what it learns to say.
+            # Where nothing is left of a frame the network's features are 0 and the map of on and off is no more than
+            # its offset: so silence is where it starts from, and being on is what it learns to say.
             on_offset=-3.0,
             gate_direct=True,
         ),

@@ -58,7 +58,8 @@ class Rollouts:
     Attributes
     ----------
     tones : list of Tones
-        By pass; `tones[t]` has one element per node, ``n_rollouts / spreads[t]`` a frame.
+        By pass; `tones[t]` has one element per node, ``n_rollouts / spreads[t]`` a frame. If the policy gates,
+        those that are off are 0.
     spreads : list of int
         Rollouts in a row that share a tone.
     on : Tensor, shape (batch * n_rollouts, n_tones)
@@ -144,6 +145,8 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
         with torch.no_grad():
             log_p = torch.log_softmax(logits, dim=1).gather(1, choice).flatten() + on_log_prob(logit_on, on)
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity)
+        if policy.gate_direct:
+            tones = tones.switched(on)
         times = batch * n_rollouts // tones.source.shape[0]
         log_prob = log_prob + spread(log_p + log_gamma.detach(), times)
         behaviour = behaviour + spread(log_q + log_gamma, times)
