@@ -29,7 +29,7 @@ _FURTHEST = 0.85  # semitones that a note may glide from its pitch: a semitone f
 _CENTRE_SECONDS = 0.4  # the pitch of a note is the median over so long: two periods of vibrato
 
 
-@dataclass
+@dataclass(eq=False)  # a voice is itself, whatever it holds
 class _Voice:
     """A pitch of one source that is being followed; times in frames."""
 
