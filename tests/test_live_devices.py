@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from bsep_stream.errors import DeviceError, MissingDependency
 from bsep_stream.live.devices import find_device, list_devices, sound_library
 from bsep_stream.live.engine import LiveEngine
 from bsep_stream.live.session import FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
-from bsep_stream.live.streams import PortAudioStreams, plan, spread
+from bsep_stream.live.streams import Connector, PortAudioStreams, plan, spread
 from bsep_stream.stream import StreamingSeparator
 
 
@@ -47,6 +48,16 @@ class FakeLibrary:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.refuse = False
+        self.begun = 0
+
+    def _exit_handler(self) -> None:
+        """What sounddevice does when the process ends."""
+
+    def _initialize(self) -> None:
+        self.begun += 1
+
+    def _terminate(self) -> None:
+        self.streams.clear()
 
     def query_hostapis(self) -> list[dict[str, str]]:
         return [{"name": "ALSA"}, {"name": "JACK Audio Connection Kit"}]
@@ -185,6 +196,23 @@ def test_device_that_is_taken_is_told(library: FakeLibrary, tiny_model_path: Pat
         PortAudioStreams(library, wiring, LiveEngine(separator))
 
 
+def test_device_that_comes_back_with_another_number_is_found(
+    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring = plan(library, "system", "system")
+    separator = StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate, channels=2)
+    connect = Connector(library, wiring, LiveEngine(separator))
+    connect()
+    rows = library.query_devices()
+    monkeypatch.setattr(library, "query_devices", lambda: rows[:3])
+    with pytest.raises(DeviceError, match=r"input 3 \(system, JACK Audio Connection Kit\) is not there"):
+        connect()
+    monkeypatch.setattr(library, "query_devices", lambda: rows[3:])
+    connect()
+    assert library.streams[-1].options["device"] == (0, 0)
+    assert library.begun == 2
+
+
 def test_channels_are_spread() -> None:
     mono, stereo = np.ones((1, 3), dtype=np.float32), np.array([[1.0], [3.0]], dtype=np.float32).repeat(3, axis=1)
     out = np.full((4, 3), np.nan, dtype=np.float32)
@@ -262,6 +290,25 @@ def test_device_that_vanishes_is_looked_for_until_it_is_back(death: str, tiny_mo
     finally:
         session.close()
     assert opened[-1].closed
+
+
+def test_sound_server_that_died_does_not_hold_us(
+    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PortAudio waits ten minutes for a JACK server that is gone; the recording shall not."""
+    monkeypatch.setattr("bsep_stream.live.streams.CLOSE_SECONDS", 0.01)
+    over, now = threading.Event(), [0.0]
+    wiring = plan(library, "system", "system")
+    engine = LiveEngine(StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate, channels=2))
+    session = LiveSession(engine, Connector(library, wiring, engine), clock=lambda: now[0])
+    session.open()
+    monkeypatch.setattr(FakeStream, "close", lambda self, ignore_errors: over.wait())
+    now[0] = 1.1 * FIRST_SECONDS
+    with pytest.raises(DeviceError, match="the sound server has died; start it"):
+        session.poll()
+    session.close()
+    assert engine._thread is None
+    over.set()
 
 
 def test_slow_start_of_a_device_is_no_loss(tiny_model_path: Path) -> None:

@@ -71,13 +71,14 @@ def live(
     from rich.console import Console
 
     from bsep_stream.atomic import whole_file
+    from bsep_stream.live.counters import Event
     from bsep_stream.live.devices import sound_library
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
     from bsep_stream.live.rackwatch import RackWatch
     from bsep_stream.live.recorder import Recorder
     from bsep_stream.live.session import LiveSession
     from bsep_stream.live.status import latency_line, summary_dict, summary_text
-    from bsep_stream.live.streams import PortAudioStreams, plan
+    from bsep_stream.live.streams import Connector, plan
     from bsep_stream.rack import load_rack
     from bsep_stream.racks import find_rack
     from bsep_stream.stream import StreamingSeparator
@@ -108,24 +109,26 @@ def live(
     engine.desk.set_dry_wet(dry_wet)
     _check_speed(engine, console)
     watch = None if rack_file is None else RackWatch(engine, rack_file)
-    session = LiveSession(engine, lambda: PortAudioStreams(library, wiring, engine))
-    recorder = None
+    session = LiveSession(engine, Connector(library, wiring, engine))
+    recorder, log, played = None, list[Event](), False
     try:
         with ExitStack() as stack:
             if record is not None:
                 recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
             stack.callback(session.close)
             session.open()
+            played = True
             console.print(f"{wiring.input} to {wiring.output}; Ctrl-C ends, help helps", markup=False, soft_wrap=True)
             console.print(latency_line(engine, session.device_samples), soft_wrap=True)
-            log = _run(session, watch, engine, seconds, console)
+            _run(session, watch, engine, seconds, console, log)
     finally:
         for path in recorder.paths if recorder is not None else []:
             console.print(f"recorded {path}", markup=False, soft_wrap=True)
-    console.print(summary_text(engine, session.device_samples), markup=False, soft_wrap=True)
-    if summary is not None:
-        with whole_file(summary) as temporary:
-            temporary.write_text(json.dumps(summary_dict(engine, session.device_samples, log), indent=2))
+        if played:
+            console.print(summary_text(engine, session.device_samples), markup=False, soft_wrap=True)
+        if played and summary is not None:
+            with whole_file(summary) as temporary:
+                temporary.write_text(json.dumps(summary_dict(engine, session.device_samples, log), indent=2))
 
 
 def _check_speed(engine: LiveEngine, console: Console) -> None:
@@ -142,16 +145,20 @@ def _check_speed(engine: LiveEngine, console: Console) -> None:
 
 
 def _run(
-    session: LiveSession, watch: RackWatch | None, engine: LiveEngine, seconds: float | None, console: Console
-) -> list[Event]:
-    """Until Ctrl-C, or for so many seconds; what happened."""
+    session: LiveSession,
+    watch: RackWatch | None,
+    engine: LiveEngine,
+    seconds: float | None,
+    console: Console,
+    log: list[Event],
+) -> None:
+    """Until Ctrl-C, or for so many seconds; what happens is told and kept in ``log``."""
     import time
 
     from bsep_stream.live.status import status_line
     from bsep_stream.live.typed import TypedLines
 
     end = None if seconds is None else time.monotonic() + seconds
-    log: list[Event] = []
     typed = TypedLines()
     try:
         with console.status("", refresh_per_second=4) as status:
@@ -166,8 +173,8 @@ def _run(
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         pass
-    _print_events(engine, log, console)
-    return log
+    finally:
+        _print_events(engine, log, console)
 
 
 def _print_events(engine: LiveEngine, log: list[Event], console: Console) -> None:

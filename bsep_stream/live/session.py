@@ -54,7 +54,7 @@ class LiveSession:
         self._open()
 
     def poll(self) -> None:
-        """Look after the devices; to be called a few times a second."""
+        """Look after the devices; to be called a few times a second. DeviceError if they are lost for good."""
         now = self._clock()
         if self._streams is None:
             if now >= self._retry_at:
@@ -65,18 +65,22 @@ class LiveSession:
             self._seen, self._seen_at = self._streams.blocks, now
         patience = SILENCE_SECONDS if self._streams.blocks else FIRST_SECONDS
         if not self._streams.alive or now - self._seen_at > patience:
-            self._streams.close()
-            self._streams = None
             self._retry_at = now + RETRY_SECONDS
             self._engine.counters.device_losses += 1
             self._report("the device is gone; waiting for it")
+            self._let_go()
 
     def close(self) -> None:
         """Stop devices and worker."""
-        if self._streams is not None:
-            self._streams.close()
-            self._streams = None
-        self._engine.stop()
+        try:
+            self._let_go()
+        finally:
+            self._engine.stop()
+
+    def _let_go(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams.close()
 
     def _reopen(self) -> None:
         self._engine.interrupt()  # no callback runs now

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import atexit
+import threading
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +13,9 @@ from bsep_stream.errors import DeviceError
 from bsep_stream.live.devices import Device, find_device, list_devices
 from bsep_stream.live.engine import LiveEngine
 from bsep_stream.live.history import Audio
+
+CLOSE_SECONDS = 3.0
+"""So long devices may take to stop."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class PortAudioStreams:
 
     def __init__(self, library: Any, wiring: Wiring, engine: LiveEngine) -> None:
         self.blocks = 0
+        self._library = library
         self._engine = engine
         self._counters = engine.counters
         self._rate = wiring.sample_rate
@@ -118,7 +124,22 @@ class PortAudioStreams:
         return round(seconds * self._rate)
 
     def close(self) -> None:
-        """Stop and let the devices go."""
+        """Stop and let the devices go.
+
+        Raises
+        ------
+        DeviceError
+            If PortAudio does not come back. It waits ten minutes for a JACK server that has died, here and when the
+            process ends; so it is left alone, and only a new process can play again.
+        """
+        closing = threading.Thread(target=self._close, name="bsep closing", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            atexit.unregister(self._library._exit_handler)
+            raise DeviceError("the sound server has died; start it, and then `bsep live` again")
+
+    def _close(self) -> None:
         for stream in self._streams:
             stream.close(ignore_errors=True)
 
@@ -157,6 +178,42 @@ class PortAudioStreams:
         if status.input_overflow or status.output_underflow or status.input_underflow or status.output_overflow:
             self._counters.device_faults += 1
             self._counters.report("device", self._engine.input.end, 0, f"the device lost sound: {status}")
+
+
+class Connector:
+    """Opens the devices; again and again if need be, when they have been away and may have other numbers.
+
+    Parameters
+    ----------
+    library : module
+    wiring : Wiring
+    engine : LiveEngine
+    """
+
+    def __init__(self, library: Any, wiring: Wiring, engine: LiveEngine) -> None:
+        self._library = library
+        self._wiring = wiring
+        self._engine = engine
+        self._first = True
+
+    def __call__(self) -> PortAudioStreams:
+        """Running devices. DeviceError while they are not there."""
+        if not self._first:
+            try:
+                self._library._terminate()  # PortAudio looks for devices only when it begins
+                self._library._initialize()
+            except self._library.PortAudioError as error:
+                raise DeviceError(f"the sound system does not start ({_reason(error)})") from error
+            self._wiring = replace(self._wiring, input=self._again("input"), output=self._again("output"))
+        self._first = False
+        return PortAudioStreams(self._library, self._wiring, self._engine)
+
+    def _again(self, kind: str) -> Device:
+        wanted = self._wiring.input if kind == "input" else self._wiring.output
+        for device in list_devices(self._library):
+            if (device.name, device.host_api) == (wanted.name, wanted.host_api) and device.channels(kind):
+                return device
+        raise DeviceError(f"the {kind} {wanted} is not there")
 
 
 def spread(sound: Audio, out: Audio) -> None:
