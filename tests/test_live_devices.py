@@ -2,85 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from soundcards import FakeLibrary, FakeStatus
 
 from bsep_stream.cli import main
 from bsep_stream.errors import DeviceError, MissingDependency
 from bsep_stream.live.devices import find_device, list_devices, sound_library
 from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.session import FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
 from bsep_stream.live.streams import Connector, PortAudioStreams, plan, spread
 from bsep_stream.stream import StreamingSeparator
-
-
-class FakeStream:
-    """What sounddevice's streams have."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.active = False
-        latency = options["latency"]
-        assert latency in ("low", "high")
-        self.latency = (0.01, 0.02) if isinstance(options["device"], tuple) else 0.01
-
-    def start(self) -> None:
-        self.active = True
-
-    def close(self, ignore_errors: bool = True) -> None:
-        self.active = False
-
-
-class FakeLibrary:
-    """What of sounddevice is used: five devices, of which one input knows 44.1 kHz only."""
-
-    class PortAudioError(Exception):
-        pass
-
-    default = SimpleNamespace(device=[1, 2])
-
-    def __init__(self) -> None:
-        self.streams: list[FakeStream] = []
-        self.refuse = False
-        self.begun = 0
-
-    def _exit_handler(self) -> None:
-        """What sounddevice does when the process ends."""
-
-    def _initialize(self) -> None:
-        self.begun += 1
-
-    def _terminate(self) -> None:
-        self.streams.clear()
-
-    def query_hostapis(self) -> list[dict[str, str]]:
-        return [{"name": "ALSA"}, {"name": "JACK Audio Connection Kit"}]
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        rows = [("Loopback", 0, 0, 2), ("USB Mic", 0, 1, 0), ("USB Speaker", 0, 0, 2), ("system", 1, 2, 2)]
-        rows.append(("USB", 0, 8, 8))
-        keys = ("name", "hostapi", "max_input_channels", "max_output_channels")
-        return [{**dict(zip(keys, row, strict=True)), "default_samplerate": 44_100.0} for row in rows]
-
-    def check_input_settings(self, **options: Any) -> None:
-        if options["device"] == 1 and options["samplerate"] != 44_100:
-            raise self.PortAudioError("Invalid sample rate [PaErrorCode -9997]")
-
-    check_output_settings = check_input_settings
-
-    def Stream(self, **options: Any) -> FakeStream:
-        if self.refuse:
-            raise self.PortAudioError("Device unavailable [PaErrorCode -9985]")
-        self.streams.append(FakeStream(**options))
-        return self.streams[-1]
-
-    InputStream = OutputStream = Stream
 
 
 @pytest.fixture
@@ -222,107 +157,6 @@ def test_channels_are_spread() -> None:
     assert (out == [[1.0], [3.0], [0.0], [0.0]]).all()
     spread(stereo, out[:1])
     assert (out[:1] == 2.0).all()
-
-
-class FakeStatus:
-    """sounddevice's CallbackFlags."""
-
-    def __init__(self, input_overflow: bool = False) -> None:
-        self.input_overflow = input_overflow
-        self.input_underflow = self.output_overflow = self.output_underflow = False
-
-    def __bool__(self) -> bool:
-        return self.input_overflow
-
-    def __str__(self) -> str:
-        return "input overflow"
-
-
-class FakeStreams:
-    """Devices that die when told."""
-
-    def __init__(self) -> None:
-        self.blocks, self.alive, self.device_samples, self.closed = 1, True, 480, False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@pytest.mark.parametrize("death", ["stopped", "silent"])
-def test_device_that_vanishes_is_looked_for_until_it_is_back(death: str, tiny_model_path: Path) -> None:
-    engine = LiveEngine(StreamingSeparator(tiny_model_path))
-    now, opened, there = [0.0], [], [True]
-
-    def connect() -> FakeStreams:
-        if not there[0]:
-            raise DeviceError("not there")
-        opened.append(FakeStreams())
-        return opened[-1]
-
-    session = LiveSession(engine, connect, clock=lambda: now[0])
-    session.open()
-    try:
-        for _ in range(20):  # alive: it calls back all the time
-            now[0] += 0.9 * SILENCE_SECONDS
-            opened[0].blocks += 1
-            session.poll()
-        assert session.connected
-        there[0] = False
-        if death == "stopped":
-            opened[0].alive = False
-        else:
-            now[0] += 1.1 * SILENCE_SECONDS
-        session.poll()
-        assert not session.connected
-        assert opened[0].closed
-        assert engine.counters.device_losses == 1
-        for _ in range(5):
-            now[0] += RETRY_SECONDS
-            session.poll()
-        assert not session.connected
-        there[0] = True
-        now[0] += RETRY_SECONDS
-        session.poll()
-        assert session.connected
-        assert session.device_samples == 480
-        texts = [event.text for event in engine.counters.events if event.kind == "device"]
-        assert texts == ["the device is gone; waiting for it", "the device is back"]
-    finally:
-        session.close()
-    assert opened[-1].closed
-
-
-def test_sound_server_that_died_does_not_hold_us(
-    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PortAudio waits ten minutes for a JACK server that is gone; the recording shall not."""
-    monkeypatch.setattr("bsep_stream.live.streams.CLOSE_SECONDS", 0.01)
-    over, now = threading.Event(), [0.0]
-    wiring = plan(library, "system", "system")
-    engine = LiveEngine(StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate, channels=2))
-    session = LiveSession(engine, Connector(library, wiring, engine), clock=lambda: now[0])
-    session.open()
-    monkeypatch.setattr(FakeStream, "close", lambda self, ignore_errors: over.wait())
-    now[0] = 1.1 * FIRST_SECONDS
-    with pytest.raises(DeviceError, match="the sound server has died; start it"):
-        session.poll()
-    session.close()
-    assert engine._thread is None
-    over.set()
-
-
-def test_slow_start_of_a_device_is_no_loss(tiny_model_path: Path) -> None:
-    now, streams = [0.0], FakeStreams()
-    streams.blocks = 0
-    session = LiveSession(LiveEngine(StreamingSeparator(tiny_model_path)), lambda: streams, clock=lambda: now[0])
-    session.open()
-    now[0] = 0.9 * FIRST_SECONDS
-    session.poll()
-    assert session.connected
-    now[0] = 1.1 * FIRST_SECONDS
-    session.poll()
-    assert not session.connected
-    session.close()
 
 
 def test_devices_command_lists_them(library: FakeLibrary, monkeypatch: pytest.MonkeyPatch) -> None:

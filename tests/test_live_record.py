@@ -1,30 +1,22 @@
-"""Recording while it plays, hot reload of the rack, and the command itself."""
+"""Recording while it plays, and hot reload of the rack."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner
 from stage import Halves, Stage, music, separated
-from test_live_devices import FakeLibrary, FakeStatus
 
 from bsep_stream import audiofile
-from bsep_stream.cli import main
-from bsep_stream.errors import AudioError, ConfigError
+from bsep_stream.errors import AudioError
 from bsep_stream.live import recorder as recording
-from bsep_stream.live.desk import Desk
 from bsep_stream.live.engine import LiveEngine
 from bsep_stream.live.rackwatch import SETTLE_SECONDS, RackWatch
 from bsep_stream.live.recorder import Recorder
-from bsep_stream.live.typed import TypedLines, obey
 from bsep_stream.stream import StreamingSeparator
 
 RATE, BLOCK = 48_000, 64
@@ -174,142 +166,3 @@ def test_broken_rack_is_reported_and_the_old_one_plays_on(
     path.write_text("[stems.residual]\ngain_db = -3.0\n", encoding="utf-8")
     poll(watch, now)
     assert engine.desk.rack.stems["residual"].gain_db == -3.0
-
-
-@pytest.fixture
-def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
-    """Devices that deliver a second of sound as soon as they are started."""
-    library = FakeLibrary()
-    monkeypatch.setattr("bsep_stream.live.devices.sound_library", lambda: library)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    make = library.Stream
-
-    def stream(**options: Any) -> Any:
-        made = make(**options)
-
-        def start() -> None:
-            made.active = True
-            rng = np.random.default_rng(0)
-            for _ in range(100):
-                block = (0.1 * rng.standard_normal((441, 2))).astype(np.float32)
-                options["callback"](block, np.empty((441, 2), dtype=np.float32), 441, None, FakeStatus())
-
-        made.start = start
-        return made
-
-    monkeypatch.setattr(library, "Stream", stream)
-    return library
-
-
-def interrupt(_: float) -> None:
-    """Ctrl-C, instead of waiting."""
-    raise KeyboardInterrupt
-
-
-def live(*words: str) -> Any:
-    return CliRunner().invoke(main, ["live", *words])
-
-
-def test_command_plays_records_and_sums_up(library: FakeLibrary, tiny_model_path: Path, tmp_path: Path) -> None:
-    words = ["--input", "system", "--output", "system", "--rack", "clean", "--record", str(tmp_path / "takes")]
-    result = live(str(tiny_model_path), *words, "--seconds", "0", "--summary", str(tmp_path / "summary.json"))
-    assert result.exit_code == 0, result.stderr
-    assert "3 (system, JACK Audio Connection Kit) to 3" in result.stderr
-    assert "latency " in result.stderr
-    assert (tmp_path / "takes" / "mix.wav").exists()
-    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
-    assert summary["seconds"] == pytest.approx(1.0)
-    assert set(summary["counters"]) >= {"underruns", "overruns", "late_hops", "dropped_samples", "p99_ms"}
-    assert summary["latency"]["total_samples"] > 0
-
-
-def test_ctrl_c_ends_with_a_summary(
-    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("time.sleep", interrupt)
-    result = live(str(tiny_model_path), "--input", "system", "--output", "system")
-    assert result.exit_code == 0, result.stderr
-    assert "1.0 s, " in result.stderr
-
-
-def test_typed_lines_move_the_desk(tiny_model_path: Path) -> None:
-    desk = LiveEngine(StreamingSeparator(tiny_model_path)).desk
-    first = desk.stem_names[0]
-    for line in (f"mute {first}\n", " solo residual", "gain master -6", f"gain {first} -3.5", "wet 0.25", "bypass"):
-        assert obey(desk, line).endswith(": done")
-    strip = desk.rack.stems[first]
-    assert (strip.mute, strip.gain_db, desk.rack.stems["residual"].solo) == (True, -3.5, True)
-    assert (desk.rack.master.gain_db, desk.dry_wet, desk.bypass) == (-6.0, 0.25, True)
-    for line in (f"unmute {first}", "unsolo residual", "unbypass"):
-        obey(desk, line)
-    assert (desk.rack.stems[first].mute, desk.rack.stems["residual"].solo, desk.bypass) == (False, False, False)
-    assert obey(desk, "help").startswith("mute STEM")
-    for line, sentence in (("mute tuba", "no stem"), ("wet much", "got 'much'"), ("byepass", "the nearest: bypass")):
-        with pytest.raises(ConfigError, match=sentence):
-            obey(desk, line)
-
-
-def test_command_obeys_what_is_typed(
-    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first look waits until the lines are there."""
-    told = threading.Event()
-
-    class Source(io.StringIO):
-        def __next__(self) -> str:
-            try:
-                return super().__next__()
-            except StopIteration:
-                told.set()
-                raise
-
-    poll = TypedLines.poll
-
-    def patient(self: TypedLines, desk: Desk) -> list[str]:
-        assert told.wait(60.0)
-        return poll(self, desk)
-
-    monkeypatch.setattr(TypedLines, "poll", patient)
-    begin = TypedLines.__init__
-
-    def read_source(self: TypedLines, source: io.StringIO | None = None) -> None:
-        begin(self, Source("bypass\nmute tuba\n"))
-
-    monkeypatch.setattr(TypedLines, "__init__", read_source)
-    monkeypatch.setattr("time.sleep", interrupt)
-    result = live(str(tiny_model_path), "--input", "system", "--output", "system")
-    assert result.exit_code == 0, result.stderr
-    assert "bypass: done\nthere is no stem 'tuba'" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--input", "tuba"], "there is no input device like 'tuba'"),
-        (["--input", "mic", "--sample-rate", "48000"], "does not run at 48000 Hz"),
-        (["--rack", "hal"], "neither a file nor a shipped rack 'hal'; the nearest: hall"),
-        (["--rack", "none.toml"], "cannot read the rack none.toml"),
-        (["--input", "system", "--output", "system", "--cushion", "-3"], "the cushion must be 0 to 1000 ms"),
-        (["--input", "system", "--output", "system", "--dry-wet", "2"], "dry/wet must be a number from 0"),
-    ],
-)
-def test_mistakes_are_one_sentence_and_exit_code_2(
-    words: list[str], sentence: str, library: FakeLibrary, tiny_model_path: Path
-) -> None:
-    result = live(str(tiny_model_path), *words)
-    assert result.exit_code == 2
-    assert sentence in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
-def test_machine_that_is_too_slow_is_told_before_it_begins(
-    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(LiveEngine, "warm_up", lambda self: 2.0 * self.hop_samples / self.sample_rate)
-    result = live(str(tiny_model_path), "--input", "system", "--output", "system")
-    assert result.exit_code == 2
-    assert "this machine is too slow for this model" in result.stderr
-    monkeypatch.setattr(LiveEngine, "warm_up", lambda self: 0.9 * self.hop_samples / self.sample_rate)
-    result = live(str(tiny_model_path), "--input", "system", "--output", "system", "--seconds", "0")
-    assert result.exit_code == 0
-    assert "90 % of its time" in result.stderr

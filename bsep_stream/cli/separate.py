@@ -63,8 +63,9 @@ def separate(
     rack = None
     if rack_file is not None:
         from bsep_stream.rack import load_rack
+        from bsep_stream.racks import find_rack
 
-        rack = load_rack(rack_file)
+        rack = load_rack(find_rack(rack_file))
     # Everything that can be refused is refused before the first minute of work.
     lengths = []
     for path in recordings:
