@@ -71,6 +71,7 @@ def duet_config() -> TrainConfig:
     )
     return replace(
         fast,
+        pretrained=None,  # the shipped network is larger
         geometry=FrameGeometry(sample_rate=DUET_RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0),
         network=network,
         policy=replace(fast.policy, lowest_bin=4, highest_bin=60),

@@ -98,16 +98,23 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         # One frame's gradients are about 1e-4 of the loss, so 1000 keeps them far above epsilon.
         loss=LossConfig(scale=1_000.0),
         # The published memory of the largest gradient, 1000 iterations, is as long as this training's first part.
+        # The step of the pretraining: with a smaller one the network comes to know the instruments later.
         optimiser=OptimiserConfig(
-            dictionary_step_size=1e-3, betas=(0.9, 0.99), epsilon=1e-8, final_step_share=0.1, dictionary_floor=0.0
+            step_size=3e-3,
+            dictionary_step_size=1e-3,
+            betas=(0.9, 0.99),
+            epsilon=1e-8,
+            final_step_share=0.05,
+            dictionary_floor=0.0,
         ),
-        imitation=ImitationConfig(iterations=2_500),
+        imitation=ImitationConfig(iterations=600),
         rendering="local",
         joint_ridge=0.1,
         timbre_updates=12,
         peak_radius_sigmas=7.0,
-        iterations=3_000,
+        iterations=800,
         frame_noise=0.0,
+        pretrained="fast",
     )
 
 
@@ -118,6 +125,7 @@ def _scratch(source_names: tuple[str, ...]) -> TrainConfig:
         fast,
         preset="scratch",
         pretrained=None,
+        optimiser=replace(fast.optimiser, step_size=1e-3, final_step_share=0.1),
         imitation=replace(fast.imitation, iterations=2_500),
         iterations=3_000,
     )

@@ -132,14 +132,15 @@ def _with_inputs(weight: Tensor, shares: Tensor, before: int, salience: bool) ->
     """
     n_known = shares.shape[1]
     n_rest = weight.shape[1] - before - 6 - 4 * n_known
-    kept, *inputs, rest = weight.split((before, 3, 2 * n_known, 3, 2 * n_known, n_rest), dim=1)
+    lengths = [before, 3, 2 * n_known, 3, 2 * n_known, n_rest]
+    kept, *inputs, rest = torch.split(weight, lengths, dim=1)
 
     def spread(part: Tensor) -> Tensor:
-        by_source = part.unflatten(1, (n_known, -1))
+        by_source = part.reshape(part.shape[0], n_known, -1, part.shape[2])
         return torch.einsum("ts,oscn->otcn", shares, by_source).flatten(1, 2)
 
     if salience:
-        saliences, rest = rest.split((n_known, rest.shape[1] - n_known), dim=1)
+        saliences, rest = torch.split(rest, [n_known, n_rest - n_known], dim=1)
         rest = torch.cat([spread(saliences), rest], dim=1)
     first, dictionary, second, direct = inputs
     return torch.cat([kept, first, spread(dictionary), second, spread(direct), rest], dim=1)

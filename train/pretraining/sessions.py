@@ -147,4 +147,5 @@ class Synthesiser:
     def _shaped_noise(self, n_frames: int, shape_db: Tensor) -> Tensor:
         """Noise of given spectra: (n, n_fft / 2 + 1) to (n_frames, n, n_samples)."""
         white = torch.randn(n_frames, shape_db.shape[0], len(self._time), generator=self._generator)
-        return torch.fft.irfft(torch.fft.rfft(white) * 10 ** (shape_db / 20), n=len(self._time))
+        shaped: Tensor = torch.fft.irfft(torch.fft.rfft(white) * 10 ** (shape_db / 20), n=len(self._time))
+        return shaped
