@@ -151,20 +151,20 @@ def diagnose(item: Item, model: SeparationModel, run: Path, order: list[int], ou
     found = model_tones(model, mixture)[order]
     stems = [stem.mean(axis=0) for stem in item.stems_at(geometry.sample_rate)]
     learned = model.dictionary[order]
-    true = true_dictionary(stems, tones, geometry)
+    fitted = true_dictionary(stems, tones, geometry)
     labels_path = RunFolder(run).labels_path
     labels = None
     if labels_path.exists():
         read = Labels.load(labels_path)
         frame = read.centre // geometry.hop_length
-        true, heard, unheard = tones.f0_bin[:, frame], sounding[:, frame], silent[:, frame]
+        played_f0, heard, unheard = tones.f0_bin[:, frame], sounding[:, frame], silent[:, frame]
         # The search is judged by itself: whether the network took up its order of the sources is another question.
-        own_order = best_order(read.f0_bin.T, true, heard)
-        labels = tone_errors(read.f0_bin.T[own_order], true, heard, unheard).to_dict()
+        own_order = best_order(read.f0_bin.T, played_f0, heard)
+        labels = tone_errors(read.f0_bin.T[own_order], played_f0, heard, unheard).to_dict()
     return {
         "tones": tone_errors(found, tones.f0_bin, sounding, silent).to_dict(),
         "labels": labels,
-        "dictionary_similarity": dict(zip(item.names, similarity(learned, true), strict=True)),
+        "dictionary_similarity": dict(zip(item.names, similarity(learned, fitted), strict=True)),
     }
 
 
