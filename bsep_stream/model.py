@@ -62,8 +62,8 @@ class Tones:
     coefficients: NDArray[np.complex64]
     """Height and phase of every harmonic of the direct tone, shape (n_tones, n_harmonics)."""
     timbre: NDArray[np.float32]
-    """Modulus of every source, shape (n_sources, n_bins): what masks are made from. Harmonics as its instrument has them
-    at this pitch, and noise; no phases."""
+    """Modulus of every source, shape (n_sources, n_bins): what masks are made from. Harmonics as the
+    instrument has them at this pitch, and noise; no phases."""
 
 
 class SeparationModel:

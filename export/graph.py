@@ -9,7 +9,17 @@ from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
 
 INPUT_NAME = "frame"
-OUTPUT_NAMES = ("direct", "dictionary", "f0_bin", "inharmonicity", "width_bins", "amplitude", "on", "coefficients", "timbre")
+OUTPUT_NAMES = (
+    "direct",
+    "dictionary",
+    "f0_bin",
+    "inharmonicity",
+    "width_bins",
+    "amplitude",
+    "on",
+    "coefficients",
+    "timbre",
+)
 
 
 def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:

@@ -57,8 +57,8 @@ class ExportReport:
     n_ambiguous : int
         Frames left out: silent, or their two best tones (or on and off) are equally good in float32.
     worst_difference : float
-        Largest difference of a direct, dictionary or timbre spectrum, relative to the largest modulus of its frame (at least
-        ``QUIET_PEAK``).
+        Largest difference of a direct, dictionary or timbre spectrum, relative to the largest modulus of its frame
+        (at least ``QUIET_PEAK``).
     step_ms : float
         Median time of one step with batch 1 on one thread.
     """
