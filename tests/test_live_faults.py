@@ -124,7 +124,7 @@ def test_block_sizes_that_change(sizes: tuple[int, ...], tiny_model_path: Path, 
 
 @pytest.mark.parametrize("ppm", [200.0, -200.0])
 def test_clocks_that_drift_apart(ppm: float, tiny_model_path: Path, rng: np.random.Generator) -> None:
-    seconds, block = 14.0, 128
+    seconds, block = 18.0, 128
     stage = make_stage(tiny_model_path, rng, seconds, sizes=(block,), output_rate=RATE * (1 + ppm * 1e-6))
     stage.run(seconds - 0.5)
     counters = stage.engine.counters
