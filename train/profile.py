@@ -114,7 +114,8 @@ def measure(config: TrainConfig, stage: str, n_frames: int, repeats: int) -> Cos
         durations.append((time.perf_counter() - began[0], time.process_time() - began[1]))
     seconds, processor_seconds = (min(values) for values in zip(*durations, strict=True))
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        step()
+        for _ in range(repeats):
+            step()
     own: dict[str, float] = dict.fromkeys([*_PARTS, _REST], 0.0)
     for event in profiler.key_averages():
         own[part_of(event.key)] += event.self_cpu_time_total
