@@ -50,6 +50,7 @@ def _tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
             n_harmonics=5,
             batch_size=2,
             iterations=3,
+            pretrained=None,
         )
 
     monkeypatch.setattr(presets, "preset_config", tiny)
