@@ -91,9 +91,12 @@ def test_search_is_announced_once_where_there_is_no_terminal(mix: Path, tmp_path
 
 
 def test_interrupted_search_leaves_nothing_and_the_run_can_be_begun_again(
-    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The second sign of life of the search is Ctrl-C."""
+    # A shell starts jobs in the background with the signal ignored; there is no Ctrl-C for them, and there is here.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     run = tmp_path / "run"
     quick = start.search_labels
 
