@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,11 @@ RATE = 48_000
 PATIENCE_SECONDS = 60.0
 RACK = '[stems."*"]\ngain_db = -6.0\n\n[stems.residual]\nmute = true\n'
 BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
+
+
+def heed_ctrl_c() -> None:
+    """For a child before it starts: a shell's job in the background, and all its children, ignore the signal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need(programs: list[str], packages: str, modules: list[str]) -> None:

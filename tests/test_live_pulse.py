@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from pieces import bridged, fit
-from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, need
+from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, heed_ctrl_c, need
 from stage import music
 
 from bsep_stream.fader import RAMP_SECONDS
@@ -67,7 +67,7 @@ def test_separated_sound_comes_out_and_every_gap_was_counted(
         (tmp_path / "recorded.raw").open("wb") as recorded,
         subprocess.Popen(["parec", "--device=after.monitor", *raw], stdout=recorded) as recorder,
         subprocess.Popen(["parec", "--device=before.monitor", *raw], stdout=subprocess.DEVNULL) as hurry,
-        subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=between) as process,
+        subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=between, preexec_fn=heed_ctrl_c) as process,
     ):
         try:
             assert process.stderr is not None
