@@ -125,7 +125,10 @@ def run(server: str, tmp_path_factory: pytest.TempPathFactory, models_folder: Pa
     words = [*BSEP, "live", str(model), "--input", "system", "--output", "system", "--channels", "1"]
     words += ["--rack", str(tmp_path / "rack.toml"), "--record", str(tmp_path / "record")]
     words += ["--summary", str(tmp_path / "summary.json")]
-    with (tmp_path / "bsep.log").open("wb") as log, subprocess.Popen(words, stderr=log, preexec_fn=heed_ctrl_c) as process:
+    with (
+        (tmp_path / "bsep.log").open("wb") as log,
+        subprocess.Popen(words, stderr=log, preexec_fn=heed_ctrl_c) as process,
+    ):
         try:
             wire(player, recorder, appeared)
             recorder.start()
