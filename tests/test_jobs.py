@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")  # jobs are part of training, which says at once when torch is not there
+
 from bsep_stream.errors import AudioError, ConfigError, MissingDependency
 from bsep_stream.train.jobs import Outcome, run_jobs
 
