@@ -15,10 +15,12 @@ import soundfile
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.train import loop
+from bsep_stream.info import read_losses
+from bsep_stream.train import loop, stopping
+from bsep_stream.train.assessment import assess
 from bsep_stream.train.config import ImitationConfig, TrainConfig
 from bsep_stream.train.learner import StepReport
-from bsep_stream.train.logbook import COLUMNS
+from bsep_stream.train.logbook import COLUMNS, Logbook
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.start import resume_training, start_training
 
@@ -71,6 +73,33 @@ def test_run_folder_holds_what_its_readers_need(config: TrainConfig, duet_path: 
     rows = log_rows(run)
     assert tuple(rows[0]) == COLUMNS
     assert all(np.isfinite(float(row["total"])) for row in rows)
+
+
+def test_log_says_how_much_is_explained_where_the_run_was_assessed(
+    config: TrainConfig, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "SHORTEST_INTERVAL", 2)
+    monkeypatch.setattr(loop, "CHECK_FRAMES", 8)
+    training = start_training([duet_path], replace(config, iterations=4), tmp_path / "run")
+    training.run(Silent())
+    logged = [row["explained"] for row in log_rows(tmp_path / "run")]
+    assert [bool(share) for share in logged] == [False, True, False, True]
+    last = assess(training.learner.separator, training._frames.overview(8)).explained_share
+    assert logged[-1] == f"{last:.4f}"
+    assert 0.0 < last < 1.0
+
+
+def test_log_of_an_earlier_version_goes_on_with_all_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("iteration,seconds,total,direct\n1,0.5,9,8\n2,1.0,7,6\n3,1.")
+    logbook = Logbook(path, tmp_path / "events", iterations=2)
+    logbook.add(3, 1.5, {"total": 5.0}, explained=0.5)
+    logbook.close()
+    found = read_losses(tmp_path)
+    assert tuple(found) == COLUMNS
+    assert list(found["total"]) == [9.0, 7.0, 5.0]
+    assert np.isnan(found["explained"][:2]).all()
+    assert found["explained"][2] == 0.5
 
 
 class FakeClock:

@@ -209,10 +209,8 @@ class Training:
             report = stage.step()
             losses = report.losses
             self._update_info(iterations=self.info.iterations + 1)
-            logbook.add(self.info.iterations, self.info.seconds, losses)
+            logbook.add(self.info.iterations, self.info.seconds, losses, self._check_if_due())
             display.update(stage.name, self.info, losses)
-            if self._stop.due(self.info.iterations):
-                self._stop.add(self.info.iterations, assess(self.learner.separator, self._checked).mixture_cost)
             dropped_in_a_row = 0 if report.finite else dropped_in_a_row + 1
             if dropped_in_a_row >= DROPPED_IN_A_ROW:
                 raise RunError(
@@ -226,6 +224,14 @@ class Training:
                 self.save()
                 display.saved(self.info, losses)
         return losses
+
+    def _check_if_due(self) -> float | None:
+        """Share of the energy that is explained, where the run is assessed after this iteration."""
+        if not self._stop.due(self.info.iterations):
+            return None
+        assessment = assess(self.learner.separator, self._checked)
+        self._stop.add(self.info.iterations, assessment.mixture_cost)
+        return assessment.explained_share
 
     def _imitation_step(self) -> StepReport:
         return self.learner.imitate(*self._draw_labelled(self.config.imitation.batch_size))
