@@ -69,6 +69,8 @@ class ToneOutput:
             raise ConfigError(f"the kind of tones must be one of {', '.join(TONE_KINDS)}, got {kind!r}")
         self._model = model
         self._kind = kind
+        self.tones: Tones | None = None
+        """Of the first channel of the last frame."""
 
     def spectra(self, mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Spectra of the stems of one frame.
@@ -84,7 +86,10 @@ class ToneOutput:
         model = self._model
         stems = np.empty((model.n_sources, len(mixture), model.geometry.n_bins), dtype=np.complex64)
         for channel, spectrum in enumerate(mixture):
-            stems[:, channel] = tone_spectra(network_step(model, spectrum), self._kind)
+            tones = network_step(model, spectrum)
+            stems[:, channel] = tone_spectra(tones, self._kind)
+            if channel == 0:
+                self.tones = tones
         stems *= np.float32(1.0 / model.gain)
         return silent_unless_finite(stems)
 
@@ -103,6 +108,8 @@ class MaskOutput:
 
     def __init__(self, model: SeparationModel, settings: MaskSettings | None = None) -> None:
         self._model = model
+        self.tones: Tones | None = None
+        """Of the last frame."""
         self._settings = settings or MaskSettings()
         self._exponent = np.float32(self._settings.exponent)
         self._floor = np.float32(10.0 ** (self._settings.floor_db * self._settings.exponent / 20.0))
@@ -129,7 +136,7 @@ class MaskOutput:
         """
         model = self._model
         mono = mixture[0] if len(mixture) == 1 else mixture.mean(axis=0)
-        tones = network_step(model, mono)
+        tones = self.tones = network_step(model, mono)
         below = self.masks(mono[: model.geometry.n_bins] * np.float32(model.gain), tones)
         shares = self._shares_above(mono, below)
         stems = np.empty((model.n_sources, *mixture.shape), dtype=np.complex64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.model import SeparationModel
+from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.outputs import MaskSettings, make_output
 from bsep_stream.resampling import StreamResampler
 from bsep_stream.samplequeue import SampleQueue
@@ -106,12 +107,20 @@ class StreamingSeparator:
         self._hop = np.zeros((self.channels, hop), dtype=np.float32)
         self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
         self._mixture = SampleQueue((self.channels,), self.latency_samples)
+        self.on_tones: Callable[[Tones], object] | None = None
+        """Called with the tones of every frame, which are valid only meanwhile; it must not raise. (With the output
+        `direct` or `dictionary` those of the first channel.)"""
         self.reset()
 
     @property
     def n_stems(self) -> int:
         """Number of stems, with the residual."""
         return len(self.stem_names)
+
+    @property
+    def tones_hop_seconds(self) -> float:
+        """Time from one frame of tones to the next."""
+        return self.model.geometry.hop_length / self.model.geometry.sample_rate
 
     def reset(self) -> None:
         """Forget all audio: the next block is the first of a new stream."""
@@ -197,6 +206,8 @@ class StreamingSeparator:
                 return
             self._hop_fill = 0
             sources = self._engine.process(self._hop)
+            if self.on_tones is not None and self._engine.tones is not None:
+                self.on_tones(self._engine.tones)
             drop = min(self._to_drop, hop)
             self._to_drop -= drop
             sources = sources[..., drop:]
@@ -240,6 +251,11 @@ class _HopEngine:
     def reset(self) -> None:
         self._recent[...] = 0.0
         self._sum[...] = 0.0
+
+    @property
+    def tones(self) -> Tones | None:
+        """What was found in the last frame."""
+        return self._output.tones
 
     def process(self, hop: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take (channels, hop_length) in, give (n_sources, channels, hop_length) out: valid until the next call."""

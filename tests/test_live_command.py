@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,20 @@ def test_command_plays_records_and_sums_up(library: FakeLibrary, tiny_model_path
     assert summary["seconds"] == pytest.approx(1.0)
     assert set(summary["counters"]) >= {"underruns", "overruns", "late_hops", "dropped_samples", "p99_ms"}
     assert summary["latency"]["total_samples"] > 0
+
+
+def test_notes_go_to_a_port_that_is_closed_in_the_end(
+    library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mido")
+    closed: list[str] = []
+    port = SimpleNamespace(name="synth 1", send=lambda _: None, close=lambda: closed.append("synth 1"))
+    monkeypatch.setattr("bsep_stream.live.midiports.open_port", {"synth": port}.__getitem__)
+    words = ["--input", "system", "--output", "system", "--midi-out", "synth", "--seconds", "0"]
+    result = live(str(tiny_model_path), *words)
+    assert result.exit_code == 0, result.stderr
+    assert "notes go to the MIDI port synth 1\n" in result.stderr
+    assert closed == ["synth 1"]
 
 
 def test_ctrl_c_ends_with_a_summary(

@@ -35,6 +35,7 @@ EXTRAS = {  # importable name: extra of the distribution that brings it
     "onnx": "train",
     "safetensors": "train",
     "sounddevice": "live",
+    "rtmidi": "live",
     "mido": "notes",
     "mir_eval": "notes",
 }

@@ -1,4 +1,4 @@
-"""``bsep devices``: the audio devices that ``bsep live`` can use."""
+"""``bsep devices``: the audio devices and MIDI ports that ``bsep live`` can use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import click
 
 
 @click.command("devices")
+@click.option("--midi", is_flag=True, help="List the ports that --midi-out takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def devices(as_json: bool) -> None:
+def devices(midi: bool, as_json: bool) -> None:
     """List audio devices: what --input and --output of `bsep live` take, by number or part of a name."""
     import json
     from dataclasses import asdict
+
+    if midi:
+        _list_midi_ports(as_json)
+        return
 
     from bsep_stream.live.devices import list_devices, sound_library
 
@@ -41,6 +46,21 @@ def devices(as_json: bool) -> None:
         counts = (str(device.inputs or "-"), str(device.outputs or "-"), f"{device.sample_rate:.0f}")
         table.add_row(str(device.number), escape(device.name), escape(device.host_api), *counts, " ".join(default))
     Console().print(table)
+
+
+def _list_midi_ports(as_json: bool) -> None:
+    import json
+
+    from bsep_stream.live.midiports import VIRTUAL, list_ports
+
+    names = list_ports()
+    if as_json:
+        click.echo(json.dumps(names, indent=2))
+        return
+    for number, name in enumerate(names):
+        click.echo(f"{number}  {name}")
+    if not names:
+        click.echo(f"There is no MIDI port. Start what shall play the notes, or make one: --midi-out {VIRTUAL}.")
 
 
 command = devices

@@ -29,6 +29,9 @@ _WARNING_SHARE = 0.7
 )
 @click.option("--record", metavar="DIR", type=click.Path(path_type=Path), help="Write input, stems and mix.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files in the folder of --record.")
+@click.option(
+    "--midi-out", metavar="PORT", help="Send notes: number or part of the name of a MIDI port; 'virtual' makes one."
+)
 @click.option("--sample-rate", type=int, metavar="HZ", help="Of the devices; the input's own if not given.")
 @click.option("--channels", type=int, help="Of the input; up to two if not given.")
 @click.option("--block-size", type=int, default=0, metavar="N", help="Samples per block; else the device chooses.")
@@ -50,6 +53,7 @@ def live(
     rack_name: str | None,
     record: Path | None,
     overwrite: bool,
+    midi_out: str | None,
     sample_rate: int | None,
     channels: int | None,
     block_size: int,
@@ -74,6 +78,8 @@ def live(
     from bsep_stream.live.counters import Event
     from bsep_stream.live.devices import sound_library
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
+    from bsep_stream.live.midiports import open_port
+    from bsep_stream.live.notesender import NoteSender
     from bsep_stream.live.rackwatch import RackWatch
     from bsep_stream.live.recorder import Recorder
     from bsep_stream.live.session import LiveSession
@@ -115,6 +121,10 @@ def live(
         with ExitStack() as stack:
             if record is not None:
                 recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
+            if midi_out is not None:
+                port = open_port(midi_out)
+                stack.enter_context(NoteSender(engine, port))
+                console.print(f"notes go to the MIDI port {port.name}", markup=False, soft_wrap=True)
             stack.callback(session.close)
             session.open()
             played = True

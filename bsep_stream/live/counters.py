@@ -18,7 +18,8 @@ class Event:
     Parameters
     ----------
     kind : str
-        ``underrun``, ``recovered``, ``overrun``, ``latency``, ``slip``, ``plugin``, ``model``, ``rack``, ``device``.
+        ``underrun``, ``recovered``, ``overrun``, ``latency``, ``slip``, ``plugin``, ``model``, ``rack``, ``device``,
+        ``midi``.
     position : int
         Sample of the input at which it happened.
     samples : int
@@ -65,6 +66,10 @@ class Counters:
         Times that an effect or the model raised.
     unrecorded_samples : int
         Samples that the disk was too slow for; silent in the recording.
+    midi_errors : int
+        Messages that the MIDI port did not take.
+    unsent_frames : int
+        Frames whose notes a slow MIDI port left no time for.
     """
 
     underruns: int = 0
@@ -82,6 +87,8 @@ class Counters:
     plugin_errors: int = 0
     model_errors: int = 0
     unrecorded_samples: int = 0
+    midi_errors: int = 0
+    unsent_frames: int = 0
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS), repr=False)
     _hop_ms: np.ndarray[tuple[int], np.dtype[np.float32]] = field(
         default_factory=lambda: np.zeros(_KEPT_HOPS, dtype=np.float32), repr=False

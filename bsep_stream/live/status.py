@@ -24,6 +24,8 @@ _SHOWN = {  # counter: words, where it is not 0
     "plugin_errors": "errors of plugins",
     "model_errors": "errors of the model",
     "unrecorded_samples": "unrecorded samples",
+    "midi_errors": "messages that the MIDI port refused",
+    "unsent_frames": "frames too late for the MIDI port",
 }
 
 

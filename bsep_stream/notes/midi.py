@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 BEND_RANGE_SEMITONES = 2
 """Of the pitch wheel; what synthesisers start with."""
 
+CHANNELS = tuple(channel for channel in range(16) if channel != 9)
+"""Of sources, counted from 0 as in the bytes of a message; 9 is the drums."""
+
 _TICKS_PER_BEAT = 480
 _BEAT_MICROSECONDS = 500_000  # 120 beats a minute: 960 ticks a second
 _TICKS_PER_SECOND = _TICKS_PER_BEAT * 1_000_000 / _BEAT_MICROSECONDS
-_CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
 _BEND_STEP = 64  # of 8192: 1.6 cents, below what one hears
 
 
@@ -123,13 +125,13 @@ def _channels(by_source: Sequence[Sequence[Note]], bends: bool) -> list[list[int
             mine.append(used + voice)
         used += len(free_at)
         chosen.append(mine)
-    if used > len(_CHANNELS):
+    if used > len(CHANNELS):
         raise ConfigError(
-            f"MIDI has {len(_CHANNELS)} channels for notes and this needs {used}; write it without pitch bends"
+            f"MIDI has {len(CHANNELS)} channels for notes and this needs {used}; write it without pitch bends"
             if bends
-            else f"MIDI has {len(_CHANNELS)} channels for notes and there are {used} sources; write a .csv"
+            else f"MIDI has {len(CHANNELS)} channels for notes and there are {used} sources; write a .csv"
         )
-    return [[_CHANNELS[channel] for channel in mine] for mine in chosen]
+    return [[CHANNELS[channel] for channel in mine] for mine in chosen]
 
 
 def _note_events(note: Note, channel: int, bends: bool) -> list[tuple[int, int, mido.Message]]:

@@ -1,0 +1,259 @@
+"""Notes to a MIDI port while it plays: the notes of the recording, whatever the port does."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("mido")
+
+from bsep_stream.cli import main
+from bsep_stream.errors import ConfigError, DeviceError
+from bsep_stream.live import midiports, notesender
+from bsep_stream.live.engine import LiveEngine
+from bsep_stream.live.midiports import find_port, list_ports, open_port
+from bsep_stream.live.notesender import MOST_WAITING, NoteSender
+from bsep_stream.model import Tones
+from bsep_stream.notes.events import frequency_of, velocity_of
+from bsep_stream.stream import StreamingSeparator
+
+PATIENCE = 60.0  # seconds; a thread that does not answer at all shall fail the test and not hang it
+LOUD = 0.5
+HOPS_TO_BE_SURE = 60  # 80 ms at the tiny model's hop: longer than a note takes to be confirmed, or to be over
+
+
+class FakePort:
+    """Keeps what it is sent, as (type, channel, key); tells who waits."""
+
+    name = "synth"
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, int, int]] = []
+        self.velocities: list[int] = []
+        self.closed = False
+        self.came = threading.Event()
+
+    def send(self, message: Any) -> None:
+        self.sent.append((message.type, message.channel, message.note))
+        self.velocities.append(message.velocity)
+        self.came.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def engine(tiny_model_path: Path) -> LiveEngine:
+    return LiveEngine(StreamingSeparator(tiny_model_path))
+
+
+def tones(engine: LiveEngine, *keys: float | None) -> Tones:
+    """A frame in which every source plays a key, or nothing."""
+    model = engine.separator.model
+    n, n_bins = model.n_sources, model.geometry.n_bins
+    f0_bin = [frequency_of(key or 69) / model.geometry.bin_hz for key in keys]
+    coefficients = np.zeros((n, model.dictionary.shape[1]), dtype=np.complex64)
+    coefficients[:, 0] = LOUD
+    return Tones(
+        direct=np.zeros((n, n_bins), dtype=np.complex64),
+        dictionary=np.zeros((n, n_bins), dtype=np.complex64),
+        f0_bin=np.array(f0_bin, dtype=np.float32),
+        inharmonicity=np.zeros(n, dtype=np.float32),
+        width_bins=np.ones(n, dtype=np.float32),
+        amplitude=np.zeros(n, dtype=np.float32),
+        on=np.array([key is not None for key in keys], dtype=np.float32),
+        coefficients=coefficients,
+        timbre=np.zeros((n, n_bins), dtype=np.float32),
+    )
+
+
+def test_a_note_goes_on_and_off_in_the_channel_of_its_source(engine: LiveEngine) -> None:
+    port = FakePort()
+    with NoteSender(engine, port) as sender:
+        for keys in ((60, None), (60, 67), (None, 67)):
+            for _ in range(HOPS_TO_BE_SURE):
+                sender.hear(tones(engine, *keys))
+    assert port.sent == [("note_on", 0, 60), ("note_on", 1, 67), ("note_off", 0, 60), ("note_off", 1, 67)]
+    level_db = 20 * np.log10(np.sqrt(2) * LOUD)
+    assert port.velocities[:2] == [velocity_of(level_db)] * 2
+    assert port.closed
+
+
+def test_tones_are_copied_before_the_next_frame_overwrites_them(engine: LiveEngine) -> None:
+    """They may be views of memory that the model uses again."""
+    port = FakePort()
+    frame = tones(engine, 60, None)
+    with NoteSender(engine, port) as sender:
+        for _ in range(HOPS_TO_BE_SURE):
+            frame.f0_bin[0] = frequency_of(60) / engine.separator.model.geometry.bin_hz
+            sender.hear(frame)
+            frame.f0_bin[0] = 1e3
+    assert port.sent == [("note_on", 0, 60), ("note_off", 0, 60)]
+
+
+def test_notes_end_when_no_sound_comes_any_more(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that was pulled out sends no silence."""
+    monkeypatch.setattr(notesender, "HANGING_SECONDS", 0.01)
+    port = FakePort()
+    with NoteSender(engine, port) as sender:
+        for _ in range(HOPS_TO_BE_SURE):
+            sender.hear(tones(engine, 60, None))
+        while ("note_off", 0, 60) not in port.sent:
+            port.came.clear()
+            assert port.came.wait(PATIENCE) or ("note_off", 0, 60) in port.sent
+        assert not port.closed
+
+
+def test_two_voices_on_one_key_do_not_end_each_other(engine: LiveEngine) -> None:
+    port = FakePort()
+    sender = NoteSender(engine, port)
+    for begin in (True, True, False, False):
+        if begin:
+            sender._start(1, 60, 80)
+        else:
+            sender._end(1, 60)
+    assert port.sent == [("note_on", 1, 60), ("note_off", 1, 60), ("note_on", 1, 60), ("note_off", 1, 60)]
+
+
+def test_port_that_fails_is_counted_and_told_once(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = FakePort()
+    monkeypatch.setattr(port, "send", lambda _message: (_ for _ in ()).throw(OSError("unplugged")))
+    with NoteSender(engine, port) as sender:
+        for keys in ((60, 64), (62, 65)):
+            for _ in range(HOPS_TO_BE_SURE):
+                sender.hear(tones(engine, *keys))
+    assert engine.counters.midi_errors == 8
+    (event,) = engine.counters.events
+    assert (event.kind, event.text) == ("midi", "the MIDI port synth failed: unplugged")
+
+
+def test_port_that_hangs_holds_neither_the_sound_nor_the_end(
+    engine: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notesender, "CLOSE_SECONDS", 0.01)
+    port, hanging, over = FakePort(), threading.Event(), threading.Event()
+
+    def hang(_message: Any) -> None:
+        hanging.set()
+        assert over.wait(PATIENCE)
+
+    monkeypatch.setattr(port, "send", hang)
+    with NoteSender(engine, port) as sender:
+        for _ in range(HOPS_TO_BE_SURE):
+            sender.hear(tones(engine, 60, None))
+        assert hanging.wait(PATIENCE)
+        for _ in range(2 * MOST_WAITING):
+            sender.hear(tones(engine, 60, None))
+        assert MOST_WAITING <= engine.counters.unsent_frames <= 2 * MOST_WAITING
+    assert not port.closed
+    over.set()
+    sender._thread.join(PATIENCE)
+
+
+def test_more_sources_than_channels_are_refused(engine: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notesender, "CHANNELS", (0,))
+    with pytest.raises(ConfigError, match="MIDI has 1 channels besides the drums, the model has 2 sources"):
+        NoteSender(engine, FakePort())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [("0", "Through"), (" 2 ", "FLUID 2"), ("thr", "Through"), ("fluid", "FLUID"), ("d 2", "FLUID 2")],
+)
+def test_port_by_number_or_part_of_a_name(wanted: str, name: str) -> None:
+    assert find_port(["Through", "FLUID", "FLUID 2"], wanted) == name
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "sentence"),
+    [
+        ([], "synth", "there is no MIDI port; start what"),
+        (["a", "b"], "7", r"no MIDI port with the number 7; there are 0 \(a\), 1 \(b\)"),
+        (["a", "b"], "synth", "no MIDI port like 'synth'; there are 0"),
+        (["synth 1", "synth 2"], "synth", "several MIDI ports are like 'synth': synth 1, synth 2; give a number"),
+    ],
+)
+def test_port_that_is_not_there_or_not_clear(names: list[str], wanted: str, sentence: str) -> None:
+    with pytest.raises(DeviceError, match=sentence):
+        find_port(names, wanted)
+
+
+class FakeMido(ModuleType):
+    """What of mido is used for ports."""
+
+    def __init__(self) -> None:
+        super().__init__("mido")
+        self.opened: list[tuple[str, bool]] = []
+        self.port = FakePort()
+        self.broken = False
+
+    def get_output_names(self) -> list[str]:
+        if self.broken:
+            raise SystemError("no sequencer")
+        return ["Through", "synth", "synth"]  # two clients of one program may have one name
+
+    def open_output(self, name: str, virtual: bool = False) -> FakePort:
+        if self.broken:
+            raise SystemError("no sequencer")
+        self.opened.append((name, virtual))
+        return self.port
+
+
+@pytest.fixture
+def fake_mido(monkeypatch: pytest.MonkeyPatch) -> FakeMido:
+    fake = FakeMido()
+    monkeypatch.setattr(midiports, "_mido", lambda: fake)
+    return fake
+
+
+def test_ports_are_opened_by_name_or_made(fake_mido: FakeMido) -> None:
+    assert list_ports() == ["Through", "synth"]
+    open_port("SYN")
+    open_port("virtual")
+    assert fake_mido.opened == [("synth", False), ("bsep-stream", True)]
+    fake_mido.broken = True
+    with pytest.raises(DeviceError, match="there is no MIDI on this system"):
+        open_port("synth")
+    with pytest.raises(DeviceError, match="the MIDI port bsep-stream cannot be opened"):
+        open_port("virtual")
+
+
+def test_devices_lists_ports(fake_mido: FakeMido, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(main, ["devices", "--midi"])
+    assert result.output == "0  Through\n1  synth\n"
+    assert json.loads(CliRunner().invoke(main, ["devices", "--midi", "--json"]).output) == ["Through", "synth"]
+    monkeypatch.setattr(fake_mido, "get_output_names", list)
+    assert "--midi-out virtual" in CliRunner().invoke(main, ["devices", "--midi"]).output
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rtmidi", None)
+    result = CliRunner().invoke(main, ["devices", "--midi"])
+    assert result.exit_code == 2
+    assert result.stderr == 'bsep: this needs rtmidi, which is not installed: pip install "bsep-stream[live]"\n'
+
+
+@pytest.mark.parametrize("output", ["mask", "direct"])
+def test_separator_tells_the_tones_of_every_frame(output: str, tiny_model_path: Path, rng: np.random.Generator) -> None:
+    audio = rng.standard_normal((2, 1000)).astype(np.float32)
+    separator = StreamingSeparator(tiny_model_path, channels=2, output=output)
+    before = separator.process(audio)
+    separator.reset()
+    heard: list[Tones] = []
+    separator.on_tones = heard.append
+    for start in range(0, 1000, 77):
+        after = separator.process(audio[:, start : start + 77])
+    assert np.array_equal(after, before[..., -after.shape[-1] :])
+    assert len(heard) == int(1000 / 48_000 / separator.tones_hop_seconds)
+    assert all(tones.f0_bin.shape == (2,) for tones in heard)
+    separator.on_tones = None
+    separator.process(audio)
+    assert len(heard) == 1000 // 64
