@@ -21,6 +21,10 @@ class RunError(BsepError):
     """A training run folder or checkpoint that cannot be used."""
 
 
+class JobError(BsepError):
+    """A job of many whose worker died, or a cluster that is gone."""
+
+
 class StreamError(BsepError):
     """A block that does not fit the stream; the stream is unharmed."""
 

@@ -86,7 +86,7 @@ def command(
     Needs nothing but the mixture. Ctrl-C saves; --resume goes on, with the same result if the limits stay as they
     were; a later limit also stretches the schedule of the step sizes.
     """
-    from bsep_stream.train.jobs import require_engine
+    from bsep_stream.jobs import require_engine
 
     require_engine(workers, scheduler)
     names = parse_sources(sources) if sources is not None else None

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bsep_stream.errors import ConfigError, RunError
-from bsep_stream.train.jobs import run_jobs
+from bsep_stream.jobs import run_jobs
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.unattended import train_unattended
 
@@ -35,7 +35,7 @@ def train_each(
     options : tuple
         The rest of the arguments of :func:`bsep_stream.train.unattended.train_unattended`.
     workers, scheduler : int, str or None
-        See :func:`bsep_stream.train.jobs.run_jobs`.
+        See :func:`bsep_stream.jobs.run_jobs`.
     resume : bool
         Runs that are there go on; else they are refused.
 

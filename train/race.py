@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import RunError
+from bsep_stream.jobs import run_jobs
 from bsep_stream.train.checkpoint import load_checkpoint, save_checkpoint
 from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.jobs import run_jobs
 from bsep_stream.train.labels import Labels, search_labels
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import load_session
@@ -93,7 +93,7 @@ def finish_race(
     output : Path
         Where :func:`begin_race` was called for.
     workers, scheduler : int, str or None
-        See :func:`bsep_stream.train.jobs.run_jobs`.
+        See :func:`bsep_stream.jobs.run_jobs`.
     on_search : callable, optional
         Called now and then during the search.
     on_start : callable, optional

@@ -85,8 +85,8 @@ def _trials(
     scheduler: str | None,
 ) -> None:
     """All trials; the tables are written anew after each, with what there is."""
+    from bsep_stream.jobs import run_jobs
     from bsep_stream.train.benchmark.trial import run_trial, trial_name
-    from bsep_stream.train.jobs import run_jobs
     from bsep_stream.train.presets import preset_config
 
     for item in items:

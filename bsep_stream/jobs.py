@@ -6,26 +6,26 @@
     for outcome in run_jobs(train_one, jobs, workers=2):
         print(outcome.name, outcome.error or outcome.result)
 
-One job at a time needs nothing but this process. More than one, or a scheduler, needs the extra `cluster`
-(``pip install "bsep-stream[cluster]"``), and then
+One job at a time is done in this process. With more, or with a scheduler,
 
 * the function is a public one of a module that the workers can import; its arguments and its result can be pickled;
 * every job computes with one thread (workers on other machines too, unless OMP_NUM_THREADS says otherwise there);
 * where a worker dies, its job begins again on another one, so a job must be able to find its own half-done work (a
   run folder with a checkpoint, for example, goes on where it was);
 * on a cluster of several machines, paths must mean the same on all of them.
+
+A scheduler needs the extra `cluster` (``pip install "bsep-stream[cluster]"``), here and on its workers.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from bsep_stream.errors import BsepError, ConfigError, MissingDependency, RunError
+from bsep_stream.errors import BsepError, ConfigError, JobError, MissingDependency
+from bsep_stream.processes import map_in_processes
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,9 +91,14 @@ def run_jobs(
     require_engine(workers, scheduler)
     if scheduler is None and min(workers, len(jobs)) <= 1:
         for name, arguments in jobs.items():
-            yield _attempt(name, function, arguments)
+            yield attempt(name, function, arguments)
         return
-    with _client(min(workers, len(jobs)), scheduler) as client:
+    if scheduler is None:
+        calls = {name: (name, function, arguments) for name, arguments in jobs.items()}
+        for name, outcome in map_in_processes(attempt, calls, min(workers, len(jobs))):
+            yield outcome or Outcome(name, error=_given_up(name))
+        return
+    with _client(scheduler) as client:
         yield from _distributed(client, function, jobs)
 
 
@@ -101,9 +106,9 @@ def require_engine(workers: int, scheduler: str | None) -> None:
     """ConfigError or MissingDependency if jobs could not be done like this; to be told before any work begins."""
     if workers < 1:
         raise ConfigError(f"there must be at least 1 worker, got {workers}")
-    if (workers > 1 or scheduler is not None) and not _is_installed("distributed"):
+    if scheduler is not None and not _is_installed("distributed"):
         raise MissingDependency(
-            'several jobs at once need distributed, which is not installed: pip install "bsep-stream[cluster]"'
+            'a scheduler needs distributed, which is not installed: pip install "bsep-stream[cluster]"'
         )
 
 
@@ -111,7 +116,8 @@ def _is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _attempt(name: str, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Outcome[Result]:
+def attempt(name: str, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Outcome[Result]:
+    """Do a job; what is wrong with it goes into the outcome."""
     try:
         return Outcome(name, function(*arguments))
     except BsepError as error:
@@ -123,45 +129,30 @@ def _distributed(
 ) -> Iterator[Outcome[Result]]:
     from distributed import KilledWorker, as_completed
 
-    names = {client.submit(_attempt, name, function, arguments, pure=False): name for name, arguments in jobs.items()}
+    names = {client.submit(attempt, name, function, arguments, pure=False): name for name, arguments in jobs.items()}
     try:
         for future in as_completed(names):
             if future.cancelled():
-                raise RunError("the scheduler was lost: start it again and repeat the command, which goes on")
+                raise JobError("the scheduler was lost: start it again and repeat the command, which goes on")
             try:
                 yield future.result()
             except KilledWorker as error:
-                reason = f"{names[future]} was given up, its worker died again and again: look for memory or disk there"
-                yield Outcome(names[future], error=RunError(f"{reason} ({error})"))
+                yield Outcome(names[future], error=_given_up(names[future], f" ({error})"))
     finally:
         client.cancel(list(names), force=True)
 
 
-@contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
-    from distributed import Client, LocalCluster
+def _given_up(name: str, detail: str = "") -> JobError:
+    return JobError(f"{name} was given up, its worker died again and again: look for memory or disk there{detail}")
 
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS)
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(
-                f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`, "
-                "workers with `dask worker ADDRESS --nthreads 1`"
-            ) from error
-        with client:
-            yield client
-        return
-    # The memory limit would stop a job that has enough; the log tells of workers that are redone anyway.
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=None,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            env={"OMP_NUM_THREADS": "1"},
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+
+def _client(scheduler: str) -> Client:
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`, "
+            "workers with `dask worker ADDRESS --nthreads 1`"
+        ) from error
