@@ -166,6 +166,12 @@ class SeparationModel:
         outputs: list[NDArray[np.float32]] = self._session.run(_OUTPUTS, {"frame": frames})
         return outputs
 
+    def _repr_html_(self) -> str:
+        """What Jupyter shows."""
+        from bsep_stream.notebook import model_card
+
+        return model_card(self)
+
     def _check(self) -> None:
         n_bins, n_sources, n_tones = self.geometry.n_bins, len(self.source_names), len(self.tone_sources)
         if self.dictionary.ndim != 2 or len(self.dictionary) != n_sources:

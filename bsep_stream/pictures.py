@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,26 @@ _ROWS_PER_OCTAVE = 48
 _TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _DICTIONARY_FLOOR_DB = -60.0
 _LINE_BREAK = 2.0 ** (0.8 / 12.0)  # a pitch that jumps by more than 0.8 semitones is another note
+
+
+def hann_spectra(segments: Iterable[NDArray[np.float32]], n_segments: int, n_fft: int) -> NDArray[np.complex64]:
+    """Spectra of segments under a Hann window; a sinusoid of amplitude 1 has the modulus 1.
+
+    Parameters
+    ----------
+    segments : iterable of ndarray, shape (n_fft,), float32
+    n_segments, n_fft : int
+
+    Returns
+    -------
+    ndarray, shape (n_segments, n_fft // 2 + 1), complex64
+    """
+    window = np.hanning(n_fft).astype(np.float32)
+    window *= 2.0 / window.sum()
+    spectra = np.empty((n_segments, n_fft // 2 + 1), dtype=np.complex64)
+    for i, segment in enumerate(segments):
+        spectra[i] = np.fft.rfft(segment * window)
+    return spectra
 
 
 def log_rows(spectra: NDArray[np.complex64], sample_rate: int) -> tuple[NDArray[np.float32], tuple[float, float]]:

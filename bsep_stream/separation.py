@@ -16,6 +16,7 @@ from bsep_stream.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, ca
 from bsep_stream.errors import AudioError, ConfigError, StreamError
 from bsep_stream.model import SeparationModel
 from bsep_stream.outputs import MaskSettings
+from bsep_stream.stems import Stems
 from bsep_stream.stream import RESIDUAL, StreamingSeparator
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def separate(
     output: str | None = None,
     residual: bool = True,
     mask: MaskSettings | None = None,
-) -> NDArray[np.float32]:
+) -> Stems:
     """Separate a whole recording, with the bits that the stream would give.
 
     Parameters
@@ -67,8 +68,9 @@ def separate(
 
     Returns
     -------
-    ndarray, shape (n_stems, channels, n_samples), float32
-        The sources in the order of ``model.source_names``, then the residual; aligned with ``audio``.
+    Stems, shape (n_stems, channels, n_samples), float32
+        The sources in the order of ``model.source_names``, then the residual; aligned with ``audio``. An array, which a
+        notebook shows with players.
 
     Raises
     ------
@@ -86,10 +88,10 @@ def separate(
     stems = np.empty((separator.n_stems, *audio.shape), dtype=np.float32)
     blocks = (audio[:, start : start + BLOCK_SIZE] for start in range(0, audio.shape[1], BLOCK_SIZE))
     done = 0
-    for piece in _aligned(separator, blocks):
+    for piece in aligned(separator, blocks):
         stems[..., done : done + piece.shape[-1]] = piece
         done += piece.shape[-1]
-    return stems
+    return Stems.of(stems, separator.stem_names, separator.sample_rate)
 
 
 def separate_file(
@@ -204,7 +206,7 @@ def planned_paths(
     return plan
 
 
-def _aligned(late: _Late, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+def aligned(late: _Late, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
     """Answers to blocks without the latency: together exactly as long as the blocks."""
     skip = late.latency_samples
     for block in blocks:
@@ -241,7 +243,7 @@ def _write(
 
             def write_stems() -> Iterator[NDArray[np.float32]]:
                 nonlocal n_samples
-                for stems in _aligned(separator, blocks()):
+                for stems in aligned(separator, blocks()):
                     n_samples += stems.shape[-1]
                     for name, stem in zip(separator.stem_names, stems, strict=True):
                         if name in writers:
@@ -252,7 +254,7 @@ def _write(
                 for _ in write_stems():
                     pass
             else:
-                for mix in _aligned(remixer, write_stems()):
+                for mix in aligned(remixer, write_stems()):
                     writers[REMIX].write(mix)
     clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
     return SeparatedFile(paths, clipped, n_samples)

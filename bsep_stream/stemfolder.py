@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.audiofile import FORMATS, Recording
 from bsep_stream.errors import AudioError
+from bsep_stream.pictures import hann_spectra
 
 _REMIX = "remix"
 _RESIDUAL = "residual"
@@ -92,12 +93,8 @@ class StemFolder:
         return self._spectrogram(self._file(name), times, n_fft)
 
     def _spectrogram(self, file: Path, times: NDArray[np.float64], n_fft: int) -> NDArray[np.complex64]:
-        window = np.hanning(n_fft).astype(np.float32)
-        window *= 2.0 / window.sum()
-        spectra = np.empty((len(times), n_fft // 2 + 1), dtype=np.complex64)
-        for column, segment in enumerate(_segments(file, times, n_fft, self.sample_rate, self.n_samples)):
-            spectra[column] = np.fft.rfft(segment * window)
-        return spectra
+        segments = _segments(file, times, n_fft, self.sample_rate, self.n_samples)
+        return hann_spectra(segments, len(times), n_fft)
 
     def audio(self, name: str, start: int = 0, n: int | None = None) -> NDArray[np.float32]:
         """Samples of a stem or, where there is one, of the remix.
