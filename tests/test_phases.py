@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.train.phases import solve_phases, unit_phases
+from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
 
 N_BINS = 1_024
@@ -32,50 +32,72 @@ def _dense_ridge(centres: torch.Tensor, spectra: torch.Tensor, ridge: float) -> 
     return torch.linalg.lstsq(tall, right).solution
 
 
-@pytest.mark.parametrize("plain_operations", [False, True])
+# The library's; peak by peak; tone by tone for a condition number of up to 100.
+SOLVERS = [None, PlainSolver(1, 0), PlainSolver.for_condition(25, 100.0)]
+
+
+@pytest.mark.parametrize("plain", SOLVERS)
 @pytest.mark.parametrize("ridge", [1e-3, 0.03])
-def test_local_solve_equals_dense_least_squares(plain_operations: bool, ridge: float) -> None:
+def test_local_solve_equals_dense_least_squares(plain: PlainSolver | None, ridge: float) -> None:
     centres, spectra = _case([8.3, 21.7, 33.3])
     expected = _dense_ridge(centres, spectra, ridge)
     local = LocalPeaks.at(centres.float(), torch.full_like(centres, SIGMA).float(), N_BINS, RADIUS)
-    got = solve_phases(local.gram(), local.project(spectra.float()), ridge, plain_operations=plain_operations)
+    got = solve_phases(local.gram(), local.project(spectra.float()), ridge, plain=plain)
     torch.testing.assert_close(got.double(), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("plain_operations", [False, True])
-def test_harmonics_beyond_the_frame_get_the_coefficient_zero(plain_operations: bool) -> None:
+@pytest.mark.parametrize("plain", SOLVERS)
+def test_harmonics_beyond_the_frame_get_the_coefficient_zero(plain: PlainSolver | None) -> None:
     centres, spectra = _case([60.0])
     local = LocalPeaks.at(centres.float(), torch.full_like(centres, SIGMA).float(), N_BINS, RADIUS)
-    got = solve_phases(local.gram(), local.project(spectra.float()), 1e-3, plain_operations=plain_operations)
+    got = solve_phases(local.gram(), local.project(spectra.float()), 1e-3, plain=plain)
     beyond = centres[0] > N_BINS - 1
     assert beyond.any()
     assert not got[0, beyond].any()
     assert (got[0, ~beyond].abs().amax(dim=1) > 0).all()
 
 
-def test_elimination_equals_the_library_solver_also_for_several_tones_jointly() -> None:
+@pytest.mark.parametrize("solver", SOLVERS[1:])
+def test_elimination_equals_the_library_solver_also_for_several_tones_jointly(solver: PlainSolver) -> None:
     centres, spectra = _case([20.3])
     width = torch.full_like(centres, SIGMA).float()
     tones = [LocalPeaks.at(scale * centres.float(), width, N_BINS, RADIUS) for scale in (1.0, 1.26, 1.5)]
     joint = join_peaks(tones[0], *tones[1:])
     gram, projections = joint.gram(), joint.project(spectra.float())
     assert gram.shape == (1, 75, 75)
-    plain = solve_phases(gram, projections, 0.03, plain_operations=True)
+    plain = solve_phases(gram, projections, 0.03, plain=solver)
     library = torch.linalg.solve(gram + 0.03 * torch.eye(75), projections)
     torch.testing.assert_close(plain, library, atol=TOLERANCE, rtol=1e-3)
 
 
-def test_gradient_of_the_elimination_equals_that_of_the_library_solver() -> None:
+@pytest.mark.parametrize("solver", [PlainSolver(1, 0), PlainSolver(4, 12)])  # blocks of 4, 4 and 1
+def test_gradient_of_the_elimination_equals_that_of_the_library_solver(solver: PlainSolver) -> None:
     generator = torch.Generator().manual_seed(6)
     root = torch.randn(4, 9, 9, dtype=torch.float64, generator=generator)
     right = torch.randn(4, 9, 2, dtype=torch.float64, generator=generator)
     gradients = []
-    for plain in (False, True):
+    for plain in (None, solver):
         inputs = [(root @ root.transpose(1, 2)).requires_grad_(), right.clone().requires_grad_()]
-        solved = solve_phases(inputs[0], inputs[1], 0.5, plain_operations=plain)
+        solved = solve_phases(inputs[0], inputs[1], 0.5, plain=plain)
         gradients.append(torch.autograd.grad(solved.sin().sum(), inputs))
     for library, plain_gradient in zip(*gradients, strict=True):
         torch.testing.assert_close(plain_gradient, library)
+
+
+@pytest.mark.parametrize("condition", [1.0, 9.0, 90.0, 900.0])
+def test_blocks_are_exact_up_to_the_condition_that_they_are_made_for(condition: float) -> None:
+    """The smallest eigenvalue belongs to a peak of its own, the worst case for the first error."""
+    system = torch.eye(5, dtype=torch.float64)
+    system[:4, :4] += (condition - 1) / 4
+    right = torch.randn(1, 5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(7))
+    solver = PlainSolver.for_condition(5, condition)
+    assert solver.block == 5
+    got = solver.solve(system[None], right)
+    torch.testing.assert_close(got[0], torch.linalg.solve(system, right[0]), atol=1e-6, rtol=0)
+
+
+def test_beyond_what_rounding_allows_peaks_are_eliminated_one_by_one() -> None:
+    assert PlainSolver.for_condition(25, 1e5) == PlainSolver(1, 0)
 
 
 def test_unit_phases_and_their_gradient() -> None:

@@ -11,7 +11,7 @@ from test_learner import some_frames, tiny_config
 
 from bsep_stream.train.phases import solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, split_choice
-from bsep_stream.train.prediction import Prediction, predict
+from bsep_stream.train.prediction import Prediction, plain_solvers, predict
 from bsep_stream.train.presets import preset_config
 from bsep_stream.train.separator import FrameState, Separator
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins
@@ -260,3 +260,23 @@ def test_the_joint_solve_changes_nothing_but_direct_tones() -> None:
     for name in Prediction._fields:
         same = torch.equal(getattr(first, name), getattr(second, name))
         assert same == (name not in ("direct", "coefficients")), name
+
+
+@pytest.mark.parametrize("n_sources", [1, 4])
+def test_solvers_of_the_preset_fast_are_exact_for_the_worst_tones_that_its_policy_allows(n_sources: int) -> None:
+    """The lowest f0, the widest peaks, no inharmonicity; and several tones of that kind at the same place."""
+    config = preset_config("fast", ("a", "b", "c", "d")[:n_sources])
+    lowest = config.policy.lowest_bin - config.policy.offset_bins
+    widest = config.policy.highest_width * config.geometry.sigma_bins
+    centres = harmonic_bins(torch.full((n_sources,), lowest, dtype=torch.float64), torch.zeros(n_sources), 25)
+    gram = DensePeaks.at(centres.reshape(1, -1), torch.full((1, 25 * n_sources), widest), 400).gram()
+    right = torch.randn(1, 25 * n_sources, 2, dtype=torch.float64, generator=_seed_3())
+    alone, jointly = plain_solvers(config)
+    assert alone.block == jointly.block == 25
+    assert alone.rounds < jointly.rounds
+    ridge, solver = (config.ridge, alone) if n_sources == 1 else (config.joint_ridge, jointly)
+    torch.testing.assert_close(solve_phases(gram, right, ridge, plain=solver), solve_phases(gram, right, ridge))
+
+
+def test_without_limits_on_the_tones_peaks_are_eliminated_one_by_one() -> None:
+    assert {solver.block for solver in plain_solvers(preset_config("paper", ("a", "b")))} == {1}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.losses import modulus
-from bsep_stream.train.phases import solve_phases
+from bsep_stream.train.phases import PlainSolver, solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, on_logit, split_choice
 from bsep_stream.train.separator import FrameState, Separator
 from bsep_stream.train.spectra import as_channels
@@ -67,6 +69,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     frames = as_channels(frames)
     policy = separator.config.policy
     n_sources, n_bins = separator.config.n_sources, separator.config.geometry.n_bins
+    alone, jointly = plain_solvers(separator.config)
     state = FrameState.start(frames, n_sources)
     by_pass: list[tuple[Tensor, ...]] = []
     all_peaks: list[Peaks] = []
@@ -80,7 +83,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
         parameters = maps.read(source, bin_index)
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
-        tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain_operations=True)
+        tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain=alone)
         switch = on_logit(parameters[:, 5], policy)
         on = (switch > 0).to(frames.dtype)
         on_margins.append(switch.abs())
@@ -98,7 +101,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     )
     direct = state.direct
     if separator.config.joint_ridge is not None:
-        coefficients, spectra = joint_tones(frames, all_peaks, separator.config.joint_ridge)
+        coefficients, spectra = joint_tones(frames, all_peaks, separator.config.joint_ridge, jointly)
         direct = spectra.gather(1, place[:, :, None, None].expand_as(spectra))
     f0_bin, inharmonicity, width_bins, amplitude, on = (
         values.gather(1, place) for values in (f0_bin, inharmonicity, width_bins, amplitude, on)
@@ -122,13 +125,13 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     )
 
 
-def joint_tones(frames: Tensor, all_peaks: Sequence[Peaks], ridge: float) -> tuple[Tensor, Tensor]:
+def joint_tones(
+    frames: Tensor, all_peaks: Sequence[Peaks], ridge: float, solver: PlainSolver | None = None
+) -> tuple[Tensor, Tensor]:
     """Coefficients and spectra of all tones of a frame from one ridge solve of the frame itself.
 
     Solved one by one, two tones both take what lies where their harmonics meet; solved together they share it. The
-    ridge decides where nothing else does: harmonics at the same place get equal parts. By elimination, as for one
-    tone: for 2, 3, 4 tones of 25 harmonics 0.3, 0.5, 0.9 ms in ONNX Runtime on one thread; 40 steps of conjugate
-    gradients, enough for float32, save a third of that for 4 and nothing for 2.
+    ridge decides where nothing else does: harmonics at the same place get equal parts.
 
     Parameters
     ----------
@@ -136,6 +139,8 @@ def joint_tones(frames: Tensor, all_peaks: Sequence[Peaks], ridge: float) -> tup
     all_peaks : sequence of Peaks
         Of every tone. Peaks that are 0 (out of the frame, switched off) take no part and get the coefficient 0.
     ridge : float
+    solver : PlainSolver or None
+        See :func:`bsep_stream.train.phases.solve_phases`.
 
     Returns
     -------
@@ -145,7 +150,28 @@ def joint_tones(frames: Tensor, all_peaks: Sequence[Peaks], ridge: float) -> tup
         Spectra.
     """
     joint = join_peaks(*all_peaks)
-    solution = solve_phases(joint.gram(), joint.project(frames), ridge, plain_operations=True)
+    solution = solve_phases(joint.gram(), joint.project(frames), ridge, plain=solver)
     by_tone = solution.chunk(len(all_peaks), dim=1)
     spectra = [peaks.render(coefficients) for peaks, coefficients in zip(all_peaks, by_tone, strict=True)]
     return torch.stack(by_tone, dim=1), torch.stack(spectra, dim=1)
+
+
+def plain_solvers(config: TrainConfig) -> tuple[PlainSolver, PlainSolver]:
+    """Solvers for one tone and for all tones of a frame that are exact for whatever tones the policy may choose.
+
+    By Gershgorin: neighbours among the peaks of a tone are at least as far apart as the lowest f0, and inharmonicity
+    moves them further; so if the widest peaks hardly overlap there, the Gram matrix is near a diagonal one. Where the
+    policy sets no such limits, and between tones, peaks may lie on each other and the ridge is all that there is.
+    """
+    policy, n_harmonics = config.policy, config.n_harmonics
+    if policy.highest_width is None:
+        return PlainSolver(1, 0), PlainSolver(1, 0)
+    width = config.geometry.sigma_bins * policy.highest_width
+    energy = math.sqrt(math.pi) * width
+    spacing = max(policy.lowest_bin - policy.offset_bins, 0.0)
+    overlap = 2.0 * sum(math.exp(-((order * spacing / (2.0 * width)) ** 2)) for order in range(1, n_harmonics))
+    largest = energy * (1.0 + overlap)
+    smallest = max(energy * (1.0 - overlap), 0.0)
+    alone = PlainSolver.for_condition(n_harmonics, (largest + config.ridge) / (smallest + config.ridge))
+    joint_ridge = config.joint_ridge or config.ridge
+    return alone, PlainSolver.for_condition(n_harmonics, (largest + joint_ridge) / joint_ridge)

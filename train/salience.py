@@ -53,7 +53,8 @@ class Salience(nn.Module):
         """
         level = lifted.square().mean(dim=1, keepdim=True).sqrt() + _TINY
         widened = functional.max_pool1d((lifted / level)[:, None], 3, stride=1, padding=1)[:, 0]
-        samples = functional.pad(widened, (0, 1)).index_select(1, self.index)
+        # Not index_select, which ONNX Runtime does a tenth as fast.
+        samples = functional.pad(widened, (0, 1)).gather(1, self.index.expand(lifted.shape[0], -1))
         n_detunings, n_harmonics, n_pitches = self._shape
         rows = relative_amplitudes / (relative_amplitudes.norm(dim=1, keepdim=True) + _TINY)
         sums = torch.matmul(rows, samples.reshape(-1, n_detunings, n_harmonics, n_pitches))

@@ -12,7 +12,7 @@ from torch.nn import functional
 from bsep_stream.train.config import MAP_NAMES, PolicyConfig, TrainConfig
 from bsep_stream.train.dictionary import HarmonicDictionary
 from bsep_stream.train.losses import lift, modulus
-from bsep_stream.train.phases import solve_phases, unit_phases
+from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.salience import Salience
 from bsep_stream.train.timbre import Timbre
@@ -242,7 +242,7 @@ class Separator(nn.Module):
         parameters: Tensor,
         inharmonicity: Tensor,
         *,
-        plain_operations: bool = False,
+        plain: PlainSolver | None = None,
     ) -> Tones:
         """Tones at chosen places (method sections 5 and 6).
 
@@ -253,7 +253,7 @@ class Separator(nn.Module):
         parameters : Tensor, shape (batch * n_children, 6)
             ``maps.read(source, bin_index)``.
         inharmonicity : Tensor, shape (batch * n_children,)
-        plain_operations : bool
+        plain : PlainSolver or None
             See :func:`bsep_stream.train.phases.solve_phases`.
 
         Returns
@@ -265,9 +265,7 @@ class Separator(nn.Module):
         f0_bin = bin_index.flatten().to(parameters.dtype) + policy.offset_bins * torch.tanh(parameters[:, 2])
         width = self.config.geometry.sigma_bins * relative_width(parameters[:, 1], policy)
         peaks = self.peaks(f0_bin, inharmonicity, width)
-        coefficients = solve_phases(
-            peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain_operations=plain_operations
-        )
+        coefficients = solve_phases(peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain=plain)
         phases = unit_phases(coefficients, policy.phase_floor)
         amplitude = parameters[:, 0]
         if self.config.network.start_from_frame:
