@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test test-live lint types clean
+.PHONY: demo docs test test-live lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
+
+# The site, in build/site; a warning is an error.
+docs: $(VENV)/everything.stamp
+	$(VENV)/bin/python -m sphinx -W --keep-going --quiet -b html docs build/site
 
 test: lint types
 	$(VENV)/bin/python -m pytest
@@ -38,5 +42,5 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,notes,live,dev]"
+	$(PIP) --editable ".[train,cluster,notes,live,docs,dev]"
 	touch $@ $(VENV)/runtime.stamp
