@@ -150,7 +150,7 @@ def draw_masks(material: Material) -> Figure:
     for source, name in enumerate(material.names):
         colour = colour_of(name, material.names)
         levels = _decibels(material.tones.timbre[source], reference)
-        above.plot(material.hz, levels, color=colour, linewidth=1.3, label=f"what {name} is taken to be")
+        above.plot(material.hz, levels, color=colour, linewidth=1.3, label=f"spectrum of {name} at this pitch")
         below.fill_between(material.hz, floor, floor + masks[source], color=colour, linewidth=0.0, alpha=0.85)
         floor = floor + masks[source]
     _frequency_axis(above)

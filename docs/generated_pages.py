@@ -48,7 +48,7 @@ def command_help() -> str:
 
 
 def _help(command: click.Command, path: str, heading: str) -> list[str]:
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    context = click.Context(command, info_name=path, terminal_width=88)
     sections = [f"{heading} {path}", "", "```text", command.get_help(context).rstrip(), "```", ""]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
