@@ -125,6 +125,9 @@ def unit_phases(coefficients: Tensor, floor: float) -> Tensor:
         modulus = scaled.square().sum(dim=-1, keepdim=True).sqrt()
         one = torch.tensor([1.0, 0.0], dtype=coefficients.dtype, device=coefficients.device)
         phases = torch.where(modulus > 0, scaled / modulus.clamp_min(0.5), one)
+    if not torch.is_grad_enabled():
+        return phases
+    with torch.no_grad():
         across = torch.stack([-phases[..., 1], phases[..., 0]], dim=-1)
         slope = across / (largest * modulus).clamp_min(max(floor, 1e-12))
     # d(c/|c|) is the part of dc across c, over |c|. The bracket has the value 0 and the slope 1.

@@ -42,7 +42,8 @@ def choice_logits(logit: Tensor, used: Tensor, policy: PolicyConfig) -> Tensor:
 def split_choice(choice: Tensor, n_bins: int, policy: PolicyConfig) -> tuple[Tensor, Tensor]:
     """Source and bin of a choice; the same shape, int64."""
     first, end = pitch_range(policy, n_bins)
-    return torch.div(choice, end - first, rounding_mode="floor"), choice % (end - first) + first
+    # Choices are not negative, and in ONNX truncation is one operation and floor nine.
+    return torch.div(choice, end - first, rounding_mode="trunc"), choice % (end - first) + first
 
 
 def join_choice(source: Tensor, bin_index: Tensor, n_bins: int, policy: PolicyConfig) -> Tensor:

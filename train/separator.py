@@ -106,6 +106,8 @@ class Maps:
     def direct_of(self, source: Tensor) -> Tensor:
         """Direct maps of chosen sources: `source` (batch, n_children) to (batch * n_children, 2, n_bins)."""
         n_maps, channels, n_bins = (int(size) for size in self.direct.shape[1:])
+        if n_maps == source.shape[1] == 1:
+            return self.direct[:, 0]
         row = torch.arange(source.shape[0], device=source.device)[:, None] * n_maps + source.clamp_max(n_maps - 1)
         by_row = self.direct.reshape(-1, channels, n_bins)
         return by_row.index_select(0, row.flatten())

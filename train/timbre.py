@@ -166,13 +166,13 @@ class Timbre(nn.Module):
 
 def unexplained(amplitude: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
     """Observed modulus over the model's: (batch, n_sources), (batch, n_sources, n_bins), (batch, n_bins)."""
-    return observed / ((amplitude[:, :, None] * unit).sum(dim=1) + _FLOOR)
+    return observed / (torch.matmul(amplitude[:, None], unit)[:, 0] + _FLOOR)
 
 
 def updated(amplitude: Tensor, unit: Tensor, size: Tensor, observed: Tensor) -> Tensor:
     """One multiplicative update of the amplitudes; never raises the Kullback-Leibler divergence. Shapes as above."""
     ratio = unexplained(amplitude, unit, observed)
-    return amplitude * (unit * ratio[:, None]).sum(dim=2) / size
+    return amplitude * torch.matmul(unit, ratio[:, :, None])[:, :, 0] / size
 
 
 def frequency_bands(n_bins: int) -> Tensor:
