@@ -38,7 +38,8 @@ def synthetic(seed: int) -> tuple[Tensor, Tensor]:
 def shares_of(timbre: Timbre, mixture: Tensor, f0: Tensor, on: Tensor | None = None) -> Tensor:
     frames = torch.stack([mixture, torch.zeros_like(mixture)], dim=1)
     width = torch.full_like(f0, CONFIG.geometry.sigma_bins)
-    return timbre.moduli(frames, f0, torch.zeros_like(f0), width, torch.ones_like(f0) if on is None else on)
+    tones = (f0, torch.zeros_like(f0), width, torch.ones_like(f0) if on is None else on)
+    return timbre.moduli(frames, *(values[..., None] for values in tones))
 
 
 def relative_error(found: Tensor, truth: Tensor) -> float:

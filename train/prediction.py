@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.hypotheses import Hypotheses, hypotheses
 from bsep_stream.train.losses import modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, on_logit, split_choice
@@ -33,7 +34,7 @@ class Prediction(NamedTuple):
     timbre : Tensor, shape (batch, n_sources, n_bins)
         Moduli of the sources for masks: by the timbre, or of the dictionary tones where there is none.
     margin : Tensor, shape (batch,)
-        Smallest lead of a chosen logit over the second best in a pass. Near 0 the choice is arbitrary.
+        Smallest lead of a chosen logit over the next in a pass. Near 0 the choice is arbitrary.
     on_margin : Tensor, shape (batch,)
         Smallest modulus of a logit of being on. Near 0 it is arbitrary whether the tone is on.
     """
@@ -76,11 +77,16 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     order: list[Tensor] = []
     margins: list[Tensor] = []
     on_margins: list[Tensor] = []
+    possible: list[Hypotheses] = []
     for _ in range(n_sources):
         maps = separator.maps(state)
         best, choices = choice_logits(maps.logit, state.used, policy).topk(2, dim=1)
         margins.append(best[:, 0] - best[:, 1])
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
+        if separator.timbre is not None:
+            found, margin = hypotheses(separator, maps, source, bin_index)
+            possible.append(found)
+            margins.append(margin)
         parameters = maps.read(source, bin_index)
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain=alone)
@@ -109,7 +115,9 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     if separator.timbre is None:
         timbre = modulus(state.dictionary)
     else:
-        timbre = separator.timbre.moduli(frames, f0_bin, inharmonicity, width_bins, on)
+        by_source = place[:, :, None].expand(-1, -1, possible[0].weight.shape[1])
+        tones_of_sources = (torch.stack(values, dim=1).gather(1, by_source) for values in zip(*possible, strict=True))
+        timbre = separator.timbre.moduli(frames, *tones_of_sources)
     return Prediction(
         direct,
         state.dictionary,

@@ -264,8 +264,7 @@ class Separator(nn.Module):
             ``batch * n_children`` of them.
         """
         policy = self.config.policy
-        f0_bin = bin_index.flatten().to(parameters.dtype) + policy.offset_bins * torch.tanh(parameters[:, 2])
-        width = self.config.geometry.sigma_bins * relative_width(parameters[:, 1], policy)
+        f0_bin, width = self.pitch_and_width(bin_index.flatten(), parameters)
         peaks = self.peaks(f0_bin, inharmonicity, width)
         coefficients = solve_phases(peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain=plain)
         phases = unit_phases(coefficients, policy.phase_floor)
@@ -274,6 +273,12 @@ class Separator(nn.Module):
             amplitude = amplitude + self._fitted_amplitude(coefficients.detach(), source.flatten())
         amplitude = amplitude.abs()
         return Tones(source.flatten(), f0_bin, inharmonicity, width, amplitude, peaks, coefficients, phases)
+
+    def pitch_and_width(self, bin_index: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """f0 and width of the peaks in bins, (n,) each, of the tones at bins (n,) with parameters (n, 6)."""
+        policy = self.config.policy
+        f0_bin = bin_index.to(parameters.dtype) + policy.offset_bins * torch.tanh(parameters[:, 2])
+        return f0_bin, self.config.geometry.sigma_bins * relative_width(parameters[:, 1], policy)
 
     def _fitted_amplitude(self, coefficients: Tensor, source: Tensor) -> Tensor:
         """Least-squares amplitude of dictionary rows for the moduli of direct tones, shape (batch,)."""

@@ -69,14 +69,19 @@ class Timbre(nn.Module):
         semitones = 12.0 / math.log(2.0) * torch.log(f0_bin.clamp_min(_TINY) / self.lowest_bin)
         return torch.round(semitones).clamp(0, self.n_pitches - 1).long()
 
-    def moduli(self, frames: Tensor, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor, on: Tensor) -> Tensor:
+    def moduli(
+        self, frames: Tensor, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor, weight: Tensor
+    ) -> Tensor:
         """Moduli of the sources in frames, as their tones and the timbre say: whose every bin is.
 
         Parameters
         ----------
         frames : Tensor, shape (batch, 2, n_bins)
             Mixture.
-        f0_bin, inharmonicity, width_bins, on : Tensor, shape (batch, n_sources)
+        f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_sources, n)
+            Pitches that the sources may have.
+        weight : Tensor, shape (batch, n_sources, n)
+            Of their amplitudes in the beginning; 0: no tone.
 
         Returns
         -------
@@ -84,20 +89,22 @@ class Timbre(nn.Module):
         """
         n_sources, n_bins = (int(size) for size in self.noise.shape)
         n_harmonics = int(self.harmonics.shape[2])
-        first_row = self.n_pitches * torch.arange(n_sources, device=f0_bin.device)
+        n = int(f0_bin.shape[2])
+        first_row = self.n_pitches * torch.arange(n_sources, device=f0_bin.device)[:, None]
         rows = (self.row_numbers(f0_bin) + first_row).flatten()
         heights = self.harmonics.flatten(0, 1).index_select(0, rows)
         centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), n_harmonics)
         widths = width_bins.flatten()[:, None].expand_as(centres)
         peaks = LocalPeaks.at(centres, widths, n_bins, self.radius)
-        unit = peaks.render_heights(heights).reshape(-1, n_sources, n_bins) + self.noise
-        unit = unit * on[:, :, None]
+        unit = peaks.render_heights(heights).reshape(-1, n_sources, n, n_bins) + self.noise[:, None]
+        unit = (unit * (weight > 0).to(unit.dtype)[..., None]).flatten(1, 2)
         observed = modulus(frames)
         size = unit.sum(dim=2).clamp_min(_TINY)
-        amplitude = observed.sum(dim=1, keepdim=True) / size
+        amplitude = observed.sum(dim=1, keepdim=True) / size * weight.flatten(1)
         for _ in range(self.updates):
             amplitude = updated(amplitude, unit, size, observed)
-        moduli: Tensor = amplitude[:, :, None] * unit
+        by_tone = amplitude[:, :, None] * unit
+        moduli: Tensor = by_tone.reshape(-1, n_sources, n, n_bins).sum(dim=2)
         return moduli
 
     @torch.no_grad()

@@ -44,7 +44,8 @@ def masked_stems(
     for frame, pitch in zip(torch.split(mixture, 256), torch.split(pitches, 256), strict=True):
         width = torch.full_like(pitch, config.geometry.sigma_bins)
         switch = (pitch > 0).to(pitch.dtype)
-        pieces.append(timbre.moduli(as_channels(frame), pitch, torch.zeros_like(pitch), width, switch))
+        tones = (values[..., None] for values in (pitch, torch.zeros_like(pitch), width, switch))
+        pieces.append(timbre.moduli(as_channels(frame), *tones))
     powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
     masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
     return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(len(f0_bin))]
