@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bsep_stream.audiofile import read_recording as read_recording
     from bsep_stream.errors import BsepError as BsepError
+    from bsep_stream.masks import MaskSettings as MaskSettings
     from bsep_stream.measures import evaluate as evaluate
     from bsep_stream.mixer import StemMixer as StemMixer
     from bsep_stream.model import SeparationModel as SeparationModel
-    from bsep_stream.outputs import MaskSettings as MaskSettings
     from bsep_stream.rack import load_rack as load_rack
     from bsep_stream.separation import separate as separate
     from bsep_stream.separation import separate_file as separate_file
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BsepError": "errors",
-    "MaskSettings": "outputs",
+    "MaskSettings": "masks",
     "SeparationModel": "model",
     "StemMixer": "mixer",
     "StreamingSeparator": "stream",

@@ -78,9 +78,9 @@ class FrameGeometry:
         return normalised
 
     @cached_property
-    def _centring(self) -> NDArray[np.float32]:
-        """(-1)**k, shape (n_fft // 2 + 1,): moves the phase reference to the centre of the window."""
-        return np.where(np.arange(self.n_fft // 2 + 1) % 2, -1.0, 1.0).astype(np.float32)
+    def centring(self) -> NDArray[np.complex64]:
+        """(-1)**k, shape (n_fft // 2 + 1,): moves the phase from the start of a frame to its centre, and back."""
+        return np.where(np.arange(self.n_fft // 2 + 1) % 2, -1.0, 1.0).astype(np.complex64)
 
     @cached_property
     def _window32(self) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ class FrameGeometry:
         ndarray, shape (..., n_fft // 2 + 1), complex64
             All bins; the network sees the first ``n_bins``.
         """
-        spectra = np.fft.rfft(segments * self._window32) * self._centring
+        spectra = np.fft.rfft(segments * self._window32) * self.centring
         return spectra.astype(np.complex64, copy=False)  # numpy before 2 transforms in double precision
 
     def synthesise(self, spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
@@ -114,7 +114,7 @@ class FrameGeometry:
         ndarray, shape (..., n_fft), float32
             Still weighted by the window: overlap-add as ``sum(window * segment) / sum(window ** 2)``.
         """
-        centred = spectra * self._centring[: spectra.shape[-1]]
+        centred = spectra * self.centring[: spectra.shape[-1]]
         return np.fft.irfft(centred, n=self.n_fft).astype(np.float32, copy=False)
 
     def to_dict(self) -> dict[str, Any]:

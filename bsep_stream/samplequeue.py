@@ -44,6 +44,18 @@ class SampleQueue:
         self._data[..., self._end : self._end + n] = samples
         self._end += n
 
+    def push_silence(self, n: int) -> None:
+        """Append ``n`` zeros."""
+        if self._end + n > self._data.shape[-1]:
+            self._make_room(n)
+        self._data[..., self._end : self._end + n] = 0.0
+        self._end += n
+
+    def newest(self, n: int) -> NDArray[np.float32]:
+        """The newest ``n`` samples, shape (*shape, n), in place, until the next push; so many must be waiting."""
+        assert n <= len(self), "there are fewer samples to look at"
+        return self._data[..., self._end - n : self._end]
+
     def pop(self, out: NDArray[np.float32]) -> None:
         """Take the oldest ``n`` samples into ``out``, shape (*shape, n); so many must be waiting."""
         n = out.shape[-1]
@@ -61,6 +73,12 @@ class SampleQueue:
         old = self._data
         if 2 * (waiting + n) > old.shape[-1]:
             self._data = np.zeros((*old.shape[:-1], 2 * (waiting + n)), dtype=np.float32)
-        # The copy is needed: source and target may overlap.
-        self._data[..., :waiting] = old[..., self._start : self._end].copy()
+        # Source and target lie apart, as the memory is twice what waits; row by row numpy sees that, and needs no copy.
+        for target, source in zip(_rows(self._data), _rows(old), strict=True):
+            target[:waiting] = source[self._start : self._end]
         self._start, self._end = 0, waiting
+
+
+def _rows(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All channels as rows, in place."""
+    return data.reshape(-1, data.shape[-1])

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write
 from bsep_stream.errors import AudioError, ConfigError, StreamError
+from bsep_stream.latency import QUALITY
+from bsep_stream.masks import MaskSettings
 from bsep_stream.model import SeparationModel
-from bsep_stream.outputs import MaskSettings
 from bsep_stream.stems import Stems
 from bsep_stream.stream import RESIDUAL, StreamingSeparator
 
@@ -54,6 +55,7 @@ def separate(
     output: str | None = None,
     residual: bool = True,
     mask: MaskSettings | None = None,
+    latency: str | float = QUALITY,
 ) -> Stems:
     """Separate a whole recording, with the bits that the stream would give.
 
@@ -63,7 +65,7 @@ def separate(
     audio : array_like, shape (channels, n_samples) or (n_samples,), float
     sample_rate : int
         Samples per second.
-    output, residual, mask
+    output, residual, mask, latency
         As for :class:`~bsep_stream.stream.StreamingSeparator`.
 
     Returns
@@ -83,7 +85,13 @@ def separate(
     if audio.ndim != 2 or not len(audio):
         raise StreamError(f"audio must have the shape (channels, n_samples), got {audio.shape}")
     separator = StreamingSeparator(
-        model, sample_rate=sample_rate, channels=len(audio), output=output, residual=residual, mask=mask
+        model,
+        sample_rate=sample_rate,
+        channels=len(audio),
+        output=output,
+        residual=residual,
+        mask=mask,
+        latency=latency,
     )
     stems = np.empty((separator.n_stems, *audio.shape), dtype=np.float32)
     blocks = (audio[:, start : start + BLOCK_SIZE] for start in range(0, audio.shape[1], BLOCK_SIZE))
@@ -103,6 +111,7 @@ def separate_file(
     output: str | None = None,
     residual: bool = True,
     mask: MaskSettings | None = None,
+    latency: str | float = QUALITY,
     rack: Rack | None = None,
     overwrite: bool = False,
     progress: Callable[[int], object] | None = None,
@@ -119,7 +128,7 @@ def separate_file(
         recording, aligned with it and exactly as long. All of them appear when all are complete.
     audio_format : {"wav", "flac"}
         float32 WAV (RF64 above 4 GB) or FLAC of 24 bits.
-    output, residual, mask
+    output, residual, mask, latency
         As for :class:`~bsep_stream.stream.StreamingSeparator`.
     rack : Rack, optional
         Effects and gains; the remix is written beside the stems.
@@ -146,6 +155,7 @@ def separate_file(
             output=output,
             residual=residual or rack is not None,  # the remix may use it though no file is wanted
             mask=mask,
+            latency=latency,
         )
         remixer = None if rack is None else rack.mixer(separator.stem_names, audio.sample_rate, audio.channels)
         try:

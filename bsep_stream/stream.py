@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import ConfigError, StreamError
+from bsep_stream.hops import HopEngine
+from bsep_stream.latency import QUALITY, LatencySetting, choose_setting
+from bsep_stream.masks import MaskSettings
 from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.outputs import MaskSettings, make_output
 from bsep_stream.resampling import StreamResampler
 from bsep_stream.samplequeue import SampleQueue
 
@@ -28,9 +30,9 @@ class LatencyLedger:
     """Where the latency of a stream comes from, in samples of the stream's own rate."""
 
     algorithmic_samples: int
-    """``n_fft - hop_length`` of the model: a sample is complete when the last frame over it is."""
+    """A sample is complete when the last frame that reaches it is; with ``quality`` that is ``n_fft - hop_length``."""
     adaptation_samples: int
-    """``hop_length - 1`` of the model: blocks of any size meet frames every ``hop_length``."""
+    """A hop less one: blocks of any size meet frames every hop."""
     resampler_samples: int = 0
     """Look-ahead of both resamplers, and rounding up to whole samples; 0 at the model's own rate."""
 
@@ -62,6 +64,16 @@ class StreamingSeparator:
         Whether the last stem is ``residual``: the delayed mixture minus the sum of the other stems.
     mask : MaskSettings
         How masks are made; without effect on ``direct`` and ``dictionary``.
+    latency : {"quality", "balanced", "live"} or float
+        The later, the better: ``quality``, at most 75 ms, at most 23 ms (both plus the resamplers), or the best that is
+        not later than a number of milliseconds (with everything). All but ``quality`` need the output ``mask``.
+
+    Attributes
+    ----------
+    latency : LatencyLedger
+    latency_samples : int
+    setting : LatencySetting
+        What was chosen.
 
     Raises
     ------
@@ -80,6 +92,7 @@ class StreamingSeparator:
         output: str | None = None,
         residual: bool = True,
         mask: MaskSettings | None = None,
+        latency: str | float = QUALITY,
     ) -> None:
         self.model = model if isinstance(model, SeparationModel) else SeparationModel(model)
         geometry = self.model.geometry
@@ -95,16 +108,17 @@ class StreamingSeparator:
         self.stem_names = (*self.model.source_names, *([RESIDUAL] if residual else []))
         self._residual = residual
 
-        n_sources, hop = self.model.n_sources, geometry.hop_length
+        n_sources = self.model.n_sources
         self._resample_in = self._resample_out = None
         if self.sample_rate != geometry.sample_rate:
             self._resample_in = StreamResampler(self.sample_rate, geometry.sample_rate, (self.channels,))
             self._resample_out = StreamResampler(geometry.sample_rate, self.sample_rate, (n_sources, self.channels))
-        self.latency = self._ledger()
+        self.setting = self._choose(latency)
+        self.latency = self._ledger(self.setting)
         self.latency_samples = self.latency.total_samples
 
-        self._engine = _HopEngine(self.model, self.channels, self.output, mask)
-        self._hop = np.zeros((self.channels, hop), dtype=np.float32)
+        self._engine = HopEngine(self.model, self.setting, self.channels, self.output, mask)
+        self._hop = np.zeros((self.channels, self.setting.hop_samples), dtype=np.float32)
         self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
         self._mixture = SampleQueue((self.channels,), self.latency_samples)
         self.on_tones: Callable[[Tones], object] | None = None
@@ -120,7 +134,7 @@ class StreamingSeparator:
     @property
     def tones_hop_seconds(self) -> float:
         """Time from one frame of tones to the next."""
-        return self.model.geometry.hop_length / self.model.geometry.sample_rate
+        return self.setting.network_hop_samples / self.model.geometry.sample_rate
 
     def reset(self) -> None:
         """Forget all audio: the next block is the first of a new stream."""
@@ -128,8 +142,8 @@ class StreamingSeparator:
             if part is not None:
                 part.reset()
         self._hop_fill = 0
-        # The engine is n_fft - hop late. That is part of latency_samples, so the queue already holds it.
-        self._to_drop = self._engine.delay_samples
+        # The engine is late. That is part of latency_samples, so the queue already holds it.
+        self._to_drop = self.setting.algorithmic_samples
 
     def process(self, block: ArrayLike) -> NDArray[np.float32]:
         """Stems of the stream, ``latency_samples`` later.
@@ -213,63 +227,22 @@ class StreamingSeparator:
             sources = sources[..., drop:]
             self._sources.push(sources if self._resample_out is None else self._resample_out.process(sources))
 
-    def _ledger(self) -> LatencyLedger:
+    def _choose(self, latency: str | float) -> LatencySetting:
+        def total_ms(setting: LatencySetting) -> float:
+            return 1000.0 * self._ledger(setting).total_samples / self.sample_rate
+
+        return choose_setting(latency, self.model.geometry, total_ms)
+
+    def _ledger(self, setting: LatencySetting) -> LatencyLedger:
         """Each part is late by at most so many samples, whatever the blocks; the sum is then safe and constant."""
-        geometry = self.model.geometry
-        algorithmic, adaptation = geometry.n_fft - geometry.hop_length, geometry.hop_length - 1
+        algorithmic, adaptation = setting.algorithmic_samples, setting.adaptation_samples
         if self._resample_in is None or self._resample_out is None:
             return LatencyLedger(algorithmic, adaptation)
-        ratio = self.sample_rate / geometry.sample_rate
+        ratio = self.sample_rate / self.model.geometry.sample_rate
         total = self._resample_in.lookahead_samples + ceil(
-            (algorithmic + adaptation + self._resample_out.lookahead_samples) * self.sample_rate / geometry.sample_rate
+            (algorithmic + adaptation + self._resample_out.lookahead_samples)
+            * self.sample_rate
+            / self.model.geometry.sample_rate
         )
         parts = int(algorithmic * ratio), int(adaptation * ratio)
         return LatencyLedger(*parts, resampler_samples=total - sum(parts))
-
-
-class _HopEngine:
-    """The heart: ``hop_length`` samples in, the same number out, ``delay_samples`` late.
-
-    Least-squares overlap-add: ``sum(window * frame) / sum(window**2)`` over all frames that cover a
-    sample. The denominator repeats every hop and is that of the steady state from the first sample on,
-    since frames over the silence before the stream count as well.
-    """
-
-    def __init__(self, model: SeparationModel, channels: int, output: str, mask: MaskSettings | None) -> None:
-        geometry = self._geometry = model.geometry
-        n_fft, hop = geometry.n_fft, geometry.hop_length
-        self.delay_samples = n_fft - hop
-        self._output = make_output(model, output, mask)
-        squares = np.zeros(-(-n_fft // hop) * hop)
-        squares[:n_fft] = geometry.window**2
-        per_phase = squares.reshape(-1, hop).sum(axis=0)
-        # One window for the synthesis, with the division in it.
-        self._synthesis = (geometry.window / np.resize(per_phase, n_fft)).astype(np.float32)
-        self._recent = np.zeros((channels, n_fft), dtype=np.float32)
-        self._sum = np.zeros((model.n_sources, channels, n_fft), dtype=np.float32)
-
-    def reset(self) -> None:
-        self._recent[...] = 0.0
-        self._sum[...] = 0.0
-
-    @property
-    def tones(self) -> Tones | None:
-        """What was found in the last frame."""
-        return self._output.tones
-
-    def process(self, hop: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take (channels, hop_length) in, give (n_sources, channels, hop_length) out: valid until the next call."""
-        n = hop.shape[1]
-        _shift(self._recent, n)
-        self._recent[:, -n:] = hop
-        _shift(self._sum, n)
-        self._sum[..., -n:] = 0.0
-        segments = self._geometry.synthesise(self._output.spectra(self._geometry.analyse(self._recent)))
-        segments *= self._synthesis
-        self._sum += segments
-        return self._sum[..., :n]
-
-
-def _shift(samples: NDArray[np.float32], n: int) -> None:
-    """Move everything ``n`` samples to the left; numpy copies overlapping slices as if by way of a third place."""
-    samples[..., :-n] = samples[..., n:]

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.masks import MaskOutput, MaskSettings
 from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.outputs import MaskOutput, MaskSettings, ToneOutput, make_output
+from bsep_stream.outputs import Listener, ToneOutput, make_output
 
 ROUNDING = 1e-5  # relative, a handful of float32 operations
 
@@ -27,18 +28,35 @@ def tones_of(spectra: NDArray[np.complex64], on: float = 1.0) -> Tones:
     return Tones(spectra, spectra, none, none, none, none, np.full_like(none, on), coefficients, np.abs(spectra))
 
 
+def masked(
+    model: SeparationModel, mixture: NDArray[np.complex64], settings: MaskSettings | None = None
+) -> NDArray[np.complex64]:
+    """Spectra of the stems of a frame in which the tones are found, too."""
+    output = MaskOutput(model, settings, len(mixture))
+    output.hear(Listener(model).hear(mixture.mean(axis=0)))
+    return output.spectra(mixture)
+
+
+def masks(
+    model: SeparationModel, frame: NDArray[np.complex64], tones: Tones, settings: MaskSettings | None = None
+) -> NDArray[np.float32]:
+    output = MaskOutput(model, settings)
+    output.hear(tones)
+    return output.masks(frame)
+
+
 def test_direct_undoes_the_gain_in_every_channel(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 3, 257)
-    stems = ToneOutput(models["split"], "direct").spectra(mixture)
+    stems = ToneOutput(models["split"], "direct", 3).spectra(mixture)
     assert stems.shape == (2, 3, 257)
     assert np.allclose(stems[0], 0.6 * mixture, rtol=ROUNDING)
-    squared = ToneOutput(models["square"], "direct").spectra(mixture)  # gain 2: (2x |2x|) / 2
+    squared = ToneOutput(models["square"], "direct", 3).spectra(mixture)  # gain 2: (2x |2x|) / 2
     assert np.allclose(squared[0].real, 2 * mixture.real * np.abs(mixture.real), rtol=ROUNDING)
 
 
 def test_dictionary_tones_are_an_output_too(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 2, 257)
-    stems = make_output(models["split"], "dictionary").spectra(mixture)
+    stems = make_output(models["split"], "dictionary", channels=2).spectra(mixture)
     assert stems.shape == (2, 2, 257)
     assert np.allclose(stems[0], 0.2 * mixture, rtol=ROUNDING)
     assert np.allclose(stems[1], 0.5 * mixture, rtol=ROUNDING)
@@ -55,7 +73,7 @@ def test_masks_are_shares_of_the_powers(
     settings = MaskSettings(exponent=exponent, smoothing_bins=0, floor_db=-20)
     shares = (0.2, 0.5)
     mixture = spectra(rng, 1, 257)
-    stems = MaskOutput(models["split"], settings).spectra(mixture)
+    stems = masked(models["split"], mixture, settings)
     explained = shares[0] ** exponent + shares[1] ** exponent + 0.1**exponent
     assert np.allclose(stems[0], mixture * shares[0] ** exponent / explained, rtol=ROUNDING)
     assert np.allclose(stems[1], mixture * shares[1] ** exponent / explained, rtol=ROUNDING)
@@ -65,15 +83,15 @@ def test_where_nobody_plays_the_masks_give_nothing_away(
     models: dict[str, SeparationModel], rng: np.random.Generator
 ) -> None:
     mixture = spectra(rng, 2, 4097)
-    assert not MaskOutput(models["off"]).spectra(mixture[:, :257]).any()
+    assert not masked(models["off"], mixture[:, :257]).any()
     one_plays = tones_of(spectra(rng, 2, 257))
     one_plays.on[0] = 0.0
-    assert MaskOutput(models["off"]).masks(mixture[0, :257], one_plays).any()
+    assert masks(models["off"], mixture[0, :257], one_plays).any()
 
 
 def test_every_channel_keeps_its_own_spectrum(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 2, 257)
-    stems = MaskOutput(models["bands"], MaskSettings(smoothing_bins=0, floor_db=-200)).spectra(mixture)
+    stems = masked(models["bands"], mixture, MaskSettings(smoothing_bins=0, floor_db=-200))
     assert np.allclose(stems[0, :, :128], mixture[:, :128], rtol=ROUNDING)
     assert not stems[0, :, 128:].any()
     assert np.allclose(stems[1, :, 128:], mixture[:, 128:], rtol=ROUNDING)
@@ -82,7 +100,7 @@ def test_every_channel_keeps_its_own_spectrum(models: dict[str, SeparationModel]
 def test_tones_are_found_in_all_channels_together(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 2, 257)
     mixture[0] = 0  # a channel that is not plugged in
-    stems = MaskOutput(models["bands"], MaskSettings(smoothing_bins=0, floor_db=-200)).spectra(mixture)
+    stems = masked(models["bands"], mixture, MaskSettings(smoothing_bins=0, floor_db=-200))
     assert not stems[:, 0].any()
     assert np.allclose(stems.sum(axis=0)[1], mixture[1], rtol=ROUNDING)
 
@@ -90,22 +108,21 @@ def test_tones_are_found_in_all_channels_together(models: dict[str, SeparationMo
 def test_masks_sum_to_at_most_one_and_ignore_the_level(
     models: dict[str, SeparationModel], rng: np.random.Generator
 ) -> None:
-    output = MaskOutput(models["split"], MaskSettings(exponent=2.0))
     frame, direct = spectra(rng, 1, 257)[0], spectra(rng, 2, 257)
-    masks = output.masks(frame, tones_of(direct))
-    assert masks.min() >= 0
-    assert masks.sum(axis=0).max() <= 1 + ROUNDING
+    found = masks(models["split"], frame, tones_of(direct))
+    assert found.min() >= 0
+    assert found.sum(axis=0).max() <= 1 + ROUNDING
     for scale in (1e-22, 1e-3, 1e12):
-        scaled = output.masks(frame * np.float32(scale), tones_of(direct * np.float32(scale)))
-        assert np.allclose(scaled, masks, rtol=ROUNDING, atol=ROUNDING)
+        scaled = masks(models["split"], frame * np.float32(scale), tones_of(direct * np.float32(scale)))
+        assert np.allclose(scaled, found, rtol=ROUNDING, atol=ROUNDING)
 
 
 def test_smoothing_gives_the_neighbouring_bins_to_the_tone(models: dict[str, SeparationModel]) -> None:
     direct = np.zeros((2, 257), dtype=np.complex64)
     direct[0, 100], direct[1, 104] = 1.0, 0.5
     frame = np.full(257, 1e-3, dtype=np.complex64)
-    wide = MaskOutput(models["split"], MaskSettings(exponent=1, smoothing_bins=2)).masks(frame, tones_of(direct))
-    narrow = MaskOutput(models["split"], MaskSettings(exponent=1, smoothing_bins=0)).masks(frame, tones_of(direct))
+    wide = masks(models["split"], frame, tones_of(direct), MaskSettings(exponent=1, smoothing_bins=2))
+    narrow = masks(models["split"], frame, tones_of(direct), MaskSettings(exponent=1, smoothing_bins=0))
     assert wide[0, 98] > 0.9
     assert narrow[0, 98] == 0
     assert wide[0, 100] > wide[0, 104]
@@ -119,16 +136,15 @@ def test_a_network_that_fails_gets_nothing(
 ) -> None:
     direct = spectra(rng, 2, 257)
     direct[1, 7] = value
-    masks = MaskOutput(models["split"]).masks(spectra(rng, 1, 257)[0], tones_of(direct))
-    assert not masks.any()
+    assert not masks(models["split"], spectra(rng, 1, 257)[0], tones_of(direct)).any()
     mixture = spectra(rng, 1, 257)
     assert not ToneOutput(models["broken"], "direct").spectra(mixture).any()
 
 
 def test_silence_gives_silence(models: dict[str, SeparationModel]) -> None:
     mixture = np.zeros((2, 257), dtype=np.complex64)
-    assert not MaskOutput(models["split"]).spectra(mixture).any()
-    assert not ToneOutput(models["split"], "direct").spectra(mixture).any()
+    assert not masked(models["split"], mixture).any()
+    assert not ToneOutput(models["split"], "direct", 2).spectra(mixture).any()
 
 
 def test_above_the_network_each_source_keeps_its_share(
@@ -136,7 +152,7 @@ def test_above_the_network_each_source_keeps_its_share(
 ) -> None:
     mixture = spectra(rng, 2, 4097)
     settings = MaskSettings(exponent=2, smoothing_bins=0, floor_db=-200)
-    stems = MaskOutput(models["split_fast"], settings).spectra(mixture)
+    stems = masked(models["split_fast"], mixture, settings)
     assert stems.shape == (2, 2, 4097)
     assert np.allclose(stems[0, :, 2048:], 4 / 29 * mixture[:, 2048:], rtol=ROUNDING)  # 0.04 / (0.04 + 0.25)
     assert np.allclose(stems[1, :, 2048:], 25 / 29 * mixture[:, 2048:], rtol=ROUNDING)

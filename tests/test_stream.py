@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bsep_stream.model import SeparationModel
-from bsep_stream.outputs import MaskSettings
+from bsep_stream.masks import MaskSettings
 from bsep_stream.separation import separate
 from bsep_stream.stream import StreamingSeparator
 

@@ -1,0 +1,199 @@
+"""The mixture shared out by masks that are made from the timbre of its tones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.smoothing import BinSmoother
+
+_TINY = np.float32(1e-30)  # keeps 0 / 0 at 0; far below any power of tones that are scaled to peak 1
+_LOUDEST = np.float32(1e9)  # of a mixture over its tones: the powers stay finite
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How masks are made from the spectra of the tones.
+
+    Parameters
+    ----------
+    exponent : float
+        ``p`` in ``timbre**p``. 2 gives Wiener masks (shares of power), 1 shares of modulus; larger
+        is harder: the louder source takes the bin, with less leakage and more artefacts.
+    smoothing_bins : float
+        Standard deviation of the Gaussian that smooths ``timbre**p`` and ``|mixture|**p`` over
+        frequency. Larger gives more of what lies between the harmonics (breath, attack, room) to
+        the source nearby; 0 switches it off.
+    floor_db : float
+        Level, against the mixture in the same bin, of what no tone explains and ``residual``
+        keeps. Where the tones are weaker than this, the bin stays in ``residual``.
+
+    Notes
+    -----
+    By measurement (docs/benchmarks.md): the timbre makes better masks than the tones of the frame itself. A larger
+    exponent trades SAR for SIR; smoothing trades SIR for SAR.
+    """
+
+    exponent: float = 2.0
+    smoothing_bins: float = 0.0
+    floor_db: float = -60.0
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.exponent <= 4.0:
+            raise ConfigError(f"the exponent of a mask must be 0.5 to 4, got {self.exponent}")
+        if not 0.0 <= self.smoothing_bins <= 50.0:
+            raise ConfigError(f"smoothing_bins must be 0 to 50, got {self.smoothing_bins}")
+        if not -300.0 <= self.floor_db <= 0.0:
+            raise ConfigError(f"floor_db must be -300 to 0, got {self.floor_db}")
+
+
+class MaskOutput:
+    """The mixture, shared out by the timbre of its tones: breath, attack and room follow their source.
+
+    The tones are found once, in the mean of the channels. Source ``i`` gets, of every channel,
+
+        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p)
+
+    smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there
+    every source keeps the share of the power that it has in the upper half of the bins below.
+    Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
+
+    Parameters
+    ----------
+    model : SeparationModel
+    settings : MaskSettings, optional
+    channels : int
+    spread_bins : float
+        What the peaks of the mixture's frames are wider than those of the network's, as a standard deviation.
+    """
+
+    def __init__(
+        self,
+        model: SeparationModel,
+        settings: MaskSettings | None = None,
+        channels: int = 1,
+        spread_bins: float = 0.0,
+    ) -> None:
+        settings = settings or MaskSettings()
+        n_sources, n_bins, all_bins = model.n_sources, model.geometry.n_bins, model.geometry.n_fft // 2 + 1
+        self._n_bins = n_bins
+        self._gain = model.gain
+        self._exponent = np.float32(settings.exponent)
+        self._floor = np.float32(10.0 ** (settings.floor_db * settings.exponent / 20.0))
+        smoothing = float(np.hypot(settings.smoothing_bins, spread_bins))
+        if 2 * np.ceil(3.0 * smoothing) + 1 > n_bins:
+            raise ConfigError(
+                f"smoothing_bins must be at most {(n_bins - 1) // 6} for a model with "
+                f"{n_bins} bins, got {settings.smoothing_bins}"
+            )
+        self._smoother = BinSmoother(smoothing, n_sources, n_bins) if smoothing else None
+        self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
+        self._explained = np.zeros(n_bins, dtype=np.float32)
+        self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
+        self._level = np.zeros((1, n_bins), dtype=np.float32)
+        self._mono: NDArray[np.complex64] = np.zeros(all_bins, dtype=np.complex64)
+        self._stems: NDArray[np.complex64] = np.zeros((n_sources, channels, all_bins), dtype=np.complex64)
+        self.forget()
+
+    def forget(self) -> None:
+        """As if no tone had been heard."""
+        self._sounding = False
+
+    def hear(self, tones: Tones) -> None:
+        """Take the tones that the next frames are shared out by; they are copied."""
+        peak = float(tones.timbre.max())
+        # Silence, nobody plays, or a network that failed: everything stays in the residual.
+        self._sounding = bool(_TINY < peak < np.inf and tones.on.any())
+        if not self._sounding:
+            return
+        # Scaled to peak 1 the powers cannot overflow, and the masks do not depend on the level.
+        np.multiply(tones.timbre, np.float32(1.0 / peak), out=self._powers)
+        self._scale = np.float32(min(self._gain / peak, float(1.0 / _TINY)))
+        self._raise(self._powers)
+        np.add.reduce(self._powers, axis=0, out=self._explained)
+        self._explained += _TINY
+
+    def masks(self, frame: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Masks for the bins that the network sees, shape (n_sources, n_bins), sum at most 1.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (n_bins,), complex64
+            Mean of the channels of the mixture.
+
+        Returns
+        -------
+        ndarray, shape (n_sources, n_bins), float32
+            Valid until the next call.
+        """
+        if not self._sounding:
+            self._masks[...] = 0.0
+            return self._masks
+        level = self._level
+        np.abs(frame, out=level[0])
+        level *= self._scale
+        np.minimum(level, _LOUDEST, out=level)
+        self._raise(level)
+        level *= self._floor
+        level += self._explained
+        np.divide(self._powers, level, out=self._masks)
+        return self._masks
+
+    def spectra(self, mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Spectra of the stems of one frame.
+
+        Parameters
+        ----------
+        mixture : ndarray, shape (channels, n_fft // 2 + 1), complex64
+
+        Returns
+        -------
+        ndarray, shape (n_sources, channels, n_fft // 2 + 1), complex64
+            Valid until the next call.
+        """
+        n_bins, stems = self._n_bins, self._stems
+        mono = mean_of_channels(mixture, self._mono)
+        masks = self.masks(mono[:n_bins])
+        shares = self._shares_above(mono)
+        # As pairs of real numbers: a product of real and complex would be cast, in memory of its own.
+        pairs, out = _as_pairs(mixture), _as_pairs(stems)
+        np.multiply(pairs[:, :n_bins], masks[:, None, :, None], out=out[:, :, :n_bins])
+        np.multiply(pairs[:, n_bins:], shares[:, None, None, None], out=out[:, :, n_bins:])
+        return stems
+
+    def _raise(self, moduli: NDArray[np.float32]) -> None:
+        """To the exponent, smoothed."""
+        if self._exponent == 2.0:
+            np.multiply(moduli, moduli, out=moduli)
+        elif self._exponent != 1.0:
+            np.power(moduli, self._exponent, out=moduli)
+        if self._smoother is not None:
+            self._smoother(moduli)
+
+    def _shares_above(self, mono: NDArray[np.complex64]) -> NDArray[np.float32]:
+        half = self._n_bins // 2
+        power = self._level[0, half:]
+        np.abs(mono[half : self._n_bins], out=power)
+        power *= power
+        shares: NDArray[np.float32] = (self._masks[:, half:] @ power) / (power.sum() + _TINY)
+        return shares
+
+
+def mean_of_channels(spectra: NDArray[np.complex64], out: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Mean of (channels, n) in ``out``, shape (n,); with one channel that channel itself."""
+    if len(spectra) == 1:
+        only: NDArray[np.complex64] = spectra[0]
+        return only
+    np.add.reduce(spectra, axis=0, out=out)
+    out *= np.complex64(1.0 / len(spectra))
+    return out
+
+
+def _as_pairs(values: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """Real and imaginary parts in a last axis of 2, the same memory."""
+    pairs: NDArray[np.float32] = values.view(np.float32).reshape(*values.shape, 2)
+    return pairs
