@@ -68,7 +68,7 @@ class Material:
         return self.model.source_names
 
     @property
-    def hz(self) -> NDArray[np.float64]:
+    def hz(self) -> NDArray[np.floating]:
         """Frequencies of the bins."""
         return np.arange(self.model.geometry.n_bins) * self.model.geometry.bin_hz
 

@@ -83,6 +83,18 @@ def test_notes_go_to_a_port_that_is_closed_in_the_end(
     assert closed == ["synth 1"]
 
 
+def test_port_that_is_not_there_leaves_no_recording(
+    library: FakeLibrary, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bsep_stream.live.midiports.list_ports", list)
+    words = ["--input", "system", "--output", "system", "--midi-out", "synth", "--record", str(tmp_path / "takes")]
+    result = live(str(tiny_model_path), *words)
+    assert result.exit_code == 2
+    assert "there is no MIDI port; start what shall play the notes" in result.stderr
+    assert "recorded" not in result.stderr
+    assert not (tmp_path / "takes").exists()
+
+
 def test_ctrl_c_ends_with_a_summary(
     library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

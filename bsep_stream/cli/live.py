@@ -119,12 +119,12 @@ def live(
     recorder, log, played = None, list[Event](), False
     try:
         with ExitStack() as stack:
-            if record is not None:
-                recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
             if midi_out is not None:
                 port = open_port(midi_out)
                 stack.enter_context(NoteSender(engine, port))
                 console.print(f"notes go to the MIDI port {port.name}", markup=False, soft_wrap=True)
+            if record is not None:
+                recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
             stack.callback(session.close)
             session.open()
             played = True
