@@ -20,7 +20,7 @@ A scheduler needs the extra `cluster` (``pip install "bsep-stream[cluster]"``), 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -60,7 +60,7 @@ def run_jobs(
     *,
     workers: int = 1,
     scheduler: str | None = None,
-) -> Iterator[Outcome[Result]]:
+) -> Generator[Outcome[Result], None, None]:
     """Call a function for every job, and yield the outcomes in the order in which they come.
 
     Parameters

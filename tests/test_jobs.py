@@ -92,7 +92,7 @@ def test_job_that_runs_when_the_loop_is_left_can_clean_up(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "begun")
     outcomes = run_jobs(wait_for_interrupt, {"waits": (tmp_path, False), "returns": (tmp_path, True)}, workers=2)
     assert next(outcomes).name == "returns"
-    outcomes.close()  # type: ignore[attr-defined]  # what leaving a loop does in the end
+    outcomes.close()  # what leaving a loop does in the end
     assert (tmp_path / "cleaned up").exists()
 
 

@@ -1,4 +1,4 @@
-"""``bsep separate``: recordings in, one file per stem out."""
+"""``bsep separate``: recordings in, one file per stem out; or a pipe in, a pipe out."""
 
 from __future__ import annotations
 
@@ -6,26 +6,20 @@ from pathlib import Path
 
 import click
 
+PIPE = Path("-")
+
 
 @click.command("separate")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("recordings", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    metavar="DIR",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the stems.",
-)
+@click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Folder of the stems.")
 @click.option(
     "--format",
     "audio_format",
-    type=click.Choice(["wav", "flac"]),
+    type=click.Choice(["wav", "flac", "raw"]),
     default="wav",
     show_default=True,
-    help="WAV with float32 samples, or FLAC with 24 bits.",
+    help="WAV with float32 samples, FLAC with 24 bits, or (only to a pipe) samples without a header.",
 )
 @click.option("--residual/--no-residual", default=True, help="Also write what belongs to no source (default: yes).")
 @click.option(
@@ -38,27 +32,57 @@ import click
     "--rack", "rack_file", metavar="FILE", type=click.Path(path_type=Path), help="Effects and gains: also write remix."
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--resume", is_flag=True, help="Leave out inputs whose files are all there.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, help="So many inputs at once, a core for each.")
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does them instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in the end instead of lines.")
+@click.option("--stem", metavar="NAME|remix|all", help="What goes to standard output if INPUT is -.")
+@click.option("--raw-rate", type=click.IntRange(min=1), metavar="HZ", help="Standard input has raw samples, no header.")
+@click.option("--raw-channels", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--raw-format",
+    type=click.Choice(["f32le", "f64le", "s16le", "s24le", "s32le", "u8"]),
+    default="f32le",
+    show_default=True,
+    help="Of raw samples in and out.",
+)
+@click.pass_context
 def separate(
+    ctx: click.Context,
     model: Path,
     recordings: tuple[Path, ...],
-    folder: Path,
+    folder: Path | None,
     audio_format: str,
     residual: bool,
     output_kind: str | None,
     rack_file: Path | None,
     overwrite: bool,
-) -> None:
+    resume: bool,
+    jobs: int,
+    scheduler: str | None,
+    as_json: bool,
+    stem: str | None,
+    raw_rate: int | None,
+    raw_channels: int,
+    raw_format: str,
+) -> int:
     """Separate recordings with MODEL: DIR/NAME.wav for every source, as long as the input.
 
-    Several inputs get a folder each: DIR/INPUT/NAME.wav.
+    Several inputs get a folder each: DIR/INPUT/NAME.wav. One that fails harms no other; the exit code is then 1.
+
+    If INPUT is -, a WAV is read from standard input, and the --stem is written to standard output while it arrives.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    from bsep_stream.audiofile import Recording
+    from bsep_stream.errors import ConfigError
+    from bsep_stream.jobs import require_engine
     from bsep_stream.model import SeparationModel
-    from bsep_stream.separation import planned_paths, separate_file, stem_files
 
+    to_pipe = PIPE in recordings
+    _refuse_options_of_the_other_kind(ctx, to_pipe)
+    if to_pipe and len(recordings) > 1:
+        raise ConfigError("- is standard input and comes alone: separate files in another call")
+    if not to_pipe and folder is None:
+        raise click.UsageError("Missing option '-o' / '--output'", ctx)
+    require_engine(jobs, scheduler)
     loaded = SeparationModel(model)
     rack = None
     if rack_file is not None:
@@ -66,36 +90,65 @@ def separate(
         from bsep_stream.racks import find_rack
 
         rack = load_rack(find_rack(rack_file))
-    # Everything that can be refused is refused before the first minute of work.
-    lengths = []
-    for path in recordings:
-        with Recording(path) as recording:
-            lengths.append(recording.n_samples)
-    names = stem_files(loaded, residual=residual, remix=rack is not None)
-    plan = planned_paths(recordings, folder, names, audio_format, overwrite=overwrite)
+    options = {"output": output_kind}
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        for path, length, paths in zip(recordings, lengths, plan, strict=True):
-            task = bar.add_task(path.name, total=length)
-            done = separate_file(
-                loaded,
-                path,
-                next(iter(paths.values())).parent,
-                audio_format=audio_format,
-                output=output_kind,
-                residual=residual,
-                rack=rack,
-                overwrite=overwrite,
-                progress=lambda n, task=task: bar.advance(task, n),  # type: ignore[misc]
-            )
-            for name, count in done.n_clipped.items():
-                console.print(
-                    f"{done.paths[name]}: {count} samples beyond full scale were cut off; --format wav keeps them"
-                )
-            for written in done.paths.values():
-                click.echo(written)
+    if to_pipe:
+        from bsep_stream.cli.separatepipe import separate_standard_input
+
+        raw_input = None if raw_rate is None else (raw_rate, raw_channels)
+        separate_standard_input(
+            loaded,
+            stem,
+            rack=rack,
+            raw_input=raw_input,
+            raw_format=raw_format,
+            write_raw=audio_format == "raw",
+            **options,
+        )
+        return 0
+    from bsep_stream.cli.separatefiles import separate_and_tell
+    from bsep_stream.recordings import separate_files
+
+    assert folder is not None
+    return separate_and_tell(
+        lambda progress: separate_files(
+            loaded,
+            recordings,
+            folder,
+            audio_format=audio_format,
+            residual=residual,
+            rack=rack,
+            overwrite=overwrite,
+            resume=resume,
+            workers=jobs,
+            scheduler=scheduler,
+            progress=progress,
+            **options,
+        ),
+        model,
+        recordings,
+        as_json=as_json,
+    )
+
+
+def _refuse_options_of_the_other_kind(ctx: click.Context, to_pipe: bool) -> None:
+    """An option that would do nothing is refused where it was typed; a file of defaults may hold it for other calls."""
+    from bsep_stream.errors import ConfigError
+
+    for_files = ("folder", "residual", "overwrite", "resume", "jobs", "scheduler", "as_json")
+    for_pipes = ("stem", "raw_rate", "raw_channels", "raw_format")
+    for parameter in ctx.command.params:
+        if ctx.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        if to_pipe and parameter.name in for_files:
+            raise ConfigError(f"{parameter.opts[-1]} goes with files: leave it out where INPUT is -")
+        if not to_pipe and parameter.name in for_pipes:
+            raise ConfigError(f"{parameter.opts[-1]} goes with standard input: give - as INPUT, or leave it out")
+    wrong_format = "flac" if to_pipe else "raw"
+    if ctx.params["audio_format"] == wrong_format:
+        raise ConfigError(
+            "a pipe takes --format wav or raw, got flac" if to_pipe else "files are --format wav or flac, got raw"
+        )
 
 
 command = separate

@@ -1,0 +1,70 @@
+"""``bsep separate MODEL -``: from standard input to standard output."""
+
+from __future__ import annotations
+
+import sys
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from bsep_stream.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bsep_stream.model import SeparationModel
+    from bsep_stream.rack import Rack
+
+
+def separate_standard_input(
+    model: SeparationModel,
+    stem: str | None,
+    *,
+    rack: Rack | None,
+    raw_input: tuple[int, int] | None,
+    raw_format: str,
+    write_raw: bool,
+    **options: Any,
+) -> None:
+    """Separate while it arrives; nothing but audio goes to standard output.
+
+    Parameters
+    ----------
+    model : SeparationModel
+    stem : str or None
+        What is written; with a rack the remix if left out.
+    rack : Rack or None
+    raw_input : (int, int) or None
+        Rate in Hz and channels of samples without a header.
+    raw_format : str
+        A name of :data:`~bsep_stream.pipes.samples.SAMPLE_FORMATS`.
+    write_raw : bool
+    **options
+        Of :class:`~bsep_stream.stream.StreamingSeparator`.
+    """
+    from bsep_stream.pipes.arriving import ArrivingAudio
+    from bsep_stream.pipes.piping import ALL, check_choice, means_all, separate_pipe
+    from bsep_stream.pipes.samples import SAMPLE_FORMATS
+    from bsep_stream.pipes.wavheader import PipeFormat
+    from bsep_stream.stream import RESIDUAL, StreamingSeparator
+
+    if stem is None and rack is None:
+        names = ", ".join((*model.source_names, RESIDUAL, ALL))
+        raise ConfigError(f"say what goes to standard output: --stem with one of {names}; or --rack FILE for a remix")
+    choice = stem or "remix"
+    check_choice(model, choice, rack)
+    for what, is_terminal in {"input": sys.stdin.isatty(), "output": sys.stdout.isatty()}.items():
+        if is_terminal:
+            raise ConfigError(
+                f"standard {what} is a terminal, which is no place for audio: use a pipe, such as "
+                "`ffmpeg -i FILE -f wav - | bsep separate MODEL.onnx - --stem NAME | ffmpeg -i - OUT.flac`"
+            )
+    samples = SAMPLE_FORMATS[raw_format]
+    raw = None if raw_input is None else PipeFormat(*raw_input, samples)
+    arriving = ArrivingAudio(cast(BufferedIOBase, sys.stdin.buffer), raw)
+    separator = StreamingSeparator(
+        model, sample_rate=arriving.format.sample_rate, channels=arriving.format.channels, **options
+    )
+    if means_all(choice, separator.stem_names):
+        per_stem = f" with {separator.channels} channels each" if separator.channels > 1 else ""
+        click.echo(f"channels: {', '.join(separator.stem_names)}{per_stem}", err=True)
+    separate_pipe(arriving, sys.stdout.buffer, separator, choice, rack=rack, raw=samples if write_raw else None)

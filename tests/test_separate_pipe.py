@@ -1,0 +1,107 @@
+"""`bsep separate MODEL -`: nothing but audio on standard output, and one sentence for what cannot be."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from bsep_stream.audiofile import read_recording
+from bsep_stream.cli import main
+from bsep_stream.model import SeparationModel
+from bsep_stream.separation import separate
+
+BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
+
+
+@pytest.fixture
+def take(tmp_path: Path, rng: np.random.Generator) -> Path:
+    path = tmp_path / "take.wav"
+    soundfile.write(path, 0.1 * rng.standard_normal((20_001, 2)), 44_100, subtype="PCM_16")
+    return path
+
+
+def piped(data: bytes, *arguments: object) -> Result:
+    return CliRunner().invoke(main, ["separate", *map(str, arguments)], input=data)
+
+
+def test_stem_goes_to_standard_output_and_nothing_else(tiny_model: SeparationModel, take: Path) -> None:
+    result = piped(take.read_bytes(), tiny_model.path, "-", "--stem", "oboe")
+    assert (result.exit_code, result.stderr) == (0, "")
+    heard, rate = soundfile.read(io.BytesIO(result.stdout_bytes), dtype="float32")
+    assert rate == 44_100
+    assert np.array_equal(heard.T, separate(tiny_model, read_recording(take)[0], rate)[1])
+
+
+def test_remix_needs_no_stem(tiny_model: SeparationModel, take: Path) -> None:
+    result = piped(take.read_bytes(), tiny_model.path, "-", "--rack", "hall")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert soundfile.info(io.BytesIO(result.stdout_bytes)).frames == 20_001
+
+
+def test_order_of_the_channels_is_told_beside_the_sound(tiny_model: SeparationModel, take: Path) -> None:
+    result = piped(take.read_bytes(), tiny_model.path, "-", "--stem", "all")
+    assert soundfile.info(io.BytesIO(result.stdout_bytes)).channels == 6
+    assert result.stderr == "channels: flute, oboe, residual with 2 channels each\n"
+
+
+def test_raw_samples_in_and_out(tiny_model: SeparationModel, rng: np.random.Generator) -> None:
+    data = (1_000 * rng.standard_normal((3_000, 1))).astype("<i2").tobytes()
+    raw = ["--raw-rate", 48_000, "--raw-channels", 1, "--raw-format", "s16le"]
+    stems = [
+        piped(data, tiny_model.path, "-", *raw, "--format", "raw", "--stem", name) for name in tiny_model.source_names
+    ]
+    stems.append(piped(data, tiny_model.path, "-", *raw, "--format", "raw", "--stem", "residual"))
+    numbers = [np.frombuffer(stem.stdout_bytes, "<i2").astype(int) for stem in stems]
+    assert np.abs(sum(numbers) - np.frombuffer(data, "<i2")).max() <= len(stems)  # each is rounded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-"], "--stem with one of flute, oboe, residual, all"),
+        (["-", "--stem", "tuba"], "there is no stem 'tuba'"),
+        (["-", "--stem", "flute", "--output", "stems"], "--output goes with files"),
+        (["-", "--stem", "flute", "--jobs", "2"], "--jobs goes with files"),
+        (["-", "--stem", "flute", "--json"], "--json goes with files"),
+        (["-", "--stem", "flute", "--no-residual"], "goes with files"),
+        (["-", "--stem", "flute", "--format", "flac"], "--format wav or raw"),
+        (["-", "take.wav", "--stem", "flute"], "comes alone"),
+        (["take.wav", "--output", "stems", "--stem", "flute"], "--stem goes with standard input"),
+        (["take.wav", "--output", "stems", "--raw-rate", "8000"], "--raw-rate goes with standard input"),
+        (["take.wav", "--output", "stems", "--format", "raw"], "--format wav or flac"),
+        (["take.wav"], "Missing option '-o' / '--output'"),
+        (["-", "--stem", "flute"], "nothing came from standard input"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tiny_model_path: Path, arguments: list[str], sentence: str) -> None:
+    result = piped(b"", tiny_model_path, *arguments)
+    assert (result.exit_code, result.stdout_bytes, result.stderr.count("\n")) == (2, b"", 1)
+    assert sentence in result.stderr
+
+
+def test_what_came_before_the_pipe_broke_off_is_written(tiny_model_path: Path, take: Path) -> None:
+    result = piped(take.read_bytes()[:40_044], tiny_model_path, "-", "--stem", "flute")
+    assert result.exit_code == 2
+    assert "broke off" in result.stderr
+    assert len(result.stdout_bytes) > 4 * 2 * 9_000  # of 10 000; what the latency holds back is lost
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_listener_that_goes_away_ends_it_quietly(tiny_model_path: Path, take: Path) -> None:
+    command = [*BSEP, "separate", str(tiny_model_path), "-", "--stem", "flute"]
+    with (
+        take.open("rb") as sound,
+        subprocess.Popen(command, stdin=sound, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child,
+    ):
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 1
