@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bsep_stream.errors import ConfigError
 from bsep_stream.latency import LatencySetting
 from bsep_stream.masks import MaskOutput, MaskSettings, mean_of_channels
-from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.model import OUTPUT_KINDS, SeparationModel, Tones
 from bsep_stream.outputs import Listener, ToneOutput
 from bsep_stream.samplequeue import SampleQueue
 from bsep_stream.transform import Analysis, Synthesis
@@ -41,7 +41,7 @@ class HopEngine:
     Raises
     ------
     ConfigError
-        An output that the setting does not have.
+        An output that is none, or that the setting does not have.
     """
 
     def __init__(
@@ -52,6 +52,8 @@ class HopEngine:
         output: str,
         mask: MaskSettings | None = None,
     ) -> None:
+        if output not in OUTPUT_KINDS:
+            raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {output!r}")
         geometry, n_sources = model.geometry, model.n_sources
         windows = stream_windows(geometry, setting)
         self._n_fft, self._hop, self._length = geometry.n_fft, setting.hop_samples, setting.synthesis_samples

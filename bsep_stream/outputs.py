@@ -1,4 +1,4 @@
-"""What the stems of a frame are made of: its tones (``direct``, ``dictionary``, as published) or masks (``mask``)."""
+"""The published outputs, made of the tones of a frame, and the network's ear, which finds them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.masks import MaskOutput, MaskSettings
-from bsep_stream.model import OUTPUT_KINDS, SeparationModel, Tones
+from bsep_stream.model import SeparationModel, Tones
 
 TONE_KINDS = ("direct", "dictionary")
 """The two spectra that the network gives of every source."""
@@ -78,21 +77,6 @@ class Listener:
         np.multiply(seen.real, self._gain, out=self._frame[0])
         np.multiply(seen.imag, self._gain, out=self._frame[1])
         return self._model.step(self._frame)
-
-
-def make_output(
-    model: SeparationModel, kind: str, mask: MaskSettings | None = None, channels: int = 1
-) -> ToneOutput | MaskOutput:
-    """The output of a kind, one of :data:`~bsep_stream.model.OUTPUT_KINDS`.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such kind, or the mask does not fit the model.
-    """
-    if kind not in OUTPUT_KINDS:
-        raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {kind!r}")
-    return MaskOutput(model, mask, channels) if kind == "mask" else ToneOutput(model, kind, channels)
 
 
 def tone_spectra(tones: Tones, kind: str) -> NDArray[np.complex64]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bsep_stream.errors import ConfigError
 from bsep_stream.masks import MaskOutput, MaskSettings
 from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.outputs import Listener, ToneOutput, make_output
+from bsep_stream.outputs import Listener, ToneOutput
+from bsep_stream.stream import StreamingSeparator
 
 ROUNDING = 1e-5  # relative, a handful of float32 operations
 
@@ -56,7 +57,7 @@ def test_direct_undoes_the_gain_in_every_channel(models: dict[str, SeparationMod
 
 def test_dictionary_tones_are_an_output_too(models: dict[str, SeparationModel], rng: np.random.Generator) -> None:
     mixture = spectra(rng, 2, 257)
-    stems = make_output(models["split"], "dictionary", channels=2).spectra(mixture)
+    stems = ToneOutput(models["split"], "dictionary", 2).spectra(mixture)
     assert stems.shape == (2, 2, 257)
     assert np.allclose(stems[0], 0.2 * mixture, rtol=ROUNDING)
     assert np.allclose(stems[1], 0.5 * mixture, rtol=ROUNDING)
@@ -179,6 +180,6 @@ def test_smoothing_wider_than_the_network_sees(models: dict[str, SeparationModel
 
 def test_kinds_that_do_not_exist(models: dict[str, SeparationModel]) -> None:
     with pytest.raises(ConfigError, match="direct, dictionary, mask, got 'loud'"):
-        make_output(models["split"], "loud")
+        StreamingSeparator(models["split"], output="loud")
     with pytest.raises(ConfigError, match="direct, dictionary, got 'mask'"):
         ToneOutput(models["split"], "mask")
