@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from torch import Tensor, nn
 
+from bsep_stream.export.network import BlockNetwork
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
@@ -33,11 +36,12 @@ def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
 
 
 class SeparationStep(nn.Module):
-    """The outputs of the ONNX step for frames of shape (batch, 2, n_bins)."""
+    """The outputs of the ONNX step for frames of shape (batch, 2, n_bins), in a form that is fast in ONNX Runtime."""
 
     def __init__(self, separator: Separator) -> None:
         super().__init__()
-        self.separator = separator
+        self.separator = deepcopy(separator)
+        self.separator.add_module("network", BlockNetwork(separator.network))
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """Outputs in the order of ``OUTPUT_NAMES``."""
