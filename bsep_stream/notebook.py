@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.info import latency_dict
 from bsep_stream.page.sound import MEDIA_TYPE, encode_mp3
-from bsep_stream.pictures import audible, colour_of, draw_dictionary, draw_spectrogram, hann_spectra, log_rows
+from bsep_stream.pictures import audible, colour_of, draw_dictionary, draw_spectrogram, sound_rows
 from bsep_stream.stream import RESIDUAL, StreamingSeparator
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ MOST_SOUND_SECONDS = 240.0
 """and all channels of all of them together at most so long: a notebook keeps all that it shows in its file."""
 
 _COLUMNS = 800  # of a spectrogram: about one per pixel
-_WINDOW_SECONDS = 0.08
 _WIDTH = 9.0  # inches
 _DPI = 96
 _CARD = "max-width: 60em; margin: .3em 0"
@@ -112,13 +111,10 @@ def _spectrograms(tracks: dict[str, NDArray[np.float32]], sources: list[str], sa
     from matplotlib.figure import Figure
 
     n_samples = len(next(iter(tracks.values())))
-    n_fft = 2 * (round(_WINDOW_SECONDS * sample_rate) // 2)
-    starts = np.linspace(0, n_samples, min(_COLUMNS, max(2, n_samples // 64)), endpoint=False).astype(int)
+    n_columns = min(_COLUMNS, max(2, n_samples // 64))
     rows = {}
     for name, track in tracks.items():
-        padded = np.pad(track, (n_fft // 2, n_fft))
-        spectra = hann_spectra((padded[start : start + n_fft] for start in starts), len(starts), n_fft)
-        rows[name], octaves = log_rows(spectra, sample_rate)
+        rows[name], octaves = sound_rows(track, sample_rate, n_columns)
     whole = next(iter(rows.values()))
     n_shown = audible(whole, octaves)
     top = octaves[0] + (octaves[1] - octaves[0]) * n_shown / len(whole)

@@ -23,6 +23,7 @@ RANGE_DB = 72.0
 EXPLAINED = "explained"
 """Columns of a training log that begin so are shares of energy and no losses."""
 
+_WINDOW_SECONDS = 0.08
 _LOWEST_HZ = 60.0
 _ROWS_PER_OCTAVE = 48
 _TICKS_HZ = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
@@ -81,6 +82,17 @@ def log_rows(spectra: NDArray[np.complex64], sample_rate: int) -> tuple[NDArray[
             share = middle - int(middle)
             rows[i] = (1 - share) * modulus[int(middle)] + share * modulus[int(middle) + 1]
     return rows, (float(low), float(high))
+
+
+def sound_rows(
+    audio: NDArray[np.float32], sample_rate: int, n_columns: int
+) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """:func:`log_rows` of a sound, shape (n_samples,), at evenly spaced points in time."""
+    n_fft = 2 * (round(_WINDOW_SECONDS * sample_rate) // 2)
+    starts = np.linspace(0, len(audio), n_columns, endpoint=False).astype(int)
+    padded = np.pad(audio, (n_fft // 2, n_fft))
+    segments = (padded[start : start + n_fft] for start in starts)
+    return log_rows(hann_spectra(segments, n_columns, n_fft), sample_rate)
 
 
 def draw_spectrogram(

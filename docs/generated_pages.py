@@ -12,10 +12,11 @@ import click
 
 from bsep_stream.cli import COMMANDS, main
 from bsep_stream.demo import MODEL
+from bsep_stream.latency import LIMITS_MS, QUALITY
 from bsep_stream.model import SeparationModel
 from bsep_stream.stream import StreamingSeparator
 
-RATES = (22_050, 44_100, 48_000, 88_200, 96_000)
+RATES = (44_100, 48_000, 96_000)
 """Of streams, in the table of latencies."""
 
 
@@ -59,10 +60,16 @@ def _help(command: click.Command, path: str, heading: str) -> list[str]:
 
 
 def latency_table(model: SeparationModel) -> str:
-    """Latency of the stream and its parts at several sample rates of the stream."""
-    lines = ["| sample rate | algorithmic | adaptation | resampler | sum | |", "|---:|---:|---:|---:|---:|---:|"]
-    for rate in RATES:
-        ledger = StreamingSeparator(model, sample_rate=rate).latency
-        parts = (ledger.algorithmic_samples, ledger.adaptation_samples, ledger.resampler_samples, ledger.total_samples)
-        lines.append(f"| {rate} Hz | {' | '.join(map(str, parts))} | {1000 * ledger.total_samples / rate:.1f} ms |")
+    """Latency of the stream and its parts, for every name of a latency and several sample rates of the stream."""
+    lines = [
+        "| latency | sample rate | algorithmic | adaptation | resampler | sum | |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in (QUALITY, *LIMITS_MS):
+        for rate in RATES:
+            ledger = StreamingSeparator(model, sample_rate=rate, latency=name).latency
+            parts = ledger.algorithmic_samples, ledger.adaptation_samples, ledger.resampler_samples
+            total = ledger.total_samples
+            cells = [name, f"{rate} Hz", *map(str, parts), str(total), f"{1000 * total / rate:.1f} ms"]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

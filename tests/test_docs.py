@@ -106,11 +106,9 @@ def test_help_of_every_command_is_there(generated_pages: ModuleType) -> None:
 
 
 def test_latencies_add_up(generated_pages: ModuleType, tiny_model: SeparationModel) -> None:
-    rows = [
-        [int(number) for number in re.findall(r"(\d+)(?: Hz)? \|", line)]
-        for line in generated_pages.latency_table(tiny_model).splitlines()[2:]
-    ]
-    assert [row[0] for row in rows] == list(generated_pages.RATES)
+    lines = generated_pages.latency_table(tiny_model).splitlines()[2:]
+    rows = [[int(number) for number in re.findall(r"(\d+)(?: Hz)? \|", line)] for line in lines]
+    assert [row[0] for row in rows] == [*generated_pages.RATES] * (len(rows) // len(generated_pages.RATES))
     for _, *parts, total in rows:
         assert sum(parts) == total
-    assert rows[generated_pages.RATES.index(48_000)][-1] == 511
+    assert lines[generated_pages.RATES.index(48_000)].startswith("| quality | 48000 Hz | 448 | 63 | 0 | 511 |")
