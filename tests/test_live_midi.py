@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from math import ceil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("mido")
 
+from bsep_stream.audiofile import read_recording
 from bsep_stream.cli import main
+from bsep_stream.demo import MIX, MODEL
 from bsep_stream.errors import ConfigError, DeviceError
 from bsep_stream.live import midiports, notesender
 from bsep_stream.live.engine import LiveEngine
@@ -85,6 +88,22 @@ def test_a_note_goes_on_and_off_in_the_channel_of_its_source(engine: LiveEngine)
     level_db = 20 * np.log10(np.sqrt(2) * LOUD)
     assert port.velocities[:2] == [velocity_of(level_db)] * 2
     assert port.closed
+
+
+def test_what_is_played_is_what_is_sent() -> None:
+    """The theme of the demo, by the shipped model, through the engine."""
+    audio, rate = read_recording(MIX)
+    port = FakePort()
+    engine = LiveEngine(StreamingSeparator(MODEL, sample_rate=rate))
+    with NoteSender(engine, port):
+        for start in range(0, round(1.75 * rate), 256):
+            engine.callback(audio[:, start : start + 256], np.empty((1, 256), dtype=np.float32))
+            engine.step()
+    theme = [72, 74, 76, 77, 74, 76]
+    assert [key for kind, _, key in port.sent if kind == "note_on"][: len(theme)] == theme
+    assert sorted(key for kind, _, key in port.sent if kind == "note_off") == sorted(
+        key for kind, _, key in port.sent if kind == "note_on"
+    )
 
 
 def test_tones_are_copied_before_the_next_frame_overwrites_them(engine: LiveEngine) -> None:
@@ -241,10 +260,12 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     assert result.stderr == 'bsep: this needs rtmidi, which is not installed: pip install "bsep-stream[live]"\n'
 
 
-@pytest.mark.parametrize("output", ["mask", "direct"])
-def test_separator_tells_the_tones_of_every_frame(output: str, tiny_model_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("output", "latency"), [("mask", "quality"), ("direct", "quality"), ("mask", 5.0)])
+def test_separator_tells_the_tones_of_every_frame(
+    output: str, latency: str | float, tiny_model_path: Path, rng: np.random.Generator
+) -> None:
     audio = rng.standard_normal((2, 1000)).astype(np.float32)
-    separator = StreamingSeparator(tiny_model_path, channels=2, output=output)
+    separator = StreamingSeparator(tiny_model_path, channels=2, output=output, latency=latency)
     before = separator.process(audio)
     separator.reset()
     heard: list[Tones] = []
@@ -252,8 +273,10 @@ def test_separator_tells_the_tones_of_every_frame(output: str, tiny_model_path: 
     for start in range(0, 1000, 77):
         after = separator.process(audio[:, start : start + 77])
     assert np.array_equal(after, before[..., -after.shape[-1] :])
-    assert len(heard) == int(1000 / 48_000 / separator.tones_hop_seconds)
+    n_hops = 1000 // separator.setting.hop_samples
+    n_frames = ceil(n_hops * separator.setting.hop_samples / 48_000 / separator.tones_hop_seconds)
+    assert len(heard) == n_frames
     assert all(tones.f0_bin.shape == (2,) for tones in heard)
     separator.on_tones = None
     separator.process(audio)
-    assert len(heard) == 1000 // 64
+    assert len(heard) == n_frames
