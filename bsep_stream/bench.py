@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.info import latency_dict
+from bsep_stream.latency import QUALITY
 
 _SEED = 0
 _WARM_UP_HOPS = 20
@@ -70,7 +71,7 @@ class Benchmark:
         return asdict(self)
 
 
-def bench(model: str | Path, seconds: float = 20.0) -> Benchmark:
+def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QUALITY) -> Benchmark:
     """Stream a deterministic signal through a model and take the time of every hop.
 
     Parameters
@@ -79,19 +80,21 @@ def bench(model: str | Path, seconds: float = 20.0) -> Benchmark:
         ONNX file.
     seconds : float
         Length of the signal.
+    latency : {"quality", "balanced", "live"} or float
+        As for :class:`~bsep_stream.stream.StreamingSeparator`.
 
     Raises
     ------
     ConfigError
-        A length that is not positive, or of less than one hop.
+        A latency or a length that makes no sense, a length that is not positive, or of less than one hop.
     ModelError
     """
     from bsep_stream.stream import StreamingSeparator
 
     if not 0 < seconds <= 36_000:
         raise ConfigError(f"seconds must be above 0 and at most 36000, got {seconds:g}")
-    stream = StreamingSeparator(model)
-    rate, hop = stream.sample_rate, stream.model.geometry.hop_length
+    stream = StreamingSeparator(model, latency=latency)
+    rate, hop = stream.sample_rate, stream.setting.hop_samples
     n_hops = int(seconds * rate) // hop
     if not n_hops:
         raise ConfigError(f"seconds must be at least one hop, {hop / rate:g}, got {seconds:g}")

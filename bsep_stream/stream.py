@@ -59,7 +59,8 @@ class StreamingSeparator:
     channels : int
         Channels of every block.
     output : {"direct", "dictionary", "mask"}, optional
-        What to make of the tones (see :mod:`bsep_stream.outputs`); the model's default if not given.
+        What to make of the tones (see :mod:`bsep_stream.outputs`); if not given, the model's default with the latency
+        ``quality``, else ``mask``.
     residual : bool
         Whether the last stem is ``residual``: the delayed mixture minus the sum of the other stems.
     mask : MaskSettings
@@ -98,7 +99,6 @@ class StreamingSeparator:
         geometry = self.model.geometry
         self.sample_rate = int(geometry.sample_rate if sample_rate is None else sample_rate)
         self.channels = int(channels)
-        self.output = self.model.output if output is None else output
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE or sample_rate not in (None, self.sample_rate):
             raise ConfigError(
                 f"sample_rate must be a whole number from {_LOWEST_RATE} to {_HIGHEST_RATE}, got {sample_rate}"
@@ -114,6 +114,8 @@ class StreamingSeparator:
             self._resample_in = StreamResampler(self.sample_rate, geometry.sample_rate, (self.channels,))
             self._resample_out = StreamResampler(geometry.sample_rate, self.sample_rate, (n_sources, self.channels))
         self.setting = self._choose(latency)
+        usual = self.model.output if self.setting.name == QUALITY else "mask"
+        self.output = usual if output is None else output
         self.latency = self._ledger(self.setting)
         self.latency_samples = self.latency.total_samples
 

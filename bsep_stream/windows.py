@@ -15,7 +15,6 @@ from bsep_stream.geometry import FrameGeometry
 from bsep_stream.latency import LatencySetting
 
 _LEFT_SIGMAS = 1.5  # width of the left flank of the low-delay window, in standard deviations of the network's
-_EDGE_SIGMAS = 0.25  # length of its steep right end, at most
 _TAPER_SIGMAS = 0.5  # the cut of the network's window, softened
 _SPREAD = 1.4
 """How much wider than peaks masks should be, in widths of a peak, where half the synthesis is one standard deviation of
@@ -67,7 +66,7 @@ def spread_bins(geometry: FrameGeometry, setting: LatencySetting) -> float:
 
 def _low_delay(geometry: FrameGeometry, setting: LatencySetting) -> NDArray[np.float64]:
     """Half a Gaussian on the left, and on the right a quarter of a sine down to the newest sample."""
-    edge = min(setting.synthesis_samples // 2, max(1, round(_EDGE_SIGMAS * geometry.sigma_samples)))
+    edge = setting.synthesis_samples // 2
     age = geometry.n_fft - np.arange(geometry.n_fft) - 0.5  # of the samples of a frame
     left = np.exp(-0.5 * (np.maximum(age - edge, 0.0) / (_LEFT_SIGMAS * geometry.sigma_samples)) ** 2)
     window = left * np.sin(0.5 * np.pi * np.minimum(age / edge, 1.0))

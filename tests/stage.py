@@ -29,7 +29,7 @@ class Halves:
 
     def __init__(self, model_path: Path, channels: int = 1) -> None:
         real = StreamingSeparator(model_path, channels=channels)
-        self.model, self.sample_rate, self.channels = real.model, real.sample_rate, channels
+        self.model, self.setting, self.sample_rate, self.channels = real.model, real.setting, real.sample_rate, channels
         self.stem_names, self.latency, self.latency_samples = real.stem_names, real.latency, real.latency_samples
         self._queue = SampleQueue((channels,), self.latency_samples)
 

@@ -43,16 +43,17 @@ def delayed(stage: Stage, n: int) -> np.ndarray:
     return stage.heard[:, latency : latency + n]
 
 
+@pytest.mark.parametrize("latency", ["quality", 4.0, 0.5])
 @pytest.mark.parametrize("sizes", [(64,), (1, 63, 200, 17), (256,)])
 def test_output_is_the_stream_at_the_declared_latency(
-    sizes: tuple[int, ...], effects: Rack, tiny_model_path: Path, rng: np.random.Generator
+    sizes: tuple[int, ...], latency: str | float, effects: Rack, tiny_model_path: Path, rng: np.random.Generator
 ) -> None:
     audio = music(rng, 0.5, RATE, 2)
-    separator = StreamingSeparator(tiny_model_path, channels=2)
+    separator = StreamingSeparator(tiny_model_path, channels=2, latency=latency)
     mixer = effects.mixer(separator.stem_names, RATE, 2)
     stems = separated(separator, audio)
     expected = np.concatenate([mixer.process(stems), mixer.flush()], axis=1)[:, mixer.latency_samples :]
-    stage = Stage(StreamingSeparator(tiny_model_path, channels=2), audio, sizes, rack=effects)
+    stage = Stage(StreamingSeparator(tiny_model_path, channels=2, latency=latency), audio, sizes, rack=effects)
     stage.run(0.6)
     n = audio.shape[1] - 500  # after its end come zeros and not the flushed tail
     np.testing.assert_array_equal(delayed(stage, n), expected[:, :n])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.cli.latencyoption import latency_option
+
 if TYPE_CHECKING:
     from bsep_stream.bench import Benchmark
 
@@ -14,15 +16,16 @@ if TYPE_CHECKING:
 @click.command("bench")
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="Length of the audio that is streamed.")
+@latency_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def bench(model: Path, seconds: float, as_json: bool) -> None:
+def bench(model: Path, seconds: float, latency: str, as_json: bool) -> None:
     """Stream a test signal through MODEL.onnx hop by hop, on one thread, and measure."""
     import json
     import math
 
     from bsep_stream.bench import bench as measure
 
-    result = measure(model, seconds)
+    result = measure(model, seconds, latency=latency)
     if as_json:
         values = result.to_dict()
         if math.isnan(values["peak_memory_mb"]):

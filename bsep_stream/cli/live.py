@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.cli.latencyoption import latency_option
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -42,6 +44,7 @@ _WARNING_SHARE = 0.7
     show_default=True,
     help="Buffers of the devices; PulseAudio needs high.",
 )
+@latency_option
 @click.option("--cushion", "cushion_ms", type=float, metavar="MS", help="Time that the worker may be late.")
 @click.option("--dry-wet", type=float, default=1.0, show_default=True, help="0: the input, 1: the remix.")
 @click.option("--seconds", type=float, help="Stop after so long; else Ctrl-C stops.")
@@ -58,6 +61,7 @@ def live(
     channels: int | None,
     block_size: int,
     device_latency: str,
+    latency: str,
     cushion_ms: float | None,
     dry_wet: float,
     seconds: float | None,
@@ -103,7 +107,9 @@ def live(
         block_size=block_size,
         device_latency=device_latency,
     )
-    separator = StreamingSeparator(model, sample_rate=wiring.sample_rate, channels=wiring.input_channels)
+    separator = StreamingSeparator(
+        model, sample_rate=wiring.sample_rate, channels=wiring.input_channels, latency=latency
+    )
     engine = LiveEngine(
         separator,
         rack=rack,

@@ -106,7 +106,8 @@ class LiveEngine:
 
         geometry = separator.model.geometry
         ratio = self.sample_rate / geometry.sample_rate
-        self.hop_samples = ceil(geometry.hop_length * ratio)
+        period = separator.setting.network_hop_samples  # shorter hops share the work of one of the network
+        self.hop_samples = ceil(period * ratio)
         preroll = ceil(geometry.n_fft * ratio) + self.hop_samples + separator.latency.resampler_samples
         cushion = block_size + self.hop_samples
         if cushion_ms is not None:
@@ -141,7 +142,7 @@ class LiveEngine:
             self.counters,
             hop_samples=self.hop_samples,
             preroll_samples=preroll,
-            hop_grid=geometry.hop_length if ratio == 1.0 else 1,
+            hop_grid=period if ratio == 1.0 else 1,
             clock=clock,
         )
         self.desk.connect(self._worker.commands, line, self._worker.move_dry_wet)

@@ -29,7 +29,7 @@ class Worker:
     delay : Delay
     counters : Counters
     hop_samples : int
-        Hop of the model in samples of the stream, rounded up.
+        Time from one step of the network to the next in samples of the stream, rounded up.
     preroll_samples : int
         So long after a new start the separator still misses what came before.
     hop_grid : int
