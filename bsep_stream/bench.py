@@ -94,7 +94,7 @@ def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QU
     if not 0 < seconds <= 36_000:
         raise ConfigError(f"seconds must be above 0 and at most 36000, got {seconds:g}")
     stream = StreamingSeparator(model, latency=latency)
-    rate, hop = stream.sample_rate, stream.setting.hop_samples
+    rate, hop = stream.sample_rate, stream.setting.network_hop_samples
     n_hops = int(seconds * rate) // hop
     if not n_hops:
         raise ConfigError(f"seconds must be at least one hop, {hop / rate:g}, got {seconds:g}")

@@ -17,6 +17,7 @@ from bsep_stream.masks import MaskSettings
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.resampling import StreamResampler
 from bsep_stream.samplequeue import SampleQueue
+from bsep_stream.stemspectra import spectra_maker
 
 RESIDUAL = "residual"
 LARGEST_SAMPLE = 1e6
@@ -119,7 +120,8 @@ class StreamingSeparator:
         self.latency = self._ledger(self.setting)
         self.latency_samples = self.latency.total_samples
 
-        self._engine = HopEngine(self.model, self.setting, self.channels, self.output, mask)
+        maker = spectra_maker(self.model, self.setting, self.channels, self.output, mask)
+        self._engine = HopEngine(geometry, self.setting, n_sources, self.channels, maker)
         self._hop = np.zeros((self.channels, self.setting.hop_samples), dtype=np.float32)
         self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
         self._mixture = SampleQueue((self.channels,), self.latency_samples)
