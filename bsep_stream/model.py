@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, ModelError
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.step import INPUT_NAME, OUTPUTS, TONE_OUTPUTS, Stepper, tones_of
+from bsep_stream.step import Tones as Tones
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,38 +33,8 @@ _FIELDS = (
     "output",
     "training",
 )
-_TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
-_OUTPUTS = ("direct", "dictionary", *_TONE_OUTPUTS, "coefficients", "timbre")
 _RESERVED_NAMES = ("residual", "remix")
 _WARM_UP_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Tones:
-    """What the network found in one frame; the scale is that of the frame it was given.
-
-    Tones are ordered by source: tone ``t`` belongs to source ``model.tone_sources[t]``.
-    """
-
-    direct: NDArray[np.complex64]
-    """Direct spectrum of every source, shape (n_sources, n_bins): harmonics as they lie in the frame."""
-    dictionary: NDArray[np.complex64]
-    """Dictionary spectrum, shape (n_sources, n_bins): moduli from the dictionary, phases from the frame."""
-    f0_bin: NDArray[np.float32]
-    """Fundamental in bins, shape (n_tones,)."""
-    inharmonicity: NDArray[np.float32]
-    """b of ``f_h = f0 h sqrt(1 + b h^2)``, shape (n_tones,)."""
-    width_bins: NDArray[np.float32]
-    """Standard deviation of the peaks in bins, shape (n_tones,)."""
-    amplitude: NDArray[np.float32]
-    """Scale of the row of the dictionary, shape (n_tones,)."""
-    on: NDArray[np.float32]
-    """1 where the tone sounds, 0 where it does not, shape (n_tones,)."""
-    coefficients: NDArray[np.complex64]
-    """Height and phase of every harmonic of the direct tone, shape (n_tones, n_harmonics)."""
-    timbre: NDArray[np.float32]
-    """Modulus of every source, shape (n_sources, n_bins): what masks are made from. Harmonics as the
-    instrument has them at this pitch, and noise; no phases."""
 
 
 class SeparationModel:
@@ -135,36 +106,11 @@ class SeparationModel:
         frame : ndarray, shape (2, n_bins), float32
             Real and imaginary part of the frame of the mixture, times :attr:`gain`.
         """
-        direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients, timbre = (
-            output[0] for output in self.step_batch(frame[None])
-        )
-        return Tones(
-            direct=_complex(direct[:, 0], direct[:, 1]),
-            dictionary=_complex(dictionary[:, 0], dictionary[:, 1]),
-            f0_bin=f0_bin,
-            inharmonicity=inharmonicity,
-            width_bins=width_bins,
-            amplitude=amplitude,
-            on=on,
-            coefficients=_complex(coefficients[..., 0], coefficients[..., 1]),
-            timbre=timbre,
-        )
+        return tones_of([output[0] for output in self._session.run(OUTPUTS, {INPUT_NAME: frame[None]})])
 
-    def step_batch(self, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Outputs of the ONNX graph for several frames at once, in the order of docs/design.md.
-
-        Parameters
-        ----------
-        frames : ndarray, shape (batch, 2, n_bins), float32
-
-        Returns
-        -------
-        list of ndarray
-            direct, dictionary, f0_bin, inharmonicity, width_bins, amplitude, on, coefficients, timbre. The
-            bits may differ from those of :meth:`step`; a stream therefore never uses batches.
-        """
-        outputs: list[NDArray[np.float32]] = self._session.run(_OUTPUTS, {"frame": frames})
-        return outputs
+    def stepper(self) -> Stepper:
+        """The same step over and over without allocating anything: its tones are valid until its next step."""
+        return Stepper(self._session)
 
     def _repr_html_(self) -> str:
         """What Jupyter shows."""
@@ -183,12 +129,12 @@ class SeparationModel:
         if self.output not in OUTPUT_KINDS:
             raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {self.output!r}")
         expected: dict[str, tuple[int, ...]] = {
-            "frame": (2, n_bins),
+            INPUT_NAME: (2, n_bins),
             "direct": (n_sources, 2, n_bins),
             "dictionary": (n_sources, 2, n_bins),
             "coefficients": (n_tones, self.dictionary.shape[1], 2),
             "timbre": (n_sources, n_bins),
-            **{name: (n_tones,) for name in _TONE_OUTPUTS},
+            **{name: (n_tones,) for name in TONE_OUTPUTS},
         }
         found = {node.name: node for node in (*self._session.get_inputs(), *self._session.get_outputs())}
         for name, shape in expected.items():
@@ -213,6 +159,7 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_free_dimension_override_by_name("batch", 1)  # all sizes are known, and memory is planned once
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.log_severity_level = 4  # its errors arrive as exceptions; the warnings are about the exporter

@@ -67,16 +67,16 @@ class Listener:
     """The network's ear: spectra of any length from ``n_bins`` on, with the model's gain applied."""
 
     def __init__(self, model: SeparationModel) -> None:
-        self._model = model
+        self._step = model.stepper()
         self._gain = np.float32(model.gain)
         self._frame = np.zeros((2, model.geometry.n_bins), dtype=np.float32)
 
     def hear(self, spectrum: NDArray[np.complex64]) -> Tones:
-        """Tones of a spectrum whose phase is that in the middle of its frame."""
+        """Tones of a spectrum whose phase is that in the middle of its frame, valid until the next call."""
         seen = spectrum[: self._frame.shape[1]]
         np.multiply(seen.real, self._gain, out=self._frame[0])
         np.multiply(seen.imag, self._gain, out=self._frame[1])
-        return self._model.step(self._frame)
+        return self._step(self._frame)
 
 
 def tone_spectra(tones: Tones, kind: str) -> NDArray[np.complex64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from bsep_stream.errors import BsepError, ModelError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.model import SeparationModel
+from bsep_stream.step import Tones
 
 EXACT_IN_FLOAT32 = 1e-7  # one product in float32
+SMALL_OBJECTS = 4_000  # bytes: views and other objects of Python; a spectrum of one source has 16 384
 
 
 def test_says_what_it_is(tiny_model: SeparationModel, tiny_model_path: Path) -> None:
@@ -42,23 +46,47 @@ def test_step_gives_the_tones(tiny_model: SeparationModel, rng: np.random.Genera
     assert tones.coefficients.shape == (2, 5)
 
 
-def test_a_batch_is_its_frames(tiny_model: SeparationModel, rng: np.random.Generator) -> None:
-    frames = rng.standard_normal((3, 2, 257)).astype(np.float32)
-    direct, dictionary, *_ = tiny_model.step_batch(frames)
-    assert direct.shape == dictionary.shape == (3, 2, 2, 257)
-    for number, frame in enumerate(frames):
-        tones = tiny_model.step(frame)
-        for one, expected in ((direct[number], tones.direct), (dictionary[number], tones.dictionary)):
-            assert np.array_equal(one[:, 0], expected.real)
-            assert np.array_equal(one[:, 1], expected.imag)
-
-
 def test_tones_outlive_the_next_step(tiny_model: SeparationModel) -> None:
     first = tiny_model.step(np.ones((2, 257), dtype=np.float32))
     kept = first.direct.copy(), first.f0_bin.copy()
     tiny_model.step(np.zeros((2, 257), dtype=np.float32))
     assert np.array_equal(first.direct, kept[0])
     assert np.array_equal(first.f0_bin, kept[1])
+
+
+def test_a_stepper_gives_the_same_tones(tiny_model: SeparationModel, rng: np.random.Generator) -> None:
+    step = tiny_model.stepper()
+    for frame in rng.standard_normal((3, 2, 257)).astype(np.float32):
+        once, stepped = tiny_model.step(frame), step(frame)
+        for field in fields(Tones):
+            assert np.array_equal(getattr(once, field.name), getattr(stepped, field.name)), field.name
+
+
+def test_steppers_of_a_model_share_no_tones(tiny_model: SeparationModel) -> None:
+    ones, zeros = tiny_model.stepper(), tiny_model.stepper()
+    frame = np.ones((2, 257), dtype=np.float32)
+    tones = ones(frame)
+    nothing = zeros(np.zeros((2, 257), dtype=np.float32))
+    assert not nothing.direct.any()
+    assert tones.direct.any()
+    assert ones(2 * frame) is tones
+    assert np.array_equal(tones.amplitude, np.full(2, 2, dtype=np.float32))
+
+
+def test_a_stepper_allocates_nothing(models: dict[str, SeparationModel]) -> None:
+    step = models["split_fast"].stepper()
+    frame = np.ones((2, 2048), dtype=np.float32)
+    step(frame)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(10):
+            step(frame)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < SMALL_OBJECTS
+    assert after == pytest.approx(before, abs=SMALL_OBJECTS)
 
 
 # What is replaced by something equally long, and the sentence that follows.

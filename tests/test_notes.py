@@ -75,14 +75,14 @@ def test_live_notes_are_those_of_the_file(
     start_seconds = (geometry.hop_length - geometry.n_fft // 2) / RATE
     tracker = NoteTracker(geometry.hop_length / RATE, start_seconds=start_seconds)
     live: list[Note] = []
-    step = tiny_model.step
+    step = tiny_model.stepper()
 
     def step_and_tell(frame: np.ndarray) -> Tones:
         tones = step(frame)
         live.extend(tracker.process(reader(tones))[1])
         return tones
 
-    monkeypatch.setattr(tiny_model, "step", step_and_tell)
+    monkeypatch.setattr(tiny_model, "stepper", lambda: step_and_tell)
     separator = StreamingSeparator(tiny_model)
     audio, _ = soundfile.read(recording, dtype="float32")
     for start in range(0, len(audio), 100):

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bsep_stream.model import SeparationModel
 from bsep_stream.masks import MaskSettings
+from bsep_stream.model import SeparationModel
 from bsep_stream.separation import separate
+from bsep_stream.step import Stepper
 from bsep_stream.stream import StreamingSeparator
 
 HOP, WIN_LENGTH = 64, 512  # of the tiny models
@@ -155,7 +156,7 @@ def test_reset_is_like_new(
         separator.flush()
     elif how == "error":
         with monkeypatch.context() as patch:
-            patch.setattr(SeparationModel, "step", lambda *_: 1 / 0)
+            patch.setattr(Stepper, "__call__", lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 separator.process(audio)
     if how != "flush":  # a flush ends the stream; what follows is another one
