@@ -31,6 +31,7 @@ _COLUMNS = 800  # of a spectrogram: about one per pixel
 _WIDTH = 9.0  # inches
 _DPI = 96
 _CARD = "max-width: 60em; margin: .3em 0"
+_PLAYER = "width: min(20em, 50vw)"  # a phone has less
 _CELL = "text-align: left; vertical-align: middle; padding: .1em .9em .1em 0"
 
 
@@ -98,12 +99,10 @@ def _players(tracks: dict[str, NDArray[np.float32]], sources: list[str], sample_
     rows = []
     for name, track in tracks.items():
         sound = _data(MEDIA_TYPE, encode_mp3(track / np.float32(peak), sample_rate))
-        colour = colour_of(name, sources)
-        rows.append(
-            f'<tr><th style="{_CELL}"><span style="color: {colour}" aria-hidden="true">&#9632;</span> {escape(name)}'
-            f'</th><td style="{_CELL}"><audio controls preload="metadata" aria-label="{escape(name)}" src="{sound}">'
-            "</audio></td></tr>"
-        )
+        colour, label = colour_of(name, sources), escape(name)
+        square = f'<span style="color: {colour}" aria-hidden="true">&#9632;</span>'
+        player = f'<audio controls preload="metadata" style="{_PLAYER}" aria-label="{label}" src="{sound}"></audio>'
+        rows.append(f'<tr><th style="{_CELL}">{square} {label}</th><td style="{_CELL}">{player}</td></tr>')
     return f'<table style="border: 0; margin: .3em 0">{"".join(rows)}</table>'
 
 

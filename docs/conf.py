@@ -34,7 +34,7 @@ html_theme = "furo"
 html_title = f"bsep-stream {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_show_sphinx = False
+html_show_sphinx = html_show_copyright = False
 html_copy_source = False
 
 
@@ -47,8 +47,10 @@ def generate(_app: Sphinx) -> None:
     write_all(GENERATED, HERE.parent / "README.md")
 
 
-def mark_code(_app: Sphinx, _what: str, _name: str, _found: object, _options: object, lines: list[str]) -> None:
+def mark_code(_app: Sphinx, what: str, _name: str, _found: object, _options: object, lines: list[str]) -> None:
     """Indented text after a colon or comma is code in our docstrings; reStructuredText wants two colons."""
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]  # nothing; else napoleon takes what stands before a colon in the first line for a type
     for i in range(len(lines) - 3, -1, -1):
         line, blank, text = lines[i : i + 3]
         if line.endswith((":", ",")) and not blank.strip() and _indent(text) > _indent(line):
