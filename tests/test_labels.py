@@ -11,12 +11,14 @@ torch = pytest.importorskip("torch")
 from bsep_stream.errors import RunError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import PolicyConfig, TrainConfig
-from bsep_stream.train.frames import JITTER_HOPS, FrameSource
+from bsep_stream.train.frames import JITTER_HOPS, FrameSource, Transposition
 from bsep_stream.train.labels import EXCERPT_SECONDS, Labels, from_high_to_low, label_positions, search_labels
 from bsep_stream.train.recording import Session, Take
 
 RATE = 8_000
 HOP_LENGTH = 128
+WHOLE_SAMPLES = 2e-3
+"""Of a peak of 0.5: rounding, the ends of the window and, at low f0, the tail of the negative frequency."""
 GEOMETRY = FrameGeometry(sample_rate=RATE, n_fft=2_048, n_bins=512, hop_length=HOP_LENGTH, sigma_samples=168.0)
 
 
@@ -195,6 +197,31 @@ def test_labelled_frames_repeat_with_the_state(rng: np.random.Generator) -> None
     np.testing.assert_array_equal(got[0], expected[0])
     np.testing.assert_array_equal(got[1], expected[1])
     assert not np.array_equal(other.draw_labelled(labels, 8, 6.0)[1], expected[1])
+
+
+def test_transposed_frames_are_those_of_the_same_music_higher_or_lower() -> None:
+    """A sinusoid: its peak moves with the label, and keeps its height and its width."""
+    f0 = 20.0
+    samples = np.cos(2 * np.pi * f0 * np.arange(16_000) / GEOMETRY.n_fft)
+    labels = labels_at([0] * 20, list(range(6_000, 8_560, 128)), [[f0, 0.0]] * 20)
+    frames, f0_bin = source(samples).draw_labelled(labels, 200, 0.0, Transposition(1.0, 5.0))
+    factors = f0_bin[:, 0] / f0
+    assert len(set(factors.tolist())) > 3
+    assert 2 ** (-5 / 12) <= factors.min() < 0.9
+    assert 1.1 < factors.max() <= 2 ** (5 / 12)
+    assert (f0_bin[:, 1] == 0).all()
+    bins = np.arange(GEOMETRY.n_bins)
+    expected = 0.5 * np.exp(-0.5 * ((bins - f0_bin[:, :1]) / GEOMETRY.sigma_bins) ** 2)
+    np.testing.assert_allclose(np.abs(frames), expected, atol=WHOLE_SAMPLES)
+
+
+def test_only_a_share_is_transposed_and_nothing_out_of_range() -> None:
+    labels = labels_at([0] * 2, [4_000, 4_128], [[10.0, 0.0], [0.0, 40.0]])
+    _, f0_bin = source(clicks([4_000], 8_000)).draw_labelled(labels, 2_000, 0.0, Transposition(0.5, 5.0, 9.0, 41.0))
+    assert (f0_bin[f0_bin > 0] >= 9.0).all()
+    assert (f0_bin <= 41.0).all()
+    stays = np.isin(f0_bin, [0.0, 10.0, 40.0]).all(axis=1)
+    assert 0.5 < stays.mean() < 0.9  # half are not asked to move, and some of the others may not
 
 
 def test_sounding_frames_are_drawn_more_often_and_silent_ones_too() -> None:

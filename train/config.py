@@ -111,6 +111,9 @@ class ImitationConfig:
         minutes which source is which and when one is silent: the method's loss hardly knows.
     level_db : float
         Every frame is played louder or softer by up to so much.
+    transposed_share, transposed_semitones : float
+        So many of the frames are transposed, up or down by up to so much (12 at most), so that the network does not
+        learn the session's pitches by heart.
     longest_seconds : float
         Of a session, no more than this is searched, in excerpts spread evenly over it.
     """
@@ -121,6 +124,8 @@ class ImitationConfig:
     spectra_weight: float = 100.0
     anchor: float = 400.0
     level_db: float = 6.0
+    transposed_share: float = 0.0
+    transposed_semitones: float = 4.0
     longest_seconds: float = 120.0
 
     def __post_init__(self) -> None:
@@ -128,6 +133,11 @@ class ImitationConfig:
             raise ConfigError(
                 "imitation needs iterations of at least 0, a batch_size of at least 1 and longest_seconds above 0, "
                 f"got {self.iterations}, {self.batch_size} and {self.longest_seconds}"
+            )
+        if not (0.0 <= self.transposed_share <= 1.0 and 0.0 <= self.transposed_semitones <= 12.0):
+            raise ConfigError(
+                "transposed_share must be 0 to 1 and transposed_semitones 0 to 12, got "
+                f"{self.transposed_share} and {self.transposed_semitones}"
             )
 
 

@@ -1,8 +1,8 @@
 """Hypotheses: which pitches a source may have in a frame, beside the one that it most likely has.
 
-A frame in which a tone is given to nobody, or to the wrong pitch, costs a stem more than ten in which a tone is shared
-with a guess that turns out to be wrong: the timbre, which sees the whole spectrum, gives such a guess a small amplitude.
-So masks are made from all pitches that the network thinks possible, and from tones that it thinks rather off than on.
+A loud tone that is given to nobody, or to a wrong pitch, costs its stem all of it. A guess too many costs little: the
+timbre, which sees the whole spectrum, gives it a small amplitude. So masks are made from all pitches that the network
+thinks possible, and from tones that it thinks rather off than on.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.train.assessment import FRAMES_AT_ONCE, assess
 from bsep_stream.train.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.frames import FrameSource
+from bsep_stream.train.frames import FrameSource, Transposition
 from bsep_stream.train.interruption import deferred_interrupt
 from bsep_stream.train.labels import Labels
 from bsep_stream.train.learner import Learner, StepReport
@@ -115,6 +115,7 @@ class Training:
         self._saved_at = clock()
         self._saved_iterations = info.iterations
         self._labels = labels
+        self._transposition = Transposition.of(config)
         imitated = min(config.imitation.iterations, info.target_iterations) if labels is not None else 0
         self._stages = [
             Stage("imitation", imitated, imitated / info.target_iterations, self._imitation_step),
@@ -243,7 +244,8 @@ class Training:
 
     def _draw_labelled(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
         assert self._labels is not None
-        frames, f0_bin = self._frames.draw_labelled(self._labels, batch_size, self.config.imitation.level_db)
+        level_db = self.config.imitation.level_db
+        frames, f0_bin = self._frames.draw_labelled(self._labels, batch_size, level_db, self._transposition)
         return torch.from_numpy(frames), torch.from_numpy(f0_bin)
 
     def _share_done(self) -> float:

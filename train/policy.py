@@ -7,6 +7,8 @@ Random numbers come from the generator that is handed in, never from the global 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,6 +16,8 @@ from torch.nn import functional
 from bsep_stream.train.config import PolicyConfig
 
 _BELOW_ONE = 1.0 - 2.0**-20
+_LOWEST_WIDTH_OUTPUT = -3.0
+_LN_2 = 0.6931471805599453
 
 
 def pitch_range(policy: PolicyConfig, n_bins: int) -> tuple[int, int]:
@@ -104,6 +108,19 @@ def sample_choice(log_probs: Tensor, generator: torch.Generator) -> Tensor:
         # The last sum may be off by rounding: relative to it, and strictly below.
         level = (uniform * _BELOW_ONE)[..., None] * cumulated[..., -1:]
         return torch.searchsorted(cumulated, level, right=True).squeeze(-1).clamp_max(log_probs.shape[-1] - 1)
+
+
+def relative_width(output: Tensor, policy: PolicyConfig) -> Tensor:
+    """Width of peaks relative to that of a stationary sinusoid; 1 at output 0.
+
+    Published: softplus, with the output clipped from below. With limits: a sigmoid between them, as the gradient of a
+    clip would vanish just where a width is to come back.
+    """
+    if policy.highest_width is None:
+        return functional.softplus(output.clamp_min(_LOWEST_WIDTH_OUTPUT)) / _LN_2
+    span = policy.highest_width - policy.lowest_width
+    share = (1.0 - policy.lowest_width) / span
+    return policy.lowest_width + span * torch.sigmoid(output + math.log(share / (1.0 - share)))
 
 
 def on_logit(output: Tensor, policy: PolicyConfig) -> Tensor:

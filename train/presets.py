@@ -107,7 +107,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
             final_step_share=0.05,
             dictionary_floor=0.0,
         ),
-        imitation=ImitationConfig(iterations=600),
+        imitation=ImitationConfig(iterations=600, transposed_share=0.5),
         rendering="local",
         joint_ridge=0.1,
         timbre_updates=12,

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bsep_stream.train.config import MAP_NAMES, PolicyConfig, TrainConfig
+from bsep_stream.train.config import MAP_NAMES, TrainConfig
 from bsep_stream.train.dictionary import HarmonicDictionary
 from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
-from bsep_stream.train.policy import pitch_range
+from bsep_stream.train.policy import pitch_range, relative_width
 from bsep_stream.train.salience import Salience
 from bsep_stream.train.timbre import Timbre
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, Peaks, harmonic_bins
 from bsep_stream.train.unet import UNet
 
 _N_PARAMETERS = MAP_NAMES.index("direct_real") - 1  # without the logit
-_LOWEST_WIDTH_OUTPUT = -3.0
 _SMALLEST_ROW = 1e-12
-_LN_2 = 0.6931471805599453
 
 
 @dataclass(frozen=True)
@@ -148,19 +145,6 @@ class Tones:
     def dictionary(self, relative_amplitudes: Tensor) -> Tensor:
         """Dictionary spectra: `relative_amplitudes` (batch, n_harmonics) to (batch, 2, n_bins)."""
         return self.peaks.render((self.amplitude[:, None] * relative_amplitudes)[..., None] * self.phases)
-
-
-def relative_width(output: Tensor, policy: PolicyConfig) -> Tensor:
-    """Width of peaks relative to that of a stationary sinusoid; 1 at output 0.
-
-    Published: softplus, with the output clipped from below. With limits: a sigmoid between them, as the gradient of a
-    clip would vanish just where a width is to come back.
-    """
-    if policy.highest_width is None:
-        return functional.softplus(output.clamp_min(_LOWEST_WIDTH_OUTPUT)) / _LN_2
-    span = policy.highest_width - policy.lowest_width
-    share = (1.0 - policy.lowest_width) / span
-    return policy.lowest_width + span * torch.sigmoid(output + math.log(share / (1.0 - share)))
 
 
 class Separator(nn.Module):
