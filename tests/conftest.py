@@ -114,3 +114,40 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(start, "search_labels", labels)
+
+
+@pytest.fixture
+def tiny_presets(quick_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both presets with a tiny network, so that a run takes a second; fast with an iteration of imitation."""
+    from bsep_stream.geometry import FrameGeometry
+    from bsep_stream.train import presets
+    from bsep_stream.train.config import NetworkConfig
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # so that what the command sets is gone after the test
+    real = presets.preset_config
+
+    def tiny(name: str, source_names: tuple[str, ...]) -> TrainConfig:
+        config = real(name, source_names)
+        geometry = FrameGeometry(sample_rate=DUET_RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0)
+        network = NetworkConfig(encoder_channels=(4, 4), strides=(4, 4), head_channels=4)
+        policy = replace(config.policy, lowest_bin=4, highest_bin=60)
+        return replace(
+            config,
+            geometry=geometry,
+            network=network,
+            policy=policy,
+            imitation=replace(config.imitation, iterations=min(1, config.imitation.iterations)),
+            n_harmonics=5,
+            batch_size=2,
+            iterations=3,
+            pretrained=None,
+        )
+
+    monkeypatch.setattr(presets, "preset_config", tiny)
+
+
+@pytest.fixture
+def mix(duet_path: Path) -> Path:
+    path = duet_path.with_name("mix.wav")
+    duet_path.rename(path)
+    return path

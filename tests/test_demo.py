@@ -114,6 +114,7 @@ def test_train_trains_exports_and_shows(tmp_path: Path, monkeypatch: pytest.Monk
     pytest.importorskip("onnx")
     from bsep_stream.export import cli as export
     from bsep_stream.train import cli as training
+    from bsep_stream.train.request import RunRequest
 
     calls: list[object] = []
     monkeypatch.setattr(training, "train_run", lambda *args, **options: calls.append((args, options)))
@@ -124,7 +125,7 @@ def test_train_trains_exports_and_shows(tmp_path: Path, monkeypatch: pytest.Monk
     assert result.exit_code == 0, result.output
     run, model = output / "run", output / "model.onnx"
     assert calls == [
-        (((demo.MIX,), demo.SOURCE_NAMES, run), {"minutes": 0.5, "seed": demo.TRAINING_SEED}),
+        ((RunRequest((demo.MIX,), demo.SOURCE_NAMES, run, minutes=0.5, seed=demo.TRAINING_SEED),), {}),
         ((run, model), {"overwrite": False}),
         ((model, output), {"run": run, "overwrite": False}),
     ]

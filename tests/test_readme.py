@@ -58,7 +58,7 @@ def test_commands_and_their_options_exist(words: list[str]) -> None:
 
 
 def test_first_session_uses_only_files_that_exist_by_then() -> None:
-    made = {"duet.wav", "flute_true.wav", "oboe_true.wav", "rack.toml", "true.mid"}  # what the reader brings
+    made = {"duet.wav", "flute_true.wav", "oboe_true.wav", "rack.toml", "true.mid", "takes"}  # what the reader brings
     made |= {"pitches.csv"}  # what a command makes beside its output
     for words in commands():
         output = words[words.index("--output") + 1] if "--output" in words else None

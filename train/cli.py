@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +13,7 @@ from bsep_stream.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from bsep_stream.train.loop import Training
+    from bsep_stream.train.request import RunRequest
 
 FEWEST_SOURCES, MOST_SOURCES = 2, 4
 RESERVED = ("residual", "remix", "mix", "mixture")
@@ -65,7 +65,9 @@ def parse_sources(text: str) -> tuple[str, ...]:
     "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does them instead.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     mix: tuple[Path, ...],
     sources: str | None,
     output: Path,
@@ -89,6 +91,10 @@ def command(
     from bsep_stream.jobs import require_engine
 
     require_engine(workers, scheduler)
+    if resume and not each:  # the run remembers; what a file of defaults says is for runs that begin
+        sources, preset, iterations, minutes, seed, seeds, init = (
+            _typed(ctx, name) for name in ("sources", "preset", "iterations", "minutes", "seed", "seeds", "init")
+        )
     names = parse_sources(sources) if sources is not None else None
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
@@ -102,76 +108,31 @@ def command(
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
 
+    from bsep_stream.train.request import RunRequest
+
+    request = RunRequest(mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init)
     if each:
         from bsep_stream.train.each import train_each
 
-        options = (preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init)
-        train_each(mix, names, output, options, workers=workers, scheduler=scheduler, resume=resume)
-        return
-    train_run(
-        mix,
-        names,
-        output,
-        preset=preset or "fast",
-        iterations=iterations,
-        minutes=minutes,
-        seed=seed or 0,
-        seeds=seeds or 1,
-        device=device,
-        init=init,
-        workers=workers,
-        scheduler=scheduler,
-    )
+        train_each(request, workers=workers, scheduler=scheduler, resume=resume)
+    else:
+        train_run(request, workers=workers, scheduler=scheduler)
 
 
-def train_run(
-    mix: tuple[Path, ...],
-    names: tuple[str, ...],
-    output: Path,
-    *,
-    preset: str = "fast",
-    iterations: int | None = None,
-    minutes: float | None = None,
-    seed: int = 0,
-    seeds: int = 1,
-    device: str = "auto",
-    init: Path | None = None,
-    workers: int = 1,
-    scheduler: str | None = None,
-) -> None:
-    """Begin a run and train it with a progress bar; the parameters are the options of the command."""
+def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = None) -> None:
+    """Begin a run and train it with a progress bar; workers and scheduler are for a race of seeds."""
     let_threads_sleep()
     from rich.console import Console
 
-    from bsep_stream.train.device import resolve_device
-    from bsep_stream.train.presets import preset_config
     from bsep_stream.train.progress import listening
-    from bsep_stream.train.race import begin_race
-    from bsep_stream.train.start import start_training
 
-    config = preset_config(preset, names)
-    if iterations is not None:
-        config = replace(config, iterations=iterations)
-    target_seconds = None if minutes is None else 60 * minutes
-    if seeds > 1:
-        place = str(resolve_device(device))
-        numbers = range(seed, seed + seeds)
-        begin_race(mix, config, output, seeds=numbers, target_seconds=target_seconds, device=place, init=init)
-        _finish_race(output, workers, scheduler)
-        _resume((), None, output, None, None, None, None, device, None)
-        return
     with listening(Console(stderr=True)) as on_search:
-        training = start_training(
-            mix,
-            config,
-            output,
-            seed=seed,
-            target_seconds=target_seconds,
-            device=resolve_device(device),
-            init=init,
-            on_search=on_search,
-        )
-    run_training(training)
+        training = request.begin(on_search)
+    if training is None:
+        _finish_race(request.output, workers, scheduler)
+        _resume((), None, request.output, None, None, None, None, request.device, None)
+    else:
+        run_training(training)
 
 
 def _resume(
@@ -263,6 +224,12 @@ def run_training(training: Training) -> None:
         click.echo(sentence)
     early = ", nothing improved any more" if info.stopped_early else ""
     click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
+
+
+def _typed(ctx: click.Context, name: str) -> Any:
+    """The value of an option, or None if it comes from ``bsep.toml``."""
+    from_file = ctx.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP
+    return None if from_file else ctx.params[name]
 
 
 def _shown(value: object) -> str:

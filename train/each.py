@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import click
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.jobs import run_jobs
+from bsep_stream.train.request import RunRequest
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.unattended import train_unattended
 
 
-def train_each(
-    recordings: Sequence[Path],
-    names: tuple[str, ...],
-    output: Path,
-    options: tuple[Any, ...],
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    resume: bool = False,
-) -> None:
-    """Train a run for every recording in a folder of its name below `output`, and say what became of each.
+def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None = None, resume: bool = False) -> None:
+    """Train a run for every recording, in a folder of its name below the output, and say what became of each.
 
     Parameters
     ----------
-    recordings : sequence of Path
-    names : tuple of str
-        Of the sources, the same in all recordings.
-    output : Path
-    options : tuple
-        The rest of the arguments of :func:`bsep_stream.train.unattended.train_unattended`.
+    request : RunRequest
+        Its recordings are sessions of their own.
     workers, scheduler : int, str or None
         See :func:`bsep_stream.jobs.run_jobs`.
     resume : bool
@@ -44,12 +30,16 @@ def train_each(
     ConfigError, RunError
         If two recordings have one name or a run is there; or, after the others have ended, if one could not be made.
     """
-    folders = {path.stem: output.resolve() / path.stem for path in recordings}
-    if len(folders) < len(recordings):
+    folders = {path.stem: request.output.resolve() / path.stem for path in request.recordings}
+    if len(folders) < len(request.recordings):
         raise ConfigError("two recordings have the same name and would share a folder: rename one of them")
     for folder in folders.values() if not resume else ():
         RunFolder(folder).refuse_existing()
-    jobs = {path.stem: ([path.resolve()], names, folders[path.stem], *options) for path in recordings}
+    init = None if request.init is None else request.init.resolve()
+    jobs = {
+        path.stem: (replace(request, recordings=[path.resolve()], output=folders[path.stem], init=init),)
+        for path in request.recordings
+    }
     failed = []
     for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):
         if outcome.result is None:
@@ -59,5 +49,8 @@ def train_each(
         click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
         for sentence in RunFolder(folders[outcome.name]).read_sentences():
             click.echo(f"{outcome.name}: {sentence}")
+    made = [name for name in jobs if name not in failed]
+    if made:
+        click.echo(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from bsep_stream.cli.defaults import CONFIG, config_option, default_map
 from bsep_stream.errors import BsepError, MissingDependency
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
+COMPLETION_VARIABLE = "_BSEP_COMPLETE"
 MENDABLE = 2  # the user can mend it: bad input, bad option, full disk
 
 COMMANDS = {  # name: (module that holds the click command under the name `command`, one line of help)
@@ -28,6 +33,7 @@ COMMANDS = {  # name: (module that holds the click command under the name `comma
     "bench": ("bsep_stream.cli.bench", "Measure speed, latency and memory of a model."),
     "report": ("bsep_stream.cli.report", "Show a run, stems or a model: a page to listen to, a picture."),
     "demo": ("bsep_stream.cli.demo", "Separate, remix and judge the recording that is shipped."),
+    "completion": ("bsep_stream.cli.completion", "Print what bash, zsh or fish need to complete commands."),
 }
 
 EXTRAS = {  # importable name: extra of the distribution that brings it
@@ -51,7 +57,23 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        if all(parameter.name != CONFIG for parameter in command.params):
+            command.params.append(config_option())
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and the defaults of its options in ``bsep.toml``."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None and not ctx.resilient_parsing:  # that is completion
+            ctx.default_map = default_map(ctx, name, command, rest, COMMANDS)
+        return name, command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands by their names: none is imported for its help."""
+        names = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -66,6 +88,10 @@ class LazyGroup(click.Group):
         **extra: Any,
     ) -> Any:
         """Run the command line; what the user can mend becomes one sentence and exit code 2."""
+        if COMPLETION_VARIABLE in os.environ:  # a shell asks, and has no place for sentences
+            with suppress(BsepError, ImportError):
+                super().main(args, "bsep", COMPLETION_VARIABLE, **extra)
+            sys.exit(1)
         return exit_with_sentence(
             lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
         )

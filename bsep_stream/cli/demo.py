@@ -72,11 +72,12 @@ def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> P
 
     # By name: the run time imports nothing of training, and these say what to install if torch is missing.
     training = importlib.import_module("bsep_stream.train.cli")
+    request = importlib.import_module("bsep_stream.train.request")
     export = importlib.import_module("bsep_stream.export.cli")
     model = output / "model.onnx"
     if model.exists() and not overwrite:
         raise ModelError(f"{model} exists: choose another --output, or replace it with --overwrite")
-    training.train_run((MIX,), SOURCE_NAMES, output / RUN, minutes=minutes, seed=seed)
+    training.train_run(request.RunRequest((MIX,), SOURCE_NAMES, output / RUN, minutes=minutes, seed=seed))
     export.export_run(output / RUN, model, overwrite=overwrite)
     return model
 

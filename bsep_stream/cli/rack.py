@@ -19,8 +19,11 @@ def rack() -> None:
 )
 @click.option("--sample-rate", type=int, default=48_000, show_default=True, metavar="HZ")
 @click.option("--channels", type=int, default=2, show_default=True)
-def check(file: str, model: Path | None, sample_rate: int, channels: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a sentence.")
+def check(file: str, model: Path | None, sample_rate: int, channels: int, as_json: bool) -> None:
     """Check FILE (or a shipped rack): every name, every value, and that its effects run in a stream."""
+    import json
+
     from bsep_stream.model import SeparationModel
     from bsep_stream.rack import OTHERS, load_rack
     from bsep_stream.racks import find_rack
@@ -33,8 +36,19 @@ def check(file: str, model: Path | None, sample_rate: int, channels: int) -> Non
     else:  # the names that the file uses, and one for those that it does not
         stem_names = tuple(dict.fromkeys([*(name for name in loaded.stems if name != OTHERS), "any other", RESIDUAL]))
     mixer = loaded.mixer(stem_names, sample_rate, channels)
-    named = ", ".join(name for name in loaded.stems) or "no stem"
     n_effects = sum(len(strip.effects) for strip in (*loaded.stems.values(), loaded.master))
+    if as_json:
+        strips = {**loaded.stems, "master": loaded.master}
+        facts = {
+            "path": str(path),
+            "effects": {name: [effect.type for effect in strip.effects] for name, strip in strips.items()},
+            "sample_rate": sample_rate,
+            "channels": channels,
+            "latency_samples": mixer.latency_samples,
+        }
+        click.echo(json.dumps(facts, indent=2))
+        return
+    named = ", ".join(name for name in loaded.stems) or "no stem"
     late = f"{mixer.latency_samples} samples ({1000 * mixer.latency_samples / sample_rate:.1f} ms) of latency"
     click.echo(f"{path} is in order: {n_effects} effects, for {named} and the master; {late}")
 

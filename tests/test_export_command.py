@@ -1,0 +1,65 @@
+"""`bsep export` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from trainings import SOURCES, bsep, run_info
+
+pytestmark = pytest.mark.usefixtures("tiny_presets")
+
+
+def test_export_hands_over_checkpoint_gain_origin_and_frames(
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    from bsep_stream.export import onnx_file
+
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run, "--seed", 4)
+    handed: dict[str, Any] = {}
+
+    def export_model(separator: Any, config: Any, metadata: Any, path: Path, parity_frames: Any) -> Any:
+        handed.update(metadata, config=config, path=path, frames=parity_frames)
+        return onnx_file.ExportReport(path, 3_000_000, len(parity_frames), 0, 0, 1e-6, 2.5)
+
+    monkeypatch.setattr(onnx_file, "export_model", export_model)
+    result = bsep("export", run, "--output", tmp_path / "model.onnx", "--sources", "tuba,piccolo")
+    assert result.exit_code == 0, result.output
+    assert handed["config"].source_names == ("tuba", "piccolo")
+    assert "3.0 MB" in result.stdout
+    assert handed["gain"] == run_info(run)["gain"]
+    assert handed["output"] == "mask"
+    assert handed["frames"].shape == (256, 128)
+    training = handed["training"]
+    assert (training["preset"], training["iterations"], training["seed"]) == ("fast", 3, 4)
+    assert [entry["name"] for entry in training["recordings"]] == ["mix.wav"]
+    assert str(tmp_path) not in json.dumps(training)  # where a recording lay is nobody's business
+
+
+def test_export_keeps_an_existing_file(mix: Path, tmp_path: Path) -> None:
+    bsep("train", mix, *SOURCES, "--output", tmp_path / "run")
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"mine")
+    result = bsep("export", tmp_path / "run", "--output", model)
+    assert (result.exit_code, model.read_bytes()) == (2, b"mine")
+    assert "--overwrite" in result.stderr
+
+
+def test_export_with_too_many_new_names_is_refused(mix: Path, tmp_path: Path) -> None:
+    bsep("train", mix, *SOURCES, "--output", tmp_path / "run")
+    result = bsep("export", tmp_path / "run", "--output", tmp_path / "model.onnx", "--sources", "a,b,c")
+    assert result.exit_code == 2
+    assert "has 2 sources, got 3 names" in result.stderr
+
+
+def test_export_of_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    result = bsep("export", tmp_path, "--output", tmp_path / "model.onnx")
+    assert result.exit_code == 2
+    assert "is not a training run" in result.stderr
