@@ -13,7 +13,6 @@ from bsep_stream.train.presets import preset_config
 from bsep_stream.train.separator import Maps, Separator
 
 BEST, NEXT, THIRD = 60, 90, 120
-N_OUT = 300
 ON = 10.0
 ROUNDING = 1e-5
 
@@ -24,15 +23,18 @@ def separator() -> Separator:
     return Separator(preset_config("fast", ("recorder", "violin")), torch.Generator().manual_seed(1))
 
 
-def found(separator: Separator, gap: float, third: float = -1e9, on: float = ON) -> tuple[Hypotheses, torch.Tensor]:
+def found(separator: Separator, gap: float, third: float = 1e5, on: float = ON) -> tuple[Hypotheses, torch.Tensor]:
     """Source 1 has its best pitch at BEST; at NEXT it is less likely by so many nats."""
     policy = separator.config.policy
-    logit = torch.full((1, 2, N_OUT), -1e6)
+    n_out = separator.network.n_out
+    logit = torch.full((1, 2, n_out), -1e6)
     nat = 1.0 / separator.config.imitation.inverse_temperature
-    logit[0, 1, BEST], logit[0, 1, NEXT], logit[0, 1, THIRD] = 0.0, -gap * nat, -third * nat
-    logit[0, 1, BEST + NEIGHBOUR_BINS] = -0.01  # the same tone
-    logit[0, 0, THIRD + 30] = 100.0  # another source's
-    parameters = torch.zeros(1, 2, 6, N_OUT)
+    heights = {BEST: 0.0, NEXT: -gap * nat, THIRD: -third * nat, BEST + NEIGHBOUR_BINS: -0.01}  # the last: same tone
+    for bin_index, height in heights.items():
+        if bin_index < n_out:
+            logit[0, 1, bin_index] = height
+    logit[0, 0, BEST - 2 * NEIGHBOUR_BINS] = 100.0  # another source's
+    parameters = torch.zeros(1, 2, 6, n_out)
     parameters[:, :, MAP_NAMES.index("on") - 1] = on - policy.on_offset
     maps = Maps(logit, parameters, torch.zeros(1, 1, 2, separator.config.geometry.n_bins))
     return hypotheses(separator, maps, torch.tensor([[1]]), torch.tensor([[BEST]]))
@@ -61,8 +63,7 @@ def test_a_tone_that_is_rather_off_still_counts(separator: Separator, logit: flo
 
 
 def test_a_range_of_one_pitch_has_no_other(separator: Separator) -> None:
-    narrow = replace(separator.config.policy, lowest_bin=BEST, highest_bin=BEST)
-    config = replace(separator.config, policy=narrow)
+    config = replace(separator.config, policy=replace(separator.config.policy, lowest_bin=BEST, highest_bin=BEST))
     made = Separator(config, torch.Generator().manual_seed(1))
     tones, _ = found(made, gap=0.0)
     assert tones.f0_bin[0, 0] == BEST
