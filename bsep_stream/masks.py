@@ -90,7 +90,7 @@ class MaskOutput:
                 f"smoothing_bins must be at most {(n_bins - 1) // 6} for a model with "
                 f"{n_bins} bins, got {settings.smoothing_bins}"
             )
-        self._smoother = BinSmoother(smoothing, n_sources, n_bins) if smoothing else None
+        self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._explained = np.zeros(n_bins, dtype=np.float32)
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
@@ -140,7 +140,8 @@ class MaskOutput:
         self._raise(level)
         level *= self._floor
         level += self._explained
-        np.divide(self._powers, level, out=self._masks)
+        for power, mask in zip(self._powers, self._masks, strict=True):  # row by row: see spectra()
+            np.divide(power, level[0], out=mask)
         return self._masks
 
     def spectra(self, mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
@@ -159,10 +160,12 @@ class MaskOutput:
         mono = mean_of_channels(mixture, self._mono)
         masks = self.masks(mono[:n_bins])
         shares = self._shares_above(mono)
-        # As pairs of real numbers: a product of real and complex would be cast, in memory of its own.
-        pairs, out = _as_pairs(mixture), _as_pairs(stems)
-        np.multiply(pairs[:, :n_bins], masks[:, None, :, None], out=out[:, :, :n_bins])
-        np.multiply(pairs[:, n_bins:], shares[:, None, None, None], out=out[:, :, n_bins:])
+        # Row by row and part by part: numpy would take memory of its own to cast or to broadcast.
+        for mask, share, stem in zip(masks, shares, stems, strict=True):
+            for spectrum, out in zip(mixture, stem, strict=True):
+                for part, result in ((spectrum.real, out.real), (spectrum.imag, out.imag)):
+                    np.multiply(part[:n_bins], mask, out=result[:n_bins])
+                    np.multiply(part[n_bins:], share, out=result[n_bins:])
         return stems
 
     def _raise(self, moduli: NDArray[np.float32]) -> None:
@@ -191,9 +194,3 @@ def mean_of_channels(spectra: NDArray[np.complex64], out: NDArray[np.complex64])
     np.add.reduce(spectra, axis=0, out=out)
     out *= np.complex64(1.0 / len(spectra))
     return out
-
-
-def _as_pairs(values: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Real and imaginary parts in a last axis of 2, the same memory."""
-    pairs: NDArray[np.float32] = values.view(np.float32).reshape(*values.shape, 2)
-    return pairs

@@ -56,6 +56,12 @@ class SampleQueue:
         assert n <= len(self), "there are fewer samples to look at"
         return self._data[..., self._end - n : self._end]
 
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """Add samples, shape (*shape, n), to the newest ``n``."""
+        newest = self.newest(samples.shape[-1])
+        for index in np.ndindex(newest.shape[:-1]):  # row by row, or numpy takes memory for what does not lie together
+            newest[index] += samples[index]
+
     def pop(self, out: NDArray[np.float32]) -> None:
         """Take the oldest ``n`` samples into ``out``, shape (*shape, n); so many must be waiting."""
         n = out.shape[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from itertools import cycle
 
@@ -23,6 +24,7 @@ PAPER = FrameGeometry()
 RATES = [22_050, 32_000, 44_100, 48_000, 88_200, 96_000]
 TINY_SETTINGS = [setting.name for setting in latency_settings(FrameGeometry(48_000, 512, 257, 64, 64.0))]
 SUM_TOLERANCE = 1e-6  # of full scale: a few roundings of float32 in the sum of three stems
+SMALL_OBJECTS = 8192  # views, integers and frames of Python; the smallest array of a hop has as many bytes
 LEAST_IMPULSE = 0.4  # at 96 kHz the model has half of its band
 ROUNDING = 2e-6  # FFT and its inverse in float32, for audio within +-1
 
@@ -237,3 +239,26 @@ def test_reset_is_like_new(models: dict[str, SeparationModel], rng: np.random.Ge
     separator.process(audio[:, :1234])
     separator.reset()
     assert np.array_equal(stream(separator, audio, [77]), new)
+
+
+@pytest.mark.parametrize("latency", ["quality", "balanced", "live"])
+@pytest.mark.parametrize(("channels", "block_size"), [(1, 512), (2, 300), (2, 5000)])
+def test_nothing_but_the_returned_array_is_allocated(
+    models: dict[str, SeparationModel], rng: np.random.Generator, channels: int, block_size: int, latency: str
+) -> None:
+    separator = StreamingSeparator(models["split_fast"], channels=channels, latency=latency)
+    block = noise(rng, channels, block_size)
+    for _ in range(-(-80_000 // block_size)):  # until every queue has been moved once
+        separator.process(block)
+    tracemalloc.start()
+    try:
+        most = 0
+        for _ in range(-(-90_000 // block_size)):
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            stems = separator.process(block)
+            most = max(most, tracemalloc.get_traced_memory()[1] - before - stems.nbytes)
+            del stems
+    finally:
+        tracemalloc.stop()
+    assert most < SMALL_OBJECTS

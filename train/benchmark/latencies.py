@@ -1,0 +1,186 @@
+"""What latency costs: ``python -m bsep_stream.train.benchmark.latencies DATA_DIR --output DIR``.
+
+Every recording is separated by its own model with every latency setting, and once more with the true pitches in place
+of those that the network finds: the first is what one hears, the second what physics leaves of it. The models are those
+of the benchmark (``python -m bsep_stream.train.benchmark DATA_DIR --output DIR``), which comes first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import click
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.audiofile import read_recording
+from bsep_stream.errors import BsepError, RunError
+from bsep_stream.hops import HopEngine
+from bsep_stream.latency import LatencySetting, choose_setting
+from bsep_stream.measures import evaluate
+from bsep_stream.model import SeparationModel
+from bsep_stream.separation import separate
+from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.table import three
+from bsep_stream.train.benchmark.trial import Settings, trial_name
+from bsep_stream.train.benchmark.truetones import TrueTonesMaker
+from bsep_stream.train.benchmark.truth import kept_tones
+from bsep_stream.train.start import load_separator
+
+PITCHES = ("network", "true f0")
+
+_Audio = NDArray[np.float32]
+
+
+def separated(model: SeparationModel, mixture: _Audio, setting: LatencySetting) -> _Audio:
+    """Stems (n_sources, channels, samples) by the pitches that the network finds."""
+    latency = 1000.0 * setting.synthesis_samples / model.geometry.sample_rate
+    wish = "quality" if setting.reach_samples is None else latency
+    return np.asarray(separate(model, mixture, model.geometry.sample_rate, output="mask", residual=False, latency=wish))
+
+
+def separated_by_truth(
+    model: SeparationModel,
+    run: Path,
+    mixture: _Audio,
+    setting: LatencySetting,
+    item: Item,
+    truth: Path,
+    order: list[int],
+) -> _Audio:
+    """Stems (n_sources, channels, samples) by the true pitches, at once; ``order[i]`` is the source of true stem i."""
+    geometry = model.geometry
+    separator, _, _ = load_separator(run)
+    if separator.timbre is None:
+        raise RunError(f"{run} has no timbre to make masks from: train it with the preset fast")
+    tones = kept_tones(item, replace(geometry, n_bins=geometry.n_fft // 2 + 1), truth)
+    by_source = np.argsort(order)
+    maker = TrueTonesMaker(
+        model, separator.timbre, type(tones)(*(rows[by_source] for rows in tones)), setting, len(mixture)
+    )
+    engine = HopEngine(geometry, setting, model.n_sources, len(mixture), maker)
+    hop, late = setting.hop_samples, setting.algorithmic_samples
+    length = mixture.shape[1]
+    padded = np.pad(mixture, ((0, 0), (0, late + hop)))
+    stems = np.zeros((model.n_sources, *padded.shape), dtype=np.float32)
+    for start in range(0, padded.shape[1] - hop + 1, hop):
+        stems[..., start : start + hop] = engine.process(padded[:, start : start + hop])
+    return stems[..., late : late + length]
+
+
+@torch.no_grad()
+def judge(item: Item, trial: Path, settings: list[str], seconds: float | None, output: Path) -> list[dict[str, Any]]:
+    """Measures of every setting with both kinds of pitches; what is in `output` is not done again."""
+    model = SeparationModel(trial / "model.onnx")
+    rate = model.geometry.sample_rate
+    audio, own_rate = read_recording(item.mixture)
+    mixture = np.ascontiguousarray(
+        soxr.resample(audio.T, own_rate, rate, quality="VHQ").T if own_rate != rate else audio
+    )
+    end = mixture.shape[1] if seconds is None else min(round(seconds * rate), mixture.shape[1])
+    mixture = mixture[:, :end]
+    stems = [stem[:, :end] for stem in item.stems_at(rate)]
+    order: list[int] | None = None
+    rows = []
+    for wish in settings:
+        setting = choose_setting(wish, model.geometry)
+        for pitches in PITCHES:
+            length = "all" if seconds is None else f"{seconds:g}s"
+            path = (
+                output
+                / "latencies"
+                / f"{item.folder.name}-{setting.synthesis_samples}-{pitches.split()[0]}-{length}.json"
+            )
+            if path.exists():
+                row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            else:
+                if pitches == "network":
+                    estimates = separated(model, mixture, setting)
+                else:
+                    assert order is not None
+                    truth = output / "truth"
+                    estimates = separated_by_truth(model, trial / "run", mixture, setting, item, truth, order)
+                measures = evaluate(stems, list(estimates), item.names).to_dict()
+                samples = setting.synthesis_samples - 1
+                row = {"item": item.folder.name, "pitches": pitches, "ms": 1000 * samples / rate, "measures": measures}
+                with whole_file(path) as temporary:
+                    temporary.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+            if order is None:  # of the first setting, the best
+                order = [stem["estimate"] for stem in row["measures"]["stems"]]
+            rows.append(row)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: means over the items by latency, then the SDR of every item."""
+    latencies = sorted({row["ms"] for row in rows}, reverse=True)
+    items = sorted({row["item"] for row in rows})
+    by_key = {(row["item"], row["pitches"], row["ms"]): row["measures"]["mean"] for row in rows}
+    lines = ["| latency, ms | network | below quality | true f0 | below quality |", "|---|---|---|---|---|"]
+    means: dict[tuple[str, float], dict[str, float]] = {}
+    for pitches in PITCHES:
+        for ms in latencies:
+            each = [by_key[item, pitches, ms] for item in items]
+            means[pitches, ms] = {key: fmean(values[key] for values in each) for key in each[0]}
+    for ms in latencies:
+        cells = [f"{ms:.1f}"]
+        for pitches in PITCHES:
+            loss = means[pitches, latencies[0]]["sdr_db"] - means[pitches, ms]["sdr_db"]
+            cells += [three(means[pitches, ms]), f"{loss:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", f"| SDR: network, true f0 | {' | '.join(f'{ms:.1f} ms' for ms in latencies)} |"]
+    lines.append(f"|---|{'---|' * len(latencies)}")
+    for item in items:
+        cells = [", ".join(f"{by_key[item, pitches, ms]['sdr_db']:.1f}" for pitches in PITCHES) for ms in latencies]
+        lines.append(f"| {item} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
+@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
+@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@click.option("--latencies", default="quality,balanced,32.1,live,10.7,8,5.4", show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=1), help="Only so much of every recording, from its start.")
+@click.option("--preset", default="fast", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(
+    data: Path,
+    output: Path,
+    trials: Path | None,
+    items: str,
+    latencies: str,
+    seconds: float | None,
+    preset: str,
+    seed: int,
+) -> None:
+    """SDR / SIR / SAR in dB over latency: with the network's pitches and with the true ones."""
+    wishes = [wish.strip() for wish in latencies.split(",")]
+    try:
+        rows = []
+        for item in find_items(data, [name for name in items.split(",") if name]):
+            trial = (trials or output) / trial_name(item, Settings(preset), seed)
+            if not (trial / "model.onnx").exists():
+                raise RunError(
+                    f"{trial} has no model; train it: python -m bsep_stream.train.benchmark DATA --output DIR"
+                )
+            rows += judge(item, trial, wishes, seconds, output)
+            click.echo(f"{item.folder.name} done", err=True)
+        text = table(rows)
+        with whole_file(output / "latencies.md") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        click.echo(text)
+    except BsepError as error:
+        raise click.UsageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
