@@ -53,6 +53,12 @@ class FakePort:
         self.closed = True
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that exists only here delivers at once."""
+    monkeypatch.setattr(notesender, "DELIVERY_SECONDS", 0.0)
+
+
 @pytest.fixture
 def engine(tiny_model_path: Path) -> LiveEngine:
     return LiveEngine(StreamingSeparator(tiny_model_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -24,6 +25,10 @@ HANGING_SECONDS = 0.5
 
 CLOSE_SECONDS = 2.0
 """What a port may take for the last messages: one that hangs shall not hold the program."""
+
+DELIVERY_SECONDS = 0.1
+"""What the system gets to deliver the last messages before the port is closed: JACK takes them a period later, and a
+lost one would be a note without an end."""
 
 MOST_WAITING = 256
 """Frames that may wait for a port that takes its time; what comes after them is left out."""
@@ -81,6 +86,7 @@ class NoteSender:
         self._frames.put(None)
         self._thread.join(CLOSE_SECONDS)
         if not self._thread.is_alive():
+            time.sleep(DELIVERY_SECONDS)
             self._port.close()
 
     def _work(self) -> None:

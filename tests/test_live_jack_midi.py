@@ -1,0 +1,83 @@
+"""Notes on a real server: a port of ours on JACK, and a client that writes down what comes. Run by `make test-live`.
+
+A busy machine may cost periods, with the messages in them, or show one twice; it may not add or swap any.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import PATIENCE_SECONDS, need
+from test_live_jack import server as jack_server
+from test_live_midi import HOPS_TO_BE_SURE, tones
+
+from bsep_stream.live.engine import LiveEngine
+from bsep_stream.live.midiports import VIRTUAL_NAME, list_ports, open_port
+from bsep_stream.live.notesender import NoteSender
+from bsep_stream.stream import StreamingSeparator
+
+pytestmark = pytest.mark.servers
+
+server = jack_server
+EXPECTED = [(0x90, 60), (0x91, 67), (0x80, 60), (0x81, 67)]
+
+
+class Synthesiser:
+    """A JACK client that takes MIDI: status byte and key of every message."""
+
+    def __init__(self, server_name: str) -> None:
+        import jack
+
+        self.heard: list[tuple[int, int]] = []
+        self.came = threading.Event()
+        self.client = jack.Client("synth", servername=server_name, no_start_server=True)
+        self.port = self.client.midi_inports.register("in")
+        self.client.set_process_callback(self._process)
+        self.client.activate()
+
+    def _process(self, _frames: int) -> None:
+        for _, message in self.port.incoming_midi_events():
+            status, key = bytes(message)[:2]
+            if (status, key) not in self.heard:
+                self.heard.append((status, key))
+            self.came.set()
+
+
+@pytest.fixture
+def synthesiser(server: str) -> Iterator[Synthesiser]:
+    need([], "jackd2", ["jack", "mido", "rtmidi"])
+    import mido
+    import rtmidi
+
+    if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
+        pytest.skip("python-rtmidi was built without JACK")
+    before = mido.backend
+    mido.set_backend("mido.backends.rtmidi/UNIX_JACK")
+    made = Synthesiser(server)
+    try:
+        yield made
+    finally:
+        made.client.close()
+        mido.set_backend(before)
+
+
+@pytest.mark.parametrize("wanted", ["virtual", "synth"])
+def test_notes_arrive(wanted: str, synthesiser: Synthesiser, tiny_model_path: Path) -> None:
+    engine = LiveEngine(StreamingSeparator(tiny_model_path))
+    assert any("synth" in name for name in list_ports())
+    port: Any = open_port(wanted)
+    if wanted == "virtual":
+        (ours,) = synthesiser.client.get_ports(VIRTUAL_NAME, is_midi=True, is_output=True)
+        synthesiser.client.connect(ours, synthesiser.port)
+    with NoteSender(engine, port) as sender:
+        for keys in ((60, None), (60, 67), (None, 67)):
+            for _ in range(HOPS_TO_BE_SURE):
+                sender.hear(tones(engine, *keys))
+    assert synthesiser.came.wait(PATIENCE_SECONDS)
+    heard = list(synthesiser.heard)  # a last message may still come
+    assert heard == [message for message in EXPECTED if message in heard]
+    assert engine.counters.midi_errors == 0
