@@ -71,6 +71,10 @@ class Listener:
         self._gain = np.float32(model.gain)
         self._frame = np.zeros((2, model.geometry.n_bins), dtype=np.float32)
 
+    def want_spectra(self, wanted: bool) -> None:
+        """See :meth:`bsep_stream.step.Stepper.want_spectra`."""
+        self._step.want_spectra(wanted)
+
     def hear(self, spectrum: NDArray[np.complex64]) -> Tones:
         """Tones of a spectrum whose phase is that in the middle of its frame, valid until the next call."""
         seen = spectrum[: self._frame.shape[1]]

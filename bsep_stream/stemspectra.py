@@ -51,7 +51,7 @@ class SpectraMaker(Protocol):
 
 def spectra_maker(
     model: SeparationModel, setting: LatencySetting, channels: int, output: str, mask: MaskSettings | None = None
-) -> SpectraMaker:
+) -> OwnFrame | CentredTones | CutFrame:
     """Who makes an output with a latency setting.
 
     Raises
@@ -85,6 +85,10 @@ class OwnFrame:
     def reset(self) -> None:
         self._output.forget()
 
+    def want_whole_tones(self, wanted: bool) -> None:
+        """Whether tones must have spectra, amplitudes and coefficients, which masks do without; else those are 0."""
+        self._ear.listener.want_spectra(wanted)
+
     def spectra(self, mixture: _Spectra, recent: NDArray[np.float32]) -> _Spectra:
         del recent
         self.tones = self._ear.hear(mixture)
@@ -102,6 +106,9 @@ class CentredTones:
 
     def reset(self) -> None:
         pass
+
+    def want_whole_tones(self, wanted: bool) -> None:
+        """They always are: the spectra are the output."""
 
     @property
     def tones(self) -> Tones | None:
@@ -139,6 +146,10 @@ class CutFrame:
         self._turn = 0
         self.tones: Tones | None = None
 
+    def want_whole_tones(self, wanted: bool) -> None:
+        """Whether tones must have spectra, amplitudes and coefficients, which masks do without; else those are 0."""
+        self._ear.listener.want_spectra(wanted)
+
     def spectra(self, mixture: _Spectra, recent: NDArray[np.float32]) -> _Spectra:
         self.tones = None
         if self._turn == 0:
@@ -152,7 +163,7 @@ class _MonoEar:
     """The network hears the mean of the channels, with the phase of the middle of the frame."""
 
     def __init__(self, model: SeparationModel) -> None:
-        self._listener = Listener(model)
+        self.listener = Listener(model)
         self._centring = model.geometry.centring[: model.geometry.n_bins]
         self._mono: _Spectra = np.zeros(len(self._centring), dtype=np.complex64)
         self._centred: _Spectra = np.zeros(len(self._centring), dtype=np.complex64)
@@ -160,4 +171,4 @@ class _MonoEar:
     def hear(self, spectra: _Spectra) -> Tones:
         mono = mean_of_channels(spectra[:, : len(self._mono)], self._mono)
         np.multiply(mono, self._centring, out=self._centred)
-        return self._listener.hear(self._centred)
+        return self.listener.hear(self._centred)

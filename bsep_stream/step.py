@@ -16,6 +16,10 @@ INPUT_NAME = "frame"
 TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
 OUTPUTS = ("direct", "dictionary", *TONE_OUTPUTS, "coefficients", "timbre")
 """Outputs of the graph in the order of docs/design.md."""
+SPECTRA_SWITCH = "spectra"
+"""Optional input of the graph, one bool: whether the outputs that masks do not need are wanted."""
+SPECTRA_OUTPUTS = ("direct", "dictionary", "amplitude", "coefficients")
+"""These: without them a step takes two thirds of the time."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,22 @@ class Stepper:
         self._frame_value = onnxruntime.OrtValue.ortvalue_from_numpy(self._frame)
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays]
         self._binding.bind_ortvalue_input(INPUT_NAME, self._frame_value)
+        self._switch = np.ones(1, dtype=np.bool_)
+        self._switch_value = onnxruntime.OrtValue.ortvalue_from_numpy(self._switch)
+        if SPECTRA_SWITCH in {value.name for value in session.get_overridable_initializers()}:
+            self._binding.bind_ortvalue_input(SPECTRA_SWITCH, self._switch_value)
         for name, value in zip(OUTPUTS, self._values, strict=True):
             self._binding.bind_ortvalue_output(name, value)
         self._outputs = [array[0] for array in arrays]
         self._tones = tones_of(self._outputs)
+
+    def want_spectra(self, wanted: bool) -> None:
+        """Whether the next steps must find ``direct``, ``dictionary``, ``amplitude`` and ``coefficients``.
+
+        Without them, which is faster, they are 0; the rest is the same bits. Models that were exported when there was
+        no such choice always find them.
+        """
+        self._switch[0] = wanted
 
     def __call__(self, frame: NDArray[np.float32]) -> Tones:
         """Tones of one frame.

@@ -120,8 +120,8 @@ class StreamingSeparator:
         self.latency = self._ledger(self.setting)
         self.latency_samples = self.latency.total_samples
 
-        maker = spectra_maker(self.model, self.setting, self.channels, self.output, mask)
-        self._engine = HopEngine(geometry, self.setting, n_sources, self.channels, maker)
+        self._maker = spectra_maker(self.model, self.setting, self.channels, self.output, mask)
+        self._engine = HopEngine(geometry, self.setting, n_sources, self.channels, self._maker)
         self._hop = np.zeros((self.channels, self.setting.hop_samples), dtype=np.float32)
         self._sources = SampleQueue((n_sources, self.channels), self.latency_samples)
         self._mixture = SampleQueue((self.channels,), self.latency_samples)
@@ -223,6 +223,7 @@ class StreamingSeparator:
             if self._hop_fill < hop:
                 return
             self._hop_fill = 0
+            self._maker.want_whole_tones(self.on_tones is not None)
             sources = self._engine.process(self._hop)
             if self.on_tones is not None and self._engine.tones is not None:
                 self.on_tones(self._engine.tones)

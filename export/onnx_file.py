@@ -17,6 +17,7 @@ from bsep_stream.atomic import whole_file
 from bsep_stream.errors import MissingDependency, ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep, output_shapes
 from bsep_stream.model import OUTPUT_KINDS
+from bsep_stream.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
 from bsep_stream.train.config import MAP_NAMES, TrainConfig
 from bsep_stream.train.prediction import Prediction, predict
 from bsep_stream.train.separator import Separator
@@ -169,6 +170,8 @@ def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> N
         import onnx
     except ImportError as error:
         raise MissingDependency("export needs the package onnx: pip install 'bsep-stream[train]'") from error
+    from bsep_stream.export.branches import make_optional
+
     model = onnx.load(str(path))
     model.ir_version = min(model.ir_version, LARGEST_IR_VERSION)
     model.producer_name = "bsep-stream"
@@ -178,6 +181,7 @@ def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> N
         for dimension, size in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True):
             dimension.ClearField("dim_param")
             dimension.dim_value = size
+    make_optional(model, SPECTRA_OUTPUTS, SPECTRA_SWITCH, INPUT_NAME)
     del model.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, json.dumps(metadata)
@@ -192,6 +196,7 @@ def _session(path: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # it warns of the switch, whose value is not constant by intention
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from bsep_stream.errors import ModelError
 from bsep_stream.export import onnx_file
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
 from bsep_stream.export.onnx_file import export_model
+from bsep_stream.model import SeparationModel
+from bsep_stream.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.separator import Separator
 
@@ -53,7 +55,7 @@ def test_inputs_outputs_and_versions_are_those_of_the_design(exported: Path) -> 
     model = onnx.load(str(exported))
     assert model.ir_version <= 10
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
-    assert [value.name for value in model.graph.input] == [INPUT_NAME]
+    assert [value.name for value in model.graph.input] == [INPUT_NAME, SPECTRA_SWITCH]
     assert [value.name for value in model.graph.output] == list(OUTPUT_NAMES)
     shapes = {
         value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
@@ -61,6 +63,7 @@ def test_inputs_outputs_and_versions_are_those_of_the_design(exported: Path) -> 
     }
     assert shapes == {
         "frame": ["batch", 2, 64],
+        "spectra": [1],
         "direct": ["batch", 2, 2, 64],
         "dictionary": ["batch", 2, 2, 64],
         "f0_bin": ["batch", 2],
@@ -180,3 +183,36 @@ def test_metadata_that_the_run_time_cannot_use_is_refused(
     with pytest.raises(ModelError, match="metadata"):
         export_model(separator, separator.config, wrong, tmp_path / "wrong.onnx", frames)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_masks_do_not_need_can_be_switched_off_and_the_rest_stays_the_same_bits(
+    separator: Separator, frames: np.ndarray, tmp_path: Path
+) -> None:
+    config = replace(separator.config, timbre_updates=2)
+    export_model(
+        Separator(config, torch.Generator().manual_seed(3)), config, METADATA, tmp_path / "timbre.onnx", frames
+    )
+    model = SeparationModel(tmp_path / "timbre.onnx")
+    whole, masks = model.stepper(), model.stepper()
+    masks.want_spectra(False)
+    for frame in frames[:5]:
+        channels = np.stack([frame.real, frame.imag])
+        expected, got = whole(channels), masks(channels)
+        for field in fields(expected):
+            if field.name in SPECTRA_OUTPUTS:
+                assert getattr(expected, field.name).any()
+                assert not getattr(got, field.name).any()
+            else:
+                assert np.array_equal(getattr(expected, field.name), getattr(got, field.name)), field.name
+    masks.want_spectra(True)
+    assert np.array_equal(masks(channels).direct, expected.direct)
+
+
+def test_an_output_that_others_are_made_from_is_always_there(exported: Path, frames: np.ndarray) -> None:
+    """Without a timbre masks are made from the dictionary tones."""
+    step = SeparationModel(exported).stepper()
+    step.want_spectra(False)
+    tones = step(np.stack([frames[0].real, frames[0].imag]))
+    assert not tones.direct.any()
+    np.testing.assert_allclose(tones.timbre, np.abs(tones.dictionary), atol=1e-6)
+    assert tones.dictionary.any()
