@@ -37,9 +37,9 @@ class HopEngine:
         self, geometry: FrameGeometry, setting: LatencySetting, n_sources: int, channels: int, maker: SpectraMaker
     ) -> None:
         windows = stream_windows(geometry, setting)
-        self._n_fft, self._hop, self._length = geometry.n_fft, setting.hop_samples, setting.synthesis_samples
+        self._n_fft, self._hop = geometry.n_fft, setting.hop_samples
         self._recent = SampleQueue((channels,), self._n_fft - self._hop, _ROOM * self._n_fft)
-        self._sum = SampleQueue((n_sources, channels), self._length - self._hop, _ROOM * self._n_fft)
+        self._sum = SampleQueue((n_sources, channels), setting.synthesis_samples - self._hop, _ROOM * self._n_fft)
         self._done = np.zeros((n_sources, channels, self._hop), dtype=np.float32)
         self._analysis = Analysis(windows.analysis, self._n_fft, channels)
         self._synthesis = Synthesis(windows.synthesis, self._n_fft, (n_sources, channels))
@@ -63,7 +63,6 @@ class HopEngine:
         spectra = self._maker.spectra(self._analysis(recent), recent)
         self._recent.drop(self._hop)
         self._sum.push_silence(self._hop)
-        end = self._sum.newest(self._length)
-        end += self._synthesis(spectra)
+        self._sum.add(self._synthesis(spectra))
         self._sum.pop(self._done)
         return self._done

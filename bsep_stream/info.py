@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import RunError
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.latency import LIMITS_MS, QUALITY, choose_setting, latency_settings
 
 _NOT_LOSSES = ("iteration", "seconds")
 
@@ -119,7 +120,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     -------
     dict
         ``kind`` (``"model"`` or ``"run"``), ``path``, ``source_names``, ``geometry``, ``latency`` (parts and
-        total in samples, total in ms), ``dictionary``, ``gain``, ``training``; for a run also ``verdict``
+        total in samples, total in ms; of ``quality``), ``latencies_ms`` (by the name of a setting, and the soonest;
+        at the model's rate), ``dictionary``, ``gain``, ``training``; for a run also ``verdict``
         (``verdict.json``, or None before its end); for a model also
         ``format_version``, ``output`` and ``megabytes``.
 
@@ -145,6 +147,7 @@ def _describe_model(path: Path) -> dict[str, Any]:
         "source_names": list(model.source_names),
         "geometry": model.geometry.to_dict(),
         "latency": latency_dict(StreamingSeparator(model).latency, model.geometry.sample_rate),
+        "latencies_ms": _latencies_ms(model.geometry),
         "output": model.output,
         "gain": model.gain,
         "dictionary": [[round(float(value), 6) for value in row] for row in model.dictionary],
@@ -169,10 +172,20 @@ def _describe_run(path: Path) -> dict[str, Any]:
         "source_names": list(run.source_names),
         "geometry": geometry.to_dict(),
         "latency": latency_dict(ledger, geometry.sample_rate),
+        "latencies_ms": _latencies_ms(geometry),
         "gain": gain,
         "dictionary": run.dictionary.tolist(),
         "training": {key: value for key, value in run.progress.items() if key not in ("gain", "source_names")},
         "verdict": _read_json(verdict) if verdict.exists() else None,
+    }
+
+
+def _latencies_ms(geometry: FrameGeometry) -> dict[str, float]:
+    settings = {name: choose_setting(name, geometry) for name in (QUALITY, *LIMITS_MS)}
+    settings["soonest"] = latency_settings(geometry)[-1]
+    return {
+        name: 1000.0 * (setting.algorithmic_samples + setting.adaptation_samples) / geometry.sample_rate
+        for name, setting in settings.items()
     }
 
 

@@ -36,6 +36,15 @@ def test_command_prints_table_and_json(tiny_model_path: Path) -> None:
     assert values["machine"]["threads_used"] == 1
 
 
+def test_hop_of_a_low_latency_is_a_turn_of_the_network(models_folder: Path) -> None:
+    result = bench(models_folder / "split_fast.onnx", 0.2, latency="live")
+    assert result.hop_ms == pytest.approx(512 / 48)
+    assert result.latency["total_ms"] < 23
+    refused = CliRunner().invoke(main, ["bench", str(models_folder / "split_fast.onnx"), "--latency", "soon"])
+    assert refused.exit_code == 2
+    assert "quality, balanced, live or a number of milliseconds, got 'soon'" in refused.stderr
+
+
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 1e-9])
 def test_length_that_makes_no_sense_is_one_sentence(seconds: float, tiny_model_path: Path) -> None:
     with pytest.raises(ConfigError, match="seconds must be"):

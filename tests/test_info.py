@@ -68,6 +68,7 @@ def test_table_of_a_model_names_the_essentials(tiny_model_path: Path) -> None:
         "48000 Hz",
         "511 samples (10.6 ms)",
         "algorithmic 448",
+        "quality 10.6, balanced 10.6, live 10.6, soonest 0.3 ms",
         "+9.5 dB",
         "1.00",
         ".50",
@@ -81,6 +82,9 @@ def test_run_is_described_by_its_plain_files(run_folder: Path) -> None:
     assert facts["kind"] == "run"
     assert facts["dictionary"] == [[1.0, 0.5, 0.25], [0.1, 1.0, 0.0]]
     assert facts["latency"]["total_samples"] == 8191
+    late = facts["latencies_ms"]
+    assert late["quality"] == pytest.approx(1000 * 8191 / 48_000)
+    assert late["quality"] > 75 >= late["balanced"] > 23 >= late["live"] > 10 > late["soonest"]
     assert facts["training"]["seed"] == 7
     json.loads(run(run_folder, "--json").stdout)
     shown = " ".join(run(run_folder).stdout.split())

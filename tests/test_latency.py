@@ -5,11 +5,15 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
+from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.latency import LatencySetting, choose_setting, latency_settings
@@ -262,3 +266,20 @@ def test_nothing_but_the_returned_array_is_allocated(
     finally:
         tracemalloc.stop()
     assert most < SMALL_OBJECTS
+
+
+def test_files_are_separated_as_the_stream_would(
+    models: dict[str, SeparationModel], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    mixture = noise(rng, 1, 12_000)
+    soundfile.write(tmp_path / "mix.wav", mixture.T, 48_000, subtype="FLOAT")
+    model = models["split_fast"]
+    for latency in ("live", "30"):
+        arguments = [str(model.path), str(tmp_path / "mix.wav"), "--output", str(tmp_path / latency)]
+        result = CliRunner().invoke(main, ["separate", *arguments, "--latency", latency])
+        assert result.exit_code == 0, result.output
+        flute, _ = soundfile.read(tmp_path / latency / "flute.wav", dtype="float32")
+        assert np.array_equal(flute, separate(model, mixture, 48_000, latency=latency)[0, 0])
+    too_soon = CliRunner().invoke(main, ["separate", *arguments, "--latency", "1"])
+    assert too_soon.exit_code == 2
+    assert "at least 5.31 ms" in too_soon.stderr

@@ -85,6 +85,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
     lines["window"] = f"Gaussian, standard deviation {geometry.sigma_samples:g} samples ({ms(geometry.sigma_samples)})"
     lines["bins"] = f"{geometry.n_bins} of {geometry.bin_hz:.3f} Hz, up to {geometry.n_bins * geometry.bin_hz:.0f} Hz"
     lines["latency"] = f"{latency['total_samples']} samples ({latency['total_ms']:.1f} ms): {parts}"
+    lines["--latency"] = ", ".join(f"{name} {value:.1f}" for name, value in facts["latencies_ms"].items()) + " ms"
     lines["level"] = f"{20 * log10(facts['gain']):+.1f} dB before the network"
     if "output" in facts:
         lines["output"] = facts["output"]
