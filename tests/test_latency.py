@@ -283,3 +283,19 @@ def test_files_are_separated_as_the_stream_would(
     too_soon = CliRunner().invoke(main, ["separate", *arguments, "--latency", "1"])
     assert too_soon.exit_code == 2
     assert "at least 5.31 ms" in too_soon.stderr
+
+
+@pytest.mark.parametrize("name", TINY_SETTINGS)
+def test_a_stream_that_begins_later_soon_has_the_same_bits(
+    models: dict[str, SeparationModel], rng: np.random.Generator, name: str
+) -> None:
+    """What the live engine relies on when it gives up what waits."""
+    model = models["bands"]
+    audio = noise(rng, 1, 4000)
+    whole, later = (StreamingSeparator(model, output="mask", latency=total_ms(model, name, 48_000)) for _ in range(2))
+    begin = 5 * whole.setting.network_hop_samples
+    settled = begin + model.geometry.n_fft + whole.setting.network_hop_samples + whole.latency_samples
+    expected, got = whole.process(audio), later.process(audio[:, begin:])
+    assert settled < 3500
+    assert np.array_equal(got[..., settled - begin :], expected[..., settled:])
+    assert not np.array_equal(got[..., : settled - begin], expected[..., begin:settled])
