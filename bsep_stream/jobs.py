@@ -20,6 +20,7 @@ A scheduler needs the extra `cluster` (``pip install "bsep-stream[cluster]"``), 
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -133,7 +134,7 @@ def _distributed(
     try:
         for future in as_completed(names):
             if future.cancelled():
-                raise JobError("the scheduler was lost: start it again and repeat the command, which goes on")
+                raise JobError("the scheduler was lost: start it again and repeat the command (with --resume)")
             try:
                 yield future.result()
             except KilledWorker as error:
@@ -149,6 +150,8 @@ def _given_up(name: str, detail: str = "") -> JobError:
 def _client(scheduler: str) -> Client:
     from distributed import Client
 
+    # A lost scheduler is told in a sentence, not by a trace of how the client found out.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TypeError) as error:

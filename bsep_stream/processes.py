@@ -19,7 +19,7 @@ from typing import Any
 MOST_ATTEMPTS = 3
 """After so many processes have died of a job, it is given up."""
 
-_GRACE_SECONDS = 10.0  # for an interrupted job to take back what it has half done
+_GRACE_SECONDS = 60.0  # for an interrupted job to save or take back what it has half done; a second Ctrl-C ends it
 
 
 def map_in_processes(
@@ -68,10 +68,10 @@ def map_in_processes(
                     raise answer
                 yield name, answer
     finally:
-        workers_left = [*idle, *(worker for worker, _ in busy.values())]
-        for worker in workers_left:
+        interrupted = [worker for worker, _ in busy.values()]
+        for worker in interrupted:
             worker.interrupt()
-        for worker in workers_left:
+        for worker in (*interrupted, *idle):
             worker.end()
 
 
@@ -96,7 +96,6 @@ class _Worker:
             self.connection.send((function, arguments))
 
     def interrupt(self) -> None:
-        self.connection.close()
         if not self._process.is_alive():
             return
         if sys.platform == "win32":  # has no such signal
@@ -131,6 +130,8 @@ def _serve(connection: Connection) -> None:
             connection.send(answer)
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # whoever handed out the jobs does not want them any more
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what an ended process still has to do needs no interruption
 
 
 def _received(connection: Connection) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:

@@ -91,19 +91,20 @@ def _length(path: Path) -> int:
 
 
 def _say(outcome: RecordingOutcome, *, alone: bool) -> None:
+    # print, not click.echo, which goes past the bar's redirection, right into the bar
     names = [path.name for path in outcome.paths.values()]
     folder = next(iter(outcome.paths.values())).parent
     if outcome.error is not None:
         sentence = str(outcome.error)
         named = outcome.recording.name in sentence
-        click.echo(sentence if named else f"{outcome.recording}: {sentence}", err=True)
+        print(sentence if named else f"{outcome.recording}: {sentence}", file=sys.stderr)
     elif outcome.separated is None:
-        click.echo(f"{outcome.recording}: skipped, {folder} has its files", err=alone)
+        print(f"{outcome.recording}: skipped, {folder} has its files", file=sys.stderr if alone else sys.stdout)
     elif alone:
         for path in outcome.paths.values():
-            click.echo(path)
+            print(path)
     else:
-        click.echo(f"{outcome.recording}: {folder} ({', '.join(names)})")
+        print(f"{outcome.recording}: {folder} ({', '.join(names)})")
 
 
 def _say_clipped(outcome: RecordingOutcome, console: Console) -> None:
