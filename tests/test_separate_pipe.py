@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from bsep_stream.model import SeparationModel
 from bsep_stream.separation import separate
 
 BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
+
+ROUNDING = {"ffmpeg": 0.0, "sox": 2.0**-24}
+"""sox works on whole numbers of 32 bits, and rounds on the way there and back."""
 
 
 @pytest.fixture
@@ -105,3 +109,33 @@ def test_listener_that_goes_away_ends_it_quietly(tiny_model_path: Path, take: Pa
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 1
+
+
+@pytest.mark.parametrize("program", ["sox", "ffmpeg"])
+@pytest.mark.parametrize("stem", ["oboe", "all"])
+def test_between_other_programs(
+    tiny_model: SeparationModel, take: Path, tmp_path: Path, program: str, stem: str
+) -> None:
+    """Both write a header without a length; ffmpeg has a chunk before the samples."""
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program}")
+    out = tmp_path / "out.wav"
+    before, after = {
+        "sox": (["sox", str(take), "-t", "wav", "-"], ["sox", "-t", "wav", "-", str(out)]),
+        "ffmpeg": (
+            ["ffmpeg", "-v", "error", "-i", str(take), "-f", "wav", "-"],
+            ["ffmpeg", "-v", "error", "-f", "wav", "-i", "-", "-c:a", "pcm_f32le", str(out)],
+        ),
+    }[program]
+    command = [*BSEP, "separate", str(tiny_model.path), "-", "--stem", stem]
+    with (
+        subprocess.Popen(before, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first,
+        subprocess.Popen(command, stdin=first.stdout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as second,
+        subprocess.Popen(after, stdin=second.stdout, stderr=subprocess.DEVNULL) as third,
+    ):
+        pass
+    assert [child.returncode for child in (first, second, third)] == [0, 0, 0]
+    stems = separate(tiny_model, read_recording(take)[0], 44_100)
+    heard = read_recording(out)[0]
+    expected = stems[1] if stem == "oboe" else stems.reshape(6, -1)
+    assert np.abs(heard - expected).max() <= ROUNDING[program]
