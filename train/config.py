@@ -171,8 +171,8 @@ class TrainConfig:
         Ridge of the joint phase solve over the tones of all sources, from which prediction takes the direct tones;
         None: every tone on its own, as published.
     timbre_updates : int
-        Updates of the amplitudes of the timbre (:mod:`bsep_stream.train.timbre`), from which masks are made; 0: no
-        timbre, masks are made from the dictionary tones.
+        Last updates of the amplitudes of the timbre (:mod:`bsep_stream.train.tonefit`), from which masks are made; 0:
+        no timbre, masks are made from the dictionary tones.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     pretrained : str or None

@@ -110,7 +110,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         imitation=ImitationConfig(iterations=600, transposed_share=0.5),
         rendering="local",
         joint_ridge=0.1,
-        timbre_updates=12,
+        timbre_updates=4,
         peak_radius_sigmas=7.0,
         iterations=800,
         frame_noise=0.0,

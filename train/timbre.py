@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.losses import modulus
 from bsep_stream.train.policy import pitch_range
+from bsep_stream.train.tonefit import fitted_moduli, unexplained, updated
 from bsep_stream.train.tones import LocalPeaks, harmonic_bins
 
 FIT_ROUNDS = 10
@@ -30,7 +31,6 @@ _START_DECAY = 0.8
 _START_NOISE = 1e-4
 _SMALLEST_ROW = 1e-4
 _TINY = 1e-9
-_FLOOR = 1e-6  # of a model's modulus, against a level of 1: what is below is rounding
 
 
 class Timbre(nn.Module):
@@ -79,7 +79,7 @@ class Timbre(nn.Module):
         frames : Tensor, shape (batch, 2, n_bins)
             Mixture.
         f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_sources, n)
-            Pitches that the sources may have.
+            Pitches that the sources may have; they and the widths are made finer in the frame.
         weight : Tensor, shape (batch, n_sources, n)
             Of their amplitudes in the beginning; 0: no tone.
 
@@ -88,22 +88,13 @@ class Timbre(nn.Module):
         Tensor, shape (batch, n_sources, n_bins)
         """
         n_sources, n_bins = (int(size) for size in self.noise.shape)
-        n_harmonics = int(self.harmonics.shape[2])
         n = int(f0_bin.shape[2])
         first_row = self.n_pitches * torch.arange(n_sources, device=f0_bin.device)[:, None]
         rows = (self.row_numbers(f0_bin) + first_row).flatten()
         heights = self.harmonics.flatten(0, 1).index_select(0, rows)
-        centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), n_harmonics)
-        widths = width_bins.flatten()[:, None].expand_as(centres)
-        peaks = LocalPeaks.at(centres, widths, n_bins, self.radius)
-        unit = peaks.render_heights(heights).reshape(-1, n_sources, n, n_bins) + self.noise[:, None]
-        unit = (unit * (weight > 0).to(unit.dtype)[..., None]).flatten(1, 2)
-        observed = modulus(frames)
-        size = unit.sum(dim=2).clamp_min(_TINY)
-        amplitude = observed.sum(dim=1, keepdim=True) / size * weight.flatten(1)
-        for _ in range(self.updates):
-            amplitude = updated(amplitude, unit, size, observed)
-        by_tone = amplitude[:, :, None] * unit
+        noise = self.noise[:, None].expand(-1, n, -1).flatten(0, 1)
+        tones = (values.flatten(1) for values in (f0_bin, inharmonicity, width_bins, weight))
+        by_tone = fitted_moduli(modulus(frames), *tones, heights, noise, self.sigma_bins, self.radius, self.updates)
         moduli: Tensor = by_tone.reshape(-1, n_sources, n, n_bins).sum(dim=2)
         return moduli
 
@@ -169,17 +160,6 @@ class Timbre(nn.Module):
             pooled[number] = (kernel @ heights + prior * mean) / (kernel @ weight + prior)[:, None].clamp_min(_TINY)
         pooled += _SMALLEST_ROW
         return pooled / pooled.sum(dim=2, keepdim=True)
-
-
-def unexplained(amplitude: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
-    """Observed modulus over the model's: (batch, n_sources), (batch, n_sources, n_bins), (batch, n_bins)."""
-    return observed / (torch.matmul(amplitude[:, None], unit)[:, 0] + _FLOOR)
-
-
-def updated(amplitude: Tensor, unit: Tensor, size: Tensor, observed: Tensor) -> Tensor:
-    """One multiplicative update of the amplitudes; never raises the Kullback-Leibler divergence. Shapes as above."""
-    ratio = unexplained(amplitude, unit, observed)
-    return amplitude * torch.matmul(unit, ratio[:, :, None])[:, :, 0] / size
 
 
 def frequency_bands(n_bins: int) -> Tensor:

@@ -6,7 +6,7 @@ Spectra are real tensors with two channels, real and imaginary part: (batch, 2, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -133,6 +133,16 @@ class LocalPeaks:
         samples = (heights[..., None] * self.weight).flatten(1)
         moduli = torch.zeros(samples.shape[0], self.n_bins, dtype=samples.dtype, device=samples.device)
         return moduli.scatter_add(1, self.index, samples)
+
+    def slopes(self) -> tuple[LocalPeaks, LocalPeaks]:
+        """Derivatives of the peaks by their centres, per bin, and by the logarithms of their widths."""
+        distance = (self.index.reshape(self.weight.shape) - self.centres[..., None]) / self.widths[..., None]
+        by_centre = replace(self, weight=self.weight * distance / self.widths[..., None])
+        return by_centre, replace(self, weight=self.weight * distance.square())
+
+    def times(self, factors: Tensor) -> LocalPeaks:
+        """Peaks times factors of their shape (batch, m)."""
+        return replace(self, weight=self.weight * factors[..., None])
 
     def switched(self, on: Tensor) -> LocalPeaks:
         """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""

@@ -1,0 +1,112 @@
+"""Tones fitted to a frame: amplitudes, pitches and widths by turns, when the heights of their harmonics are known.
+
+The network names a pitch within some cents and a width from afar. Over 25 harmonics a few cents are whole bins, and a
+mask that misses its harmonics gives them away. The frame itself knows better: where the model lies beside a peak, the
+divergence falls on one side of it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+
+REFINEMENTS = 3
+"""Of pitch and width,"""
+UPDATES_BETWEEN = 2
+"""each after so many updates of the amplitudes."""
+
+LARGEST_PITCH_STEP = 0.015
+"""Of the logarithm of f0: 26 cents."""
+LARGEST_WIDTH_STEP = 0.2
+"""Of the logarithm of the width."""
+WIDTH_RANGE = (0.8, 2.4)
+"""Of the width of a stationary sinusoid; wider are fast vibrato and glides."""
+
+_TINY = 1e-9
+_FLOOR = 1e-6  # of a model's modulus, against a level of 1: what is below is rounding
+
+
+def fitted_moduli(
+    observed: Tensor,
+    f0_bin: Tensor,
+    inharmonicity: Tensor,
+    width_bins: Tensor,
+    weight: Tensor,
+    heights: Tensor,
+    noise: Tensor,
+    sigma_bins: float,
+    radius: int,
+    updates: int,
+) -> Tensor:
+    """Moduli of every tone in frames: least Kullback-Leibler divergence between the frame and their sum.
+
+    Parameters
+    ----------
+    observed : Tensor, shape (batch, n_bins)
+        Moduli of the mixture, of a level near 1.
+    f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_tones)
+        Where the search for the best begins.
+    weight : Tensor, shape (batch, n_tones)
+        Of their amplitudes in the beginning; 0: no tone.
+    heights : Tensor, shape (batch * n_tones, n_harmonics)
+    noise : Tensor, shape (n_tones, n_bins)
+        Between the harmonics, for tones of amplitude 1.
+    sigma_bins : float
+        Width of the peaks of a stationary sinusoid.
+    radius : int
+        Of rendered peaks, in bins.
+    updates : int
+        Of the amplitudes in the end.
+
+    Returns
+    -------
+    Tensor, shape (batch, n_tones, n_bins)
+    """
+    n_tones, n_bins = (int(size) for size in noise.shape)
+    switch = (weight > 0).to(observed.dtype)[:, :, None]
+    amplitude: Tensor | None = None
+    for turn in range(REFINEMENTS + 1):
+        centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), int(heights.shape[1]))
+        peaks = LocalPeaks.at(centres, width_bins.flatten()[:, None].expand_as(centres), n_bins, radius)
+        unit = (peaks.render_heights(heights).reshape(-1, n_tones, n_bins) + noise) * switch
+        size = unit.sum(dim=2).clamp_min(_TINY)
+        if amplitude is None:
+            amplitude = observed.sum(dim=1, keepdim=True) / size * weight
+        for _ in range(updates if turn == REFINEMENTS else UPDATES_BETWEEN):
+            amplitude = updated(amplitude, unit, size, observed)
+        if turn == REFINEMENTS:
+            break
+        total = torch.matmul(amplitude[:, None], unit)[:, 0] + _FLOOR
+        by_centre, by_width = peaks.slopes()
+        steps = []
+        for slopes in (by_centre.times(centres), by_width):
+            slope = amplitude[:, :, None] * slopes.render_heights(heights).reshape(-1, n_tones, n_bins)
+            steps.append(_newton_step(slope, observed, total))
+        f0_bin = f0_bin * torch.exp(steps[0].clamp(-LARGEST_PITCH_STEP, LARGEST_PITCH_STEP))
+        width_bins = width_bins * torch.exp(steps[1].clamp(-LARGEST_WIDTH_STEP, LARGEST_WIDTH_STEP))
+        width_bins = width_bins.clamp(WIDTH_RANGE[0] * sigma_bins, WIDTH_RANGE[1] * sigma_bins)
+    return amplitude[:, :, None] * unit
+
+
+def _newton_step(slope: Tensor, observed: Tensor, total: Tensor) -> Tensor:
+    """Gauss-Newton step of one parameter of each tone alone, (batch, n_tones), from slopes (batch, n_tones, n_bins).
+
+    Of the divergence's second-order model: squares of what is left over the model's moduli.
+    """
+    scaled = slope / total[:, None]
+    left = observed - total
+    step: Tensor = torch.matmul(scaled, left[:, :, None])[:, :, 0] / ((scaled * slope).sum(dim=2) + _TINY)
+    return step
+
+
+def unexplained(amplitude: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
+    """Observed modulus over the model's: (batch, n_sources), (batch, n_sources, n_bins), (batch, n_bins)."""
+    return observed / (torch.matmul(amplitude[:, None], unit)[:, 0] + _FLOOR)
+
+
+def updated(amplitude: Tensor, unit: Tensor, size: Tensor, observed: Tensor) -> Tensor:
+    """One multiplicative update of the amplitudes; never raises the Kullback-Leibler divergence. Shapes as above."""
+    ratio = unexplained(amplitude, unit, observed)
+    return amplitude * torch.matmul(unit, ratio[:, :, None])[:, :, 0] / size
