@@ -96,14 +96,15 @@ def choose_setting(
         No such name, or a number below what is possible.
     """
     settings = latency_settings(geometry)
-    if latency == QUALITY:
+    name = latency if isinstance(latency, str) else ""
+    if name == QUALITY:
         return settings[0]
 
     def own_ms(setting: LatencySetting) -> float:
         return 1000.0 * (setting.synthesis_samples - 1) / geometry.sample_rate
 
-    late = own_ms if latency in LIMITS_MS or total_ms is None else total_ms
-    limit = LIMITS_MS[str(latency)] if latency in LIMITS_MS else _milliseconds(latency)
+    late = own_ms if name in LIMITS_MS or total_ms is None else total_ms
+    limit = LIMITS_MS[name] if name in LIMITS_MS else _milliseconds(latency)
     for setting in settings:
         if late(setting) <= limit:
             return setting

@@ -31,16 +31,21 @@ class MaskSettings:
     floor_db : float
         Level, against the mixture in the same bin, of what no tone explains and ``residual``
         keeps. Where the tones are weaker than this, the bin stays in ``residual``.
+    excess_db : float or None
+        Where the mixture is louder than its tones by more than this, what is above stays in ``residual``: a click, a
+        chair, a metronome. None: the sources share it. Without effect where masks are made from the tones of another
+        frame (all latency settings but ``quality``), as there a new note is above them as well.
 
     Notes
     -----
     By measurement (docs/benchmarks.md): the timbre makes better masks than the tones of the frame itself. A larger
-    exponent trades SAR for SIR; smoothing trades SIR for SAR.
+    exponent trades SAR for SIR; smoothing trades SIR for SAR; a smaller excess trades SAR for SIR and a cleaner residual.
     """
 
     exponent: float = 2.0
     smoothing_bins: float = 0.0
     floor_db: float = -60.0
+    excess_db: float | None = 18.0
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -49,6 +54,8 @@ class MaskSettings:
             raise ConfigError(f"smoothing_bins must be 0 to 50, got {self.smoothing_bins}")
         if not -300.0 <= self.floor_db <= 0.0:
             raise ConfigError(f"floor_db must be -300 to 0, got {self.floor_db}")
+        if self.excess_db is not None and not 0.0 <= self.excess_db <= 60.0:
+            raise ConfigError(f"excess_db must be 0 to 60 or None, got {self.excess_db}")
 
 
 class MaskOutput:
@@ -56,9 +63,9 @@ class MaskOutput:
 
     The tones are found once, in the mean of the channels. Source ``i`` gets, of every channel,
 
-        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p)
+        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess)
 
-    smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there
+    where the excess is what ``|mixture|**p`` has above a multiple of the sum, smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there
     every source keeps the share of the power that it has in the upper half of the bins below.
     Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
 
@@ -84,15 +91,19 @@ class MaskOutput:
         self._gain = model.gain
         self._exponent = np.float32(settings.exponent)
         self._floor = np.float32(10.0 ** (settings.floor_db * settings.exponent / 20.0))
-        smoothing = float(np.hypot(settings.smoothing_bins, spread_bins))
-        if 2 * np.ceil(3.0 * smoothing) + 1 > n_bins:
+        self._tolerance = None
+        if settings.excess_db is not None:
+            self._tolerance = np.float32(10.0 ** (settings.excess_db * settings.exponent / 20.0))
+        widest = (n_bins - 1) // 6
+        if settings.smoothing_bins > widest:
             raise ConfigError(
-                f"smoothing_bins must be at most {(n_bins - 1) // 6} for a model with "
-                f"{n_bins} bins, got {settings.smoothing_bins}"
+                f"smoothing_bins must be at most {widest} for a model with {n_bins} bins, got {settings.smoothing_bins}"
             )
+        smoothing = min(float(np.hypot(settings.smoothing_bins, spread_bins)), float(widest))
         self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._explained = np.zeros(n_bins, dtype=np.float32)
+        self._excess = np.zeros(n_bins, dtype=np.float32)
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._level = np.zeros((1, n_bins), dtype=np.float32)
         self._mono: NDArray[np.complex64] = np.zeros(all_bins, dtype=np.complex64)
@@ -138,8 +149,13 @@ class MaskOutput:
         level *= self._scale
         np.minimum(level, _LOUDEST, out=level)
         self._raise(level)
+        if self._tolerance is not None:
+            np.multiply(self._explained, self._tolerance, out=self._excess)
+            np.subtract(level[0], self._excess, out=self._excess)
+            np.maximum(self._excess, 0.0, out=self._excess)
         level *= self._floor
         level += self._explained
+        level += self._excess
         for power, mask in zip(self._powers, self._masks, strict=True):  # row by row: see spectra()
             np.divide(power, level[0], out=mask)
         return self._masks

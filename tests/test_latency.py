@@ -111,7 +111,9 @@ def test_a_number_is_the_best_that_is_not_above_it(models: dict[str, SeparationM
             assert 1000 * separator._ledger(better[-1]).total_samples / rate > latency
 
 
-@pytest.mark.parametrize("latency", ["", "quick", "-3", 0, -1.0, float("nan"), float("inf"), None, "1e999"])
+@pytest.mark.parametrize(
+    "latency", ["", "quick", "-3", 0, -1.0, float("nan"), float("inf"), None, "1e999", [21.3], np.ones(2)]
+)
 def test_wishes_that_make_no_sense(latency: str | float) -> None:
     with pytest.raises(ConfigError, match="must be quality, balanced, live or a number of milliseconds, got"):
         choose_setting(latency, FAST)
