@@ -96,7 +96,7 @@ def test_shipped_rack_is_named_as_on_the_command_line(session: Path, elsewhere: 
 
 
 def test_pipe_is_not_disturbed_by_defaults_for_files(session: Path, tiny_model_path: Path) -> None:
-    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\njobs = 2\nresidual = false\n')
+    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\njobs = 2\nformat = "flac"\n')
     arguments = ["separate", tiny_model_path, "-", "--stem", "flute", "--config", session / "bsep.toml"]
     data = (session / "take.wav").read_bytes()
     result = CliRunner().invoke(main, list(map(str, arguments)), input=data)

@@ -52,7 +52,9 @@ def float_wav(audio: NDArray[np.float32], rate: int = 48_000, *, promise: int | 
 
 
 def collected(arriving: ArrivingAudio) -> NDArray[np.float32]:
-    return np.concatenate(list(arriving.blocks()), axis=1)
+    blocks = list(arriving.blocks())
+    arriving.check_end()
+    return np.concatenate(blocks, axis=1)
 
 
 def through(

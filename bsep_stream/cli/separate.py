@@ -144,6 +144,7 @@ def _refuse_options_of_the_other_kind(ctx: click.Context, to_pipe: bool) -> None
 
     for_files = ("folder", "residual", "overwrite", "resume", "jobs", "scheduler", "as_json")
     for_pipes = ("stem", "raw_rate", "raw_channels", "raw_format")
+    wrong_format = "flac" if to_pipe else "raw"
     for parameter in ctx.command.params:
         if ctx.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
             continue
@@ -151,11 +152,9 @@ def _refuse_options_of_the_other_kind(ctx: click.Context, to_pipe: bool) -> None
             raise ConfigError(f"{parameter.opts[-1]} goes with files: leave it out where INPUT is -")
         if not to_pipe and parameter.name in for_pipes:
             raise ConfigError(f"{parameter.opts[-1]} goes with standard input: give - as INPUT, or leave it out")
-    wrong_format = "flac" if to_pipe else "raw"
-    if ctx.params["audio_format"] == wrong_format:
-        raise ConfigError(
-            "a pipe takes --format wav or raw, got flac" if to_pipe else "files are --format wav or flac, got raw"
-        )
+        if parameter.name == "audio_format" and ctx.params["audio_format"] == wrong_format:
+            place, right = ("a pipe takes", "raw") if to_pipe else ("files take", "flac")
+            raise ConfigError(f"{place} --format wav or {right}, got {wrong_format}")
 
 
 command = separate

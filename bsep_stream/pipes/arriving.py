@@ -36,6 +36,7 @@ class ArrivingAudio:
 
     def __init__(self, pipe: BufferedIOBase, raw: PipeFormat | None = None) -> None:
         self._pipe = pipe
+        self._n_taken = 0
         self.format = raw if raw is not None else read_wav_header(pipe.read)
 
     @property
@@ -54,14 +55,14 @@ class ArrivingAudio:
         Raises
         ------
         AudioError
-            If nothing comes, less than the header promises, or samples that are not finite.
+            If samples are not finite.
         """
         form = self.format
-        taken, done, rest = 0, 0, b""
+        done, rest = 0, b""
         while data := self._pipe.read1(_MOST_BYTES):
             if form.n_bytes is not None:
-                data = data[: form.n_bytes - taken]  # behind the samples there may be titles and the like
-            taken += len(data)
+                data = data[: form.n_bytes - self._n_taken]  # behind the samples there may be titles and the like
+            self._n_taken += len(data)
             data = rest + data
             whole = len(data) - len(data) % form.frame_bytes
             rest = data[whole:]
@@ -75,10 +76,19 @@ class ArrivingAudio:
                 )
             done += block.shape[1]
             yield block
-        if not done:
+
+    def check_end(self) -> None:
+        """Whether all has come that should have; to be asked after the last block, when that has been written.
+
+        Raises
+        ------
+        AudioError
+            If nothing came, or less than the header promises.
+        """
+        if self._n_taken < self.format.frame_bytes:
             raise AudioError("no samples came from standard input; look at what writes it")
-        if form.n_bytes is not None and taken < form.n_bytes:
+        if self.format.n_bytes is not None and self._n_taken < self.format.n_bytes:
             raise AudioError(
-                f"standard input broke off: its header promises {form.n_bytes} bytes and {taken} came; "
+                f"standard input broke off: its header promises {self.format.n_bytes} bytes and {self._n_taken} came; "
                 "what came has been written"
             )

@@ -77,6 +77,12 @@ def separate_pipe(
         For the remix.
     raw : SampleFormat, optional
         Write samples without a header; else a WAV of float32 samples.
+
+    Raises
+    ------
+    AudioError
+        What :class:`~bsep_stream.pipes.arriving.ArrivingAudio` raises; if the input broke off, after all of it has
+        been written.
     """
     channels = separator.channels * (separator.n_stems if means_all(choice, separator.stem_names) else 1)
     if raw is None:
@@ -85,6 +91,7 @@ def separate_pipe(
         if block.size:
             out.write(block.T.astype("<f4").tobytes() if raw is None else raw.encode(block))
             out.flush()
+    arriving.check_end()
 
 
 def _chosen(
