@@ -69,6 +69,26 @@ def test_command_plays_records_and_sums_up(library: FakeLibrary, tiny_model_path
     assert summary["latency"]["total_samples"] > 0
 
 
+def test_latency_is_chosen_on_the_command_line(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch, models_folder: Path, tmp_path: Path
+) -> None:
+    # An engine that does not work: what it would do takes longer than a test may, and no part of its latency.
+    monkeypatch.setattr(LiveEngine, "warm_up", lambda self: 0.0)
+    monkeypatch.setattr(LiveEngine, "step", lambda self: False)
+    totals = {}
+    for latency in ("quality", "balanced", "live"):
+        words = ["--input", "system", "--output", "system", "--sample-rate", "48000", "--seconds", "0"]
+        summary = tmp_path / f"{latency}.json"
+        result = live(str(models_folder / "split_fast.onnx"), *words, "--latency", latency, "--summary", str(summary))
+        assert result.exit_code == 0, result.stderr
+        parts = json.loads(summary.read_text(encoding="utf-8"))["latency"]
+        totals[latency] = parts["algorithmic_samples"] + parts["adaptation_samples"]
+    assert totals == {"quality": 8191, "balanced": 3583, "live": 1023}
+    refused = live(str(models_folder / "split_fast.onnx"), *words, "--latency", "quick")
+    assert refused.exit_code == 2
+    assert "got 'quick'" in refused.stderr
+
+
 def test_notes_go_to_a_port_that_is_closed_in_the_end(
     library: FakeLibrary, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
