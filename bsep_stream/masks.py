@@ -34,18 +34,19 @@ class MaskSettings:
     excess_db : float or None
         Where the mixture is louder than its tones by more than this, what is above stays in ``residual``: a click, a
         chair, a metronome. None: the sources share it. Without effect where masks are made from the tones of another
-        frame (all latency settings but ``quality``), as there a new note is above them as well.
+        frame (all latency settings but ``quality``), as there a new note is above them as well. 18 keeps more of a
+        metronome out of the stems, and with it the hammers of a piano.
 
     Notes
     -----
     By measurement (docs/benchmarks.md): the timbre makes better masks than the tones of the frame itself. A larger
-    exponent trades SAR for SIR; smoothing trades SIR for SAR; a smaller excess trades SAR for SIR and a cleaner residual.
+    exponent trades SAR for SIR; smoothing trades SIR for SAR; a smaller excess trades SAR for a cleaner residual.
     """
 
     exponent: float = 2.0
     smoothing_bins: float = 0.0
     floor_db: float = -60.0
-    excess_db: float | None = 18.0
+    excess_db: float | None = 28.0
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -65,9 +66,9 @@ class MaskOutput:
 
         timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess)
 
-    where the excess is what ``|mixture|**p`` has above a multiple of the sum, smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there
-    every source keeps the share of the power that it has in the upper half of the bins below.
-    Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
+    where the excess is what ``|mixture|**p`` has above a multiple of the sum, all of it smoothed over frequency if
+    wished. Above ``n_bins`` the network is deaf: there every source keeps the share of the power that it has in the
+    upper half of the bins below. Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ latency settings), or its tones are the stems (``direct`` and ``dictionary``).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -134,6 +135,7 @@ class CutFrame:
         every: int,
         spread: float,
     ) -> None:
+        mask = replace(mask or MaskSettings(), excess_db=None)  # above older tones is what is new, not what is foreign
         self._output = MaskOutput(model, mask, channels, spread)
         self._ear = _MonoEar(model)
         self._analysis = Analysis(window, model.geometry.n_fft, channels)

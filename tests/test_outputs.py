@@ -118,6 +118,20 @@ def test_masks_sum_to_at_most_one_and_ignore_the_level(
         assert np.allclose(scaled, found, rtol=ROUNDING, atol=ROUNDING)
 
 
+def test_what_is_far_above_the_tones_stays_in_the_residual(models: dict[str, SeparationModel]) -> None:
+    """Tones of modulus 1 in all bins; at bin 50 the mixture has 100 times that, at bin 60 as much as is allowed."""
+    direct = np.full((2, 257), np.sqrt(0.5), dtype=np.complex64)
+    frame = np.ones(257, dtype=np.complex64)
+    frame[50], frame[60] = 100.0, 9.9
+    frame /= np.float32(models["split"].gain)
+    found = masks(models["split"], frame, tones_of(direct), MaskSettings(floor_db=-300, excess_db=20.0)).sum(axis=0)
+    assert found[50] == pytest.approx(1 / (1 + 100.0**2 - 10.0**2), rel=ROUNDING)
+    assert found[60] == pytest.approx(1.0, rel=ROUNDING)
+    assert found[70] == pytest.approx(1.0, rel=ROUNDING)
+    everything = masks(models["split"], frame, tones_of(direct), MaskSettings(floor_db=-300, excess_db=None))
+    assert np.allclose(everything.sum(axis=0), 1.0, rtol=ROUNDING)
+
+
 def test_smoothing_gives_the_neighbouring_bins_to_the_tone(models: dict[str, SeparationModel]) -> None:
     direct = np.zeros((2, 257), dtype=np.complex64)
     direct[0, 100], direct[1, 104] = 1.0, 0.5
@@ -166,6 +180,7 @@ def test_above_the_network_each_source_keeps_its_share(
         ({"exponent": float("nan")}, "exponent"),
         ({"smoothing_bins": -1.0}, "smoothing_bins"),
         ({"floor_db": 3.0}, "floor_db"),
+        ({"excess_db": -1.0}, "excess_db"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], sentence: str) -> None:

@@ -7,9 +7,9 @@ torch = pytest.importorskip("torch")
 
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.losses import modulus
+from bsep_stream.train.policy import relative_width
 from bsep_stream.train.presets import preset_config
 from bsep_stream.train.salience import Salience
-from bsep_stream.train.policy import relative_width
 from bsep_stream.train.spectra import as_channels, as_complex
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
 

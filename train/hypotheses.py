@@ -78,4 +78,5 @@ def hypotheses(separator: Separator, maps: Maps, source: Tensor, bin_index: Tens
     sounding = ((on_logit(parameters[:, 5], config.policy) - off) / (on - off)).clamp(0.0, 1.0).reshape(-1, 2)
     weight = sounding * torch.stack([torch.ones_like(possible), possible], dim=1)
     margin = torch.where(weight[:, 1] > 0, others[:, 0] - others[:, 1], torch.inf)
-    return Hypotheses(*(value.reshape(-1, 2) for value in (f0_bin, inharmonicity, width_bins)), weight), margin
+    found = Hypotheses(f0_bin.reshape(-1, 2), inharmonicity.reshape(-1, 2), width_bins.reshape(-1, 2), weight)
+    return found, margin
