@@ -68,7 +68,8 @@ class MaskOutput:
 
     where the excess is what ``|mixture|**p`` has above a multiple of the sum, all of it smoothed over frequency if
     wished. Above ``n_bins`` the network is deaf: there every source keeps the share of the power that it has in the
-    upper half of the bins below. Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
+    upper half of the bins below. Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual``
+    has it.
 
     Parameters
     ----------

@@ -93,8 +93,18 @@ class Timbre(nn.Module):
         rows = (self.row_numbers(f0_bin) + first_row).flatten()
         heights = self.harmonics.flatten(0, 1).index_select(0, rows)
         noise = self.noise[:, None].expand(-1, n, -1).flatten(0, 1)
-        tones = (values.flatten(1) for values in (f0_bin, inharmonicity, width_bins, weight))
-        by_tone = fitted_moduli(modulus(frames), *tones, heights, noise, self.sigma_bins, self.radius, self.updates)
+        by_tone = fitted_moduli(
+            modulus(frames),
+            f0_bin.flatten(1),
+            inharmonicity.flatten(1),
+            width_bins.flatten(1),
+            weight.flatten(1),
+            heights,
+            noise,
+            self.sigma_bins,
+            self.radius,
+            self.updates,
+        )
         moduli: Tensor = by_tone.reshape(-1, n_sources, n, n_bins).sum(dim=2)
         return moduli
 

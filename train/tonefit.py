@@ -66,13 +66,13 @@ def fitted_moduli(
     """
     n_tones, n_bins = (int(size) for size in noise.shape)
     switch = (weight > 0).to(observed.dtype)[:, :, None]
-    amplitude: Tensor | None = None
+    amplitude = weight
     for turn in range(REFINEMENTS + 1):
         centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), int(heights.shape[1]))
         peaks = LocalPeaks.at(centres, width_bins.flatten()[:, None].expand_as(centres), n_bins, radius)
         unit = (peaks.render_heights(heights).reshape(-1, n_tones, n_bins) + noise) * switch
         size = unit.sum(dim=2).clamp_min(_TINY)
-        if amplitude is None:
+        if turn == 0:
             amplitude = observed.sum(dim=1, keepdim=True) / size * weight
         for _ in range(updates if turn == REFINEMENTS else UPDATES_BETWEEN):
             amplitude = updated(amplitude, unit, size, observed)
