@@ -76,8 +76,18 @@ def separated_by_truth(
 
 
 @torch.no_grad()
-def judge(item: Item, trial: Path, settings: list[str], seconds: float | None, output: Path) -> list[dict[str, Any]]:
-    """Measures of every setting with both kinds of pitches; what is in `output` is not done again."""
+def judge(
+    item: Item,
+    trial: Path,
+    settings: list[str],
+    seconds: float | None,
+    output: Path,
+    kinds: tuple[str, ...] = PITCHES,
+) -> list[dict[str, Any]]:
+    """Measures of every setting with kinds of pitches, of which the network's come first.
+
+    What is in `output` is not done again.
+    """
     model = SeparationModel(trial / "model.onnx")
     rate = model.geometry.sample_rate
     audio, own_rate = read_recording(item.mixture)
@@ -91,7 +101,7 @@ def judge(item: Item, trial: Path, settings: list[str], seconds: float | None, o
     rows = []
     for wish in settings:
         setting = choose_setting(wish, model.geometry)
-        for pitches in PITCHES:
+        for pitches in kinds:
             length = "all" if seconds is None else f"{seconds:g}s"
             path = (
                 output
@@ -123,22 +133,24 @@ def table(rows: list[dict[str, Any]]) -> str:
     latencies = sorted({row["ms"] for row in rows}, reverse=True)
     items = sorted({row["item"] for row in rows})
     by_key = {(row["item"], row["pitches"], row["ms"]): row["measures"]["mean"] for row in rows}
-    lines = ["| latency, ms | network | below quality | true f0 | below quality |", "|---|---|---|---|---|"]
+    kinds = [pitches for pitches in PITCHES if any(row["pitches"] == pitches for row in rows)]
+    lines = [f"| latency, ms | {' | '.join(f'{pitches} | below quality' for pitches in kinds)} |"]
+    lines.append(f"|---|{'---|---|' * len(kinds)}")
     means: dict[tuple[str, float], dict[str, float]] = {}
-    for pitches in PITCHES:
+    for pitches in kinds:
         for ms in latencies:
             each = [by_key[item, pitches, ms] for item in items]
             means[pitches, ms] = {key: fmean(values[key] for values in each) for key in each[0]}
     for ms in latencies:
         cells = [f"{ms:.1f}"]
-        for pitches in PITCHES:
+        for pitches in kinds:
             loss = means[pitches, latencies[0]]["sdr_db"] - means[pitches, ms]["sdr_db"]
             cells += [three(means[pitches, ms]), f"{loss:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"| SDR: network, true f0 | {' | '.join(f'{ms:.1f} ms' for ms in latencies)} |"]
+    lines += ["", f"| SDR: {', '.join(kinds)} | {' | '.join(f'{ms:.1f} ms' for ms in latencies)} |"]
     lines.append(f"|---|{'---|' * len(latencies)}")
     for item in items:
-        cells = [", ".join(f"{by_key[item, pitches, ms]['sdr_db']:.1f}" for pitches in PITCHES) for ms in latencies]
+        cells = [", ".join(f"{by_key[item, pitches, ms]['sdr_db']:.1f}" for pitches in kinds) for ms in latencies]
         lines.append(f"| {item} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -150,6 +162,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 @click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
 @click.option("--latencies", default="quality,balanced,32.1,live,10.7,8,5.4", show_default=True)
 @click.option("--seconds", type=click.FloatRange(min=1), help="Only so much of every recording, from its start.")
+@click.option("--network-only", is_flag=True, help="Without the true pitches.")
 @click.option("--preset", default="fast", show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
@@ -159,6 +172,7 @@ def main(
     items: str,
     latencies: str,
     seconds: float | None,
+    network_only: bool,
     preset: str,
     seed: int,
 ) -> None:
@@ -172,7 +186,7 @@ def main(
                 raise RunError(
                     f"{trial} has no model; train it: python -m bsep_stream.train.benchmark DATA --output DIR"
                 )
-            rows += judge(item, trial, wishes, seconds, output)
+            rows += judge(item, trial, wishes, seconds, output, PITCHES[:1] if network_only else PITCHES)
             click.echo(f"{item.folder.name} done", err=True)
         text = table(rows)
         with whole_file(output / "latencies.md") as temporary:
