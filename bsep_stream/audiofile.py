@@ -66,7 +66,7 @@ class Recording:
             raise AudioError(f"{self.path} is empty (0 bytes); give a recording")
         try:
             self._file: soundfile.SoundFile = soundfile.SoundFile(str(self.path))
-        except (soundfile.LibsndfileError, OSError, TypeError) as error:
+        except (soundfile.LibsndfileError, OSError, TypeError, UnicodeEncodeError) as error:
             raise AudioError(
                 f"{self.path} cannot be read as audio ({_reason(error)}); "
                 "give a WAV, FLAC, AIFF, OGG or MP3 file, or convert it to one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     lengths = {path: _length(path) for path in recordings}
     counts, outcomes = Counter[str](), list["RecordingOutcome"]()
     # Lines to a terminal go above the bar; others must not: the console is standard error.
@@ -124,5 +125,6 @@ def _say_next(outcomes: Sequence[RecordingOutcome], model: Path) -> None:
     for outcome in outcomes:
         if outcome.separated is not None:
             folder = next(iter(outcome.paths.values())).parent
-            click.echo(f"next: bsep report {folder} {model} --output report.html", err=True)
+            command = shlex.join(["bsep", "report", str(folder), str(model), "--output", "report.html"])
+            click.echo(f"next: {command}", err=True)
             return
