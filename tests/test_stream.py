@@ -255,3 +255,16 @@ def test_streams_with_torch_and_onnx_absent(tiny_model_path: Path, tmp_path: Pat
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_masks_ask_for_whole_tones_only_while_somebody_listens(
+    models: dict[str, SeparationModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[bool] = []
+    monkeypatch.setattr(Stepper, "want_spectra", lambda _, whole: wanted.append(whole))
+    separator = StreamingSeparator(models["split_fast"])
+    hop = np.zeros((1, models["split_fast"].geometry.hop_length), dtype=np.float32)
+    for listener in (None, lambda tones: None, None):
+        separator.on_tones = listener
+        separator.process(hop)
+    assert wanted == [False, True, False]
