@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from bsep_stream.latency import LatencySetting
-from bsep_stream.masks import MaskOutput, mean_of_channels
+from bsep_stream.masks import MaskOutput, MaskSettings, mean_of_channels
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.train.benchmark.truth import TrueTones
 from bsep_stream.train.timbre import Timbre
@@ -42,8 +42,11 @@ class TrueTonesMaker:
         self._hop, self._every = setting.hop_samples, setting.network_hop_samples // setting.hop_samples
         # The middle of what is taken of the frames until the next turn, from the end of the first of them.
         self._before = (setting.synthesis_samples - setting.network_hop_samples + setting.hop_samples) / 2
-        low_delay = setting.reach_samples is not None
-        self._output = MaskOutput(model, None, channels, spread_bins(geometry, setting) if low_delay else 0.0)
+        if setting.reach_samples is None:
+            self._output = MaskOutput(model, None, channels)
+        else:
+            settings = MaskSettings(excess_db=None)  # as with tones that the network finds
+            self._output = MaskOutput(model, settings, channels, spread_bins(geometry, setting))
         self._mono: NDArray[np.complex64] = np.zeros(geometry.n_fft // 2 + 1, dtype=np.complex64)
         self.reset()
 
