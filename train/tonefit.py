@@ -68,37 +68,44 @@ def fitted_moduli(
     switch = (weight > 0).to(observed.dtype)[:, :, None]
     amplitude = weight
     for turn in range(REFINEMENTS + 1):
+        last = turn == REFINEMENTS
         centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), int(heights.shape[1]))
         peaks = LocalPeaks.at(centres, width_bins.flatten()[:, None].expand_as(centres), n_bins, radius)
-        unit = (peaks.render_heights(heights).reshape(-1, n_tones, n_bins) + noise) * switch
+        rendered = peaks.render_heights(heights)[:, None] if last else peaks.render_with_slopes(heights)
+        rendered = rendered.reshape(-1, n_tones, 1 if last else 3, n_bins)
+        unit = (rendered[:, :, 0] + noise) * switch
         size = unit.sum(dim=2).clamp_min(_TINY)
         if turn == 0:
             amplitude = observed.sum(dim=1, keepdim=True) / size * weight
-        for _ in range(updates if turn == REFINEMENTS else UPDATES_BETWEEN):
+        for _ in range(updates if last else UPDATES_BETWEEN):
             amplitude = updated(amplitude, unit, size, observed)
-        if turn == REFINEMENTS:
+        if last:
             break
-        total = torch.matmul(amplitude[:, None], unit)[:, 0] + _FLOOR
-        by_centre, by_width = peaks.slopes()
-        steps = []
-        for slopes in (by_centre.times(centres), by_width):
-            slope = amplitude[:, :, None] * slopes.render_heights(heights).reshape(-1, n_tones, n_bins)
-            steps.append(_newton_step(slope, observed, total))
-        f0_bin = f0_bin * torch.exp(steps[0].clamp(-LARGEST_PITCH_STEP, LARGEST_PITCH_STEP))
-        width_bins = width_bins * torch.exp(steps[1].clamp(-LARGEST_WIDTH_STEP, LARGEST_WIDTH_STEP))
+        pitch_step, width_step = newton_steps(amplitude, unit, rendered[:, :, 1:], observed).unbind(dim=2)
+        f0_bin = f0_bin * torch.exp(pitch_step.clamp(-LARGEST_PITCH_STEP, LARGEST_PITCH_STEP))
+        width_bins = width_bins * torch.exp(width_step.clamp(-LARGEST_WIDTH_STEP, LARGEST_WIDTH_STEP))
         width_bins = width_bins.clamp(WIDTH_RANGE[0] * sigma_bins, WIDTH_RANGE[1] * sigma_bins)
     return amplitude[:, :, None] * unit
 
 
-def _newton_step(slope: Tensor, observed: Tensor, total: Tensor) -> Tensor:
-    """Gauss-Newton step of one parameter of each tone alone, (batch, n_tones), from slopes (batch, n_tones, n_bins).
+def newton_steps(amplitude: Tensor, unit: Tensor, slopes: Tensor, observed: Tensor) -> Tensor:
+    """Gauss-Newton steps of every parameter of every tone alone, shape (batch, n_tones, n_parameters).
 
     Of the divergence's second-order model: squares of what is left over the model's moduli.
+
+    Parameters
+    ----------
+    amplitude : Tensor, shape (batch, n_tones)
+    unit : Tensor, shape (batch, n_tones, n_bins)
+    slopes : Tensor, shape (batch, n_tones, n_parameters, n_bins)
+        Derivatives of the tones of amplitude 1.
+    observed : Tensor, shape (batch, n_bins)
     """
-    scaled = slope / total[:, None]
-    left = observed - total
-    step: Tensor = torch.matmul(scaled, left[:, :, None])[:, :, 0] / ((scaled * slope).sum(dim=2) + _TINY)
-    return step
+    total = torch.matmul(amplitude[:, None], unit) + _FLOOR
+    slopes = amplitude[:, :, None, None] * slopes
+    scaled = slopes / total[:, :, None]
+    left = (observed[:, None] - total)[:, :, :, None]
+    return torch.matmul(scaled, left)[..., 0] / ((scaled * slopes).sum(dim=3) + _TINY)
 
 
 def unexplained(amplitude: Tensor, unit: Tensor, observed: Tensor) -> Tensor:
