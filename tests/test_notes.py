@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bsep_stream.stream import StreamingSeparator
 
 RATE = 48_000
 KEYS = (82, 94)  # of 937.5 Hz and 1875 Hz, which is what the tiny model finds whenever there is sound
+ROUNDING = 1e-6  # seconds, semitones, dB: the stream transforms its frames in another order of operations
 EDGE_SECONDS = 0.006  # the tiny model's window, and two of its hops
 LEAST_F1 = 0.85  # 0.94 with the model that is shipped; another training may lose some notes
 
@@ -89,7 +91,9 @@ def test_live_notes_are_those_of_the_file(
         separator.process(audio[start : start + 100])
     separator.flush()
     assert len(expected) == 4
-    assert sorted(live, key=lambda n: (n.onset_seconds, n.source)) == expected
+    assert len(live) == 4
+    for note, same in zip(sorted(live, key=lambda n: (round(n.onset_seconds, 6), n.source)), expected, strict=True):
+        assert asdict(note) == pytest.approx(asdict(same), abs=ROUNDING)
 
 
 def test_tones_that_are_off_are_no_notes(models: dict[str, SeparationModel], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Spectra are real tensors with two channels, real and imaginary part: (batch, 2, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
