@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from bsep_stream.train.hypotheses import Hypotheses, hypotheses
 from bsep_stream.train.losses import modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, on_logit, split_choice
-from bsep_stream.train.separator import FrameState, Separator
+from bsep_stream.train.separator import FrameState, Maps, Separator
 from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.tones import Peaks, join_peaks
 
@@ -79,7 +80,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     on_margins: list[Tensor] = []
     possible: list[Hypotheses] = []
     for _ in range(n_sources):
-        maps = separator.maps(state)
+        maps = _by_register(separator, separator.maps(state))
         best, choices = choice_logits(maps.logit, state.used, policy).topk(2, dim=1)
         margins.append(best[:, 0] - best[:, 1])
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
@@ -131,6 +132,14 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         torch.stack(margins, dim=1).amin(dim=1),
         torch.stack(on_margins, dim=1).amin(dim=1),
     )
+
+
+def _by_register(separator: Separator, maps: Maps) -> Maps:
+    """Logits with the odds of the registers; nats count as much as those of the labels in the imitation."""
+    if separator.registers is None:
+        return maps
+    odds = separator.registers.log_odds[:, : int(maps.logit.shape[2])]
+    return replace(maps, logit=maps.logit + odds / separator.config.imitation.inverse_temperature)
 
 
 def joint_tones(

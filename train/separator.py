@@ -13,6 +13,7 @@ from bsep_stream.train.dictionary import HarmonicDictionary
 from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
 from bsep_stream.train.policy import pitch_range, relative_width
+from bsep_stream.train.registers import Registers
 from bsep_stream.train.salience import Salience
 from bsep_stream.train.timbre import Timbre
 from bsep_stream.train.tones import DensePeaks, LocalPeaks, Peaks, harmonic_bins
@@ -169,6 +170,7 @@ class Separator(nn.Module):
         self.log_scales = nn.Parameter(torch.tensor(config.network.initial_scales).log())
         self.dictionary = HarmonicDictionary(n_sources, config.n_harmonics)
         self.timbre = Timbre(config) if config.timbre_updates else None
+        self.registers = Registers(config) if config.timbre_updates else None
         self.salience: Salience | None = None
         if config.network.salience:
             last = pitch_range(config.policy, n_bins)[1] - 1

@@ -79,6 +79,8 @@ def start_training(
         learner.separator.dictionary.start_from(torch.from_numpy(labels.envelopes))
         if learner.separator.timbre is not None:
             learner.separator.timbre.load_state_dict(fit_timbre(labels, session, config).state_dict())
+        if learner.separator.registers is not None:
+            learner.separator.registers.fit(torch.from_numpy(labels.f0_bin))
     info = RunInfo(
         version=version("bsep-stream"),
         preset=config.preset,
