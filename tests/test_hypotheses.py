@@ -37,7 +37,9 @@ def found(separator: Separator, gap: float, third: float = 1e5, on: float = ON) 
     parameters = torch.zeros(1, 2, 6, n_out)
     parameters[:, :, MAP_NAMES.index("on") - 1] = on - policy.on_offset
     maps = Maps(logit, parameters, torch.zeros(1, 1, 2, separator.config.geometry.n_bins))
-    return hypotheses(separator, maps, torch.tensor([[1]]), torch.tensor([[BEST]]))
+    tones, margin, on_margin = hypotheses(separator, maps, torch.tensor([[1]]), torch.tensor([[BEST]]))
+    assert on_margin.item() == pytest.approx(abs(on - OFF_LOGITS[0]), abs=ROUNDING)
+    return tones, margin
 
 
 def test_the_next_best_pitch_of_the_same_source_is_taken_along(separator: Separator) -> None:
@@ -48,10 +50,11 @@ def test_the_next_best_pitch_of_the_same_source_is_taken_along(separator: Separa
     assert margin.item() == pytest.approx(2.0 * nat)
 
 
-def test_what_is_impossible_has_no_weight_and_no_margin(separator: Separator) -> None:
+def test_what_is_impossible_has_no_weight(separator: Separator) -> None:
     tones, margin = found(separator, gap=IMPOSSIBLE_NATS + 0.1, third=IMPOSSIBLE_NATS + 0.1)
     assert tones.weight.tolist() == [[1.0, 0.0]]
-    assert margin.item() == float("inf")
+    nat = 1.0 / separator.config.imitation.inverse_temperature
+    assert margin.item() == pytest.approx(0.1 * nat, rel=1e-3)  # from what would be possible
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ class Hypotheses(NamedTuple):
     weight: Tensor
 
 
-def hypotheses(separator: Separator, maps: Maps, source: Tensor, bin_index: Tensor) -> tuple[Hypotheses, Tensor]:
+def hypotheses(
+    separator: Separator, maps: Maps, source: Tensor, bin_index: Tensor
+) -> tuple[Hypotheses, Tensor, Tensor]:
     """The chosen pitch of a source and the next best.
 
     Parameters
@@ -56,9 +58,12 @@ def hypotheses(separator: Separator, maps: Maps, source: Tensor, bin_index: Tens
     Returns
     -------
     Hypotheses
-        n = 2; continuous in the maps, but where the margin is 0.
+        n = 2.
     Tensor, shape (batch,)
-        By how much the next best pitch leads the third, where it counts; else infinite.
+        By how much the next best pitch leads the third, where it counts, and how far it is from being impossible: the
+        smaller of the two logits. Near 0 it is arbitrary which hypotheses there are.
+    Tensor, shape (batch,)
+        How far the logits of being on are from being none; likewise.
     """
     config = separator.config
     first, end = pitch_range(config.policy, config.geometry.n_bins)
@@ -75,8 +80,11 @@ def hypotheses(separator: Separator, maps: Maps, source: Tensor, bin_index: Tens
     inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], config.policy))
     possible = (1.0 - config.imitation.inverse_temperature * gap / IMPOSSIBLE_NATS).clamp_min(0.0)
     off, on = OFF_LOGITS
-    sounding = ((on_logit(parameters[:, 5], config.policy) - off) / (on - off)).clamp(0.0, 1.0).reshape(-1, 2)
+    switch = on_logit(parameters[:, 5], config.policy).reshape(-1, 2)
+    sounding = ((switch - off) / (on - off)).clamp(0.0, 1.0)
     weight = sounding * torch.stack([torch.ones_like(possible), possible], dim=1)
-    margin = torch.where(weight[:, 1] > 0, others[:, 0] - others[:, 1], torch.inf)
+    lead = torch.where(weight[:, 1] > 0, others[:, 0] - others[:, 1], torch.inf)
+    margin = torch.minimum(lead, (gap - IMPOSSIBLE_NATS / config.imitation.inverse_temperature).abs())
+    on_margin = (switch - off).abs().amin(dim=1)
     found = Hypotheses(f0_bin.reshape(-1, 2), inharmonicity.reshape(-1, 2), width_bins.reshape(-1, 2), weight)
-    return found, margin
+    return found, margin, on_margin

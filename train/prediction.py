@@ -85,9 +85,10 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         margins.append(best[:, 0] - best[:, 1])
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
         if separator.timbre is not None:
-            found, margin = hypotheses(separator, maps, source, bin_index)
+            found, margin, on_margin = hypotheses(separator, maps, source, bin_index)
             possible.append(found)
             margins.append(margin)
+            on_margins.append(on_margin)
         parameters = maps.read(source, bin_index)
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain=alone)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.losses import modulus
 from bsep_stream.train.policy import pitch_range
-from bsep_stream.train.tonefit import fitted_moduli, unexplained, updated
+from bsep_stream.train.tonefit import RADIUS_WIDTHS, WIDTH_RANGE, fitted_moduli, unexplained, updated
 from bsep_stream.train.tones import LocalPeaks, harmonic_bins
 
 FIT_ROUNDS = 10
@@ -62,7 +62,7 @@ class Timbre(nn.Module):
         self.register_buffer("noise", torch.zeros(config.n_sources, config.geometry.n_bins))
         self.updates = config.timbre_updates
         self.sigma_bins = config.geometry.sigma_bins
-        self.radius = config.peak_radius_bins
+        self.radius = math.ceil(RADIUS_WIDTHS * WIDTH_RANGE[1] * self.sigma_bins)
 
     def row_numbers(self, f0_bin: Tensor) -> Tensor:
         """Nearest semitone of every pitch in bins, int64, same shape."""

@@ -21,8 +21,10 @@ LARGEST_PITCH_STEP = 0.015
 """Of the logarithm of f0: 26 cents."""
 LARGEST_WIDTH_STEP = 0.2
 """Of the logarithm of the width."""
-WIDTH_RANGE = (0.8, 2.4)
+WIDTH_RANGE = (0.8, 2.0)
 """Of the width of a stationary sinusoid; wider are fast vibrato and glides."""
+RADIUS_WIDTHS = 4.3
+"""Of a rendered peak, of the widest: 1e-4 of its height there, so that it hardly matters which bin is the last."""
 
 _TINY = 1e-9
 _FLOOR = 1e-6  # of a model's modulus, against a level of 1: what is below is rounding
