@@ -76,7 +76,7 @@ def _semitones(f0_bin: Tensor) -> Tensor:
 def _familiarity(place: Tensor, pitches: Tensor) -> Tensor:
     """Frames near every place, by a kernel; same shape as `place`."""
     total = torch.zeros_like(place)
-    for part in pitches.split(_FRAMES_AT_ONCE):
+    for part in torch.split(pitches, _FRAMES_AT_ONCE):
         distance = (place[:, None] - part) / KERNEL_SEMITONES
         total += torch.exp(-0.5 * distance.square()).sum(dim=1)
     return total
