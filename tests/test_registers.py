@@ -6,7 +6,8 @@ torch = pytest.importorskip("torch")
 
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.presets import preset_config
-from bsep_stream.train.registers import LARGEST_NATS, WEIGHT, Registers
+from bsep_stream.train.registers import WEIGHT, Registers
+from bsep_stream.train.search.registers import LARGEST_NATS
 from bsep_stream.train.separator import Separator
 
 CONFIG = preset_config("fast", ("oboe", "euphonium"))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.search.registers import log_odds
 
 WEIGHT = 4.0
 """Of the odds, where a source was never heard: the network's confidence there is none."""
@@ -22,10 +23,6 @@ FAMILIAR_FRAMES = 10.0
 KERNEL_SEMITONES = 0.7
 """How far a frame makes the pitches beside its own familiar."""
 
-NARROWEST_SEMITONES = 4.0
-"""Of a register, as a standard deviation: a few notes do not tell how far an instrument goes."""
-
-LARGEST_NATS = 15.0
 _FRAMES_AT_ONCE = 1024
 _TINY = 1e-9
 
@@ -61,16 +58,19 @@ class Registers(nn.Module):
         own = [_semitones(column[column > 0]) for column in f0_bin.T]
         if not all(len(pitches) for pitches in own):
             return
-        spread = torch.stack([pitches.var(correction=0) for pitches in own]).mean().clamp_min(NARROWEST_SEMITONES**2)
         place = _semitones(torch.arange(float(self.log_odds.shape[1])))
-        density = torch.stack([-0.5 * (place - pitches.mean()).square() / spread for pitches in own])
-        odds = density.log_softmax(dim=0).clamp_min(-LARGEST_NATS)
+        means, variances = (torch.stack(values) for values in zip(*(_moments(pitches) for pitches in own), strict=True))
+        odds = log_odds(place, means, variances)
         heard = torch.stack([_familiarity(place, pitches) for pitches in own])
         self.log_odds.copy_(WEIGHT * FAMILIAR_FRAMES / (FAMILIAR_FRAMES + heard) * odds)
 
 
 def _semitones(f0_bin: Tensor) -> Tensor:
     return 12.0 * f0_bin.clamp_min(_TINY).log2()
+
+
+def _moments(pitches: Tensor) -> tuple[Tensor, Tensor]:
+    return pitches.mean(), pitches.var(correction=0)
 
 
 def _familiarity(place: Tensor, pitches: Tensor) -> Tensor:
