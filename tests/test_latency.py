@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from blocks import ROUNDING, SUM_TOLERANCE, noise, stream
 from click.testing import CliRunner
-from numpy.typing import NDArray
 
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
@@ -27,30 +26,14 @@ FAST = FrameGeometry(n_fft=8192, n_bins=2048, hop_length=1024)  # of the preset 
 PAPER = FrameGeometry()
 RATES = [22_050, 32_000, 44_100, 48_000, 88_200, 96_000]
 TINY_SETTINGS = [setting.name for setting in latency_settings(FrameGeometry(48_000, 512, 257, 64, 64.0))]
-SUM_TOLERANCE = 1e-6  # of full scale: a few roundings of float32 in the sum of three stems
 SMALL_OBJECTS = 8192  # views, integers and frames of Python; the smallest array of a hop has as many bytes
 LEAST_IMPULSE = 0.4  # at 96 kHz the model has half of its band
-ROUNDING = 2e-6  # FFT and its inverse in float32, for audio within +-1
 
 
 def total_ms(model: SeparationModel, name: str, rate: int) -> float:
     """The wish, in milliseconds, that just allows a setting at a sample rate."""
     setting = next(setting for setting in latency_settings(model.geometry) if setting.name == name)
     return 1000 * StreamingSeparator(model, sample_rate=rate)._ledger(setting).total_samples / rate
-
-
-def stream(separator: StreamingSeparator, audio: NDArray[np.float32], sizes: list[int]) -> NDArray[np.float32]:
-    pieces, start = [], 0
-    for size in cycle(sizes):
-        if start >= audio.shape[-1]:
-            break
-        pieces.append(separator.process(audio[..., start : start + size]))
-        start += size
-    return np.concatenate([*pieces, separator.flush()], axis=-1)
-
-
-def noise(rng: np.random.Generator, channels: int, n: int) -> NDArray[np.float32]:
-    return (0.2 * rng.standard_normal((channels, n))).astype(np.float32)
 
 
 @pytest.mark.parametrize("geometry", [FAST, PAPER])

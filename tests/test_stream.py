@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blocks import ROUNDING, SUM_TOLERANCE, noise, stream
 from numpy.typing import NDArray
 
 from bsep_stream.masks import MaskSettings
@@ -32,24 +31,7 @@ STREAMS = [
     ("split_fast", 48_000, 1, "mask"),
     ("split_fast", 22_050, 2, "direct"),
 ]
-SUM_TOLERANCE = 1e-6  # of full scale: a few roundings of float32 in the sum of three stems
-ROUNDING = 2e-6  # FFT and its inverse in float32, for audio within +-1
 BAND_LIMITED = 1e-4  # two resamplers with stop bands near -100 dB
-
-
-def stream(separator: StreamingSeparator, audio: NDArray[np.float32], sizes: Iterable[int]) -> NDArray[np.float32]:
-    """Everything that the separator returns for audio in blocks, with the flush."""
-    pieces, start = [], 0
-    for size in cycle(sizes):
-        if start >= audio.shape[-1]:
-            break
-        pieces.append(separator.process(audio[..., start : start + size]))
-        start += size
-    return np.concatenate([*pieces, separator.flush()], axis=-1)
-
-
-def noise(rng: np.random.Generator, channels: int, n: int) -> NDArray[np.float32]:
-    return (0.2 * rng.standard_normal((channels, n))).astype(np.float32)
 
 
 @pytest.mark.parametrize("sizes", BLOCKS, ids=str)
