@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo docs test test-live lint types clean
+.PHONY: demo docs test test-live soak lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
@@ -19,6 +19,10 @@ test: lint types
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.
 test-live: $(VENV)/everything.stamp
 	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_jack_midi.py tests/test_live_pulse.py
+
+# Half an hour on JACK with the shipped model; nothing may be late, and nothing may grow.
+soak: $(VENV)/everything.stamp
+	BSEP_SOAK_SECONDS=$${BSEP_SOAK_SECONDS:-1800} $(VENV)/bin/python -m pytest -m servers -rs -s tests/test_live_soak.py
 
 lint: $(VENV)/everything.stamp
 	$(VENV)/bin/ruff check .

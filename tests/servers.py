@@ -1,5 +1,6 @@
 """What the tests on real sound servers share."""
 
+import ctypes
 import importlib
 import shutil
 import signal
@@ -11,11 +12,19 @@ RATE = 48_000
 PATIENCE_SECONDS = 60.0
 RACK = '[stems."*"]\ngain_db = -6.0\n\n[stems.residual]\nmute = true\n'
 BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def end_with_us() -> None:
+    """For a child before it starts: it is told to end when the tests are gone, even if they are killed (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def heed_ctrl_c() -> None:
     """For a child before it starts: a shell's job in the background, and all its children, ignore the signal."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_us()
 
 
 def need(programs: list[str], packages: str, modules: list[str]) -> None:

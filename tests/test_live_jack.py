@@ -10,16 +10,16 @@ import json
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jackserver
 import numpy as np
 import pytest
 import soundfile
+from jackserver import PERIOD, Tape, watch, wire
 from pieces import bridged, fit
-from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, heed_ctrl_c, need
+from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, heed_ctrl_c
 from stage import music
 
 from bsep_stream.fader import RAMP_SECONDS
@@ -28,100 +28,23 @@ from bsep_stream.stream import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 
-PERIOD = 256
+server = jackserver.server
 SECONDS = float(os.environ.get("BSEP_LIVE_SECONDS", "60"))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JACK server of our own; other servers on the machine are left alone."""
-    need(["jackd", "jack_wait"], "jackd2 libportaudio2", ["sounddevice", "jack"])
-    name = f"bsep-{os.getpid()}"
-    words = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
-    log_path = tmp_path_factory.mktemp("jack") / "jackd.log"
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        log_path.open("wb") as log,
-        subprocess.Popen(words, stdout=log, stderr=log) as process,
-    ):
-        environment.setenv("JACK_DEFAULT_SERVER", name)
-        environment.setenv("JACK_NO_START_SERVER", "1")
-        try:
-            subprocess.run(["jack_wait", "-s", name, "-w", "-t", "30"], check=True, capture_output=True)
-            yield name
-        finally:
-            process.terminate()
-
-
-class Tape:
-    """A player or a recorder: one JACK client with one port, every block with its time."""
-
-    def __init__(self, name: str, server: str, audio: np.ndarray | None, n_samples: int) -> None:
-        import jack
-
-        self.client = jack.Client(name, servername=server, no_start_server=True)
-        self.audio = np.zeros(n_samples, dtype=np.float32) if audio is None else audio
-        self.started_at = -1
-        self.done = threading.Event()
-        self._at = 0
-        self._running = False
-        self._plays = audio is not None
-        ports = self.client.outports if self._plays else self.client.inports
-        self._port = ports.register("sound")
-        self.port_name = self._port.name
-        self.client.set_process_callback(self._process)
-        self.client.activate()
-
-    def start(self) -> None:
-        self._running = True
-
-    def _process(self, frames: int) -> None:
-        block = self._port.get_array()
-        if self._plays:
-            block[:] = 0.0
-        if not self._running or self._at >= self.audio.size:
-            return
-        if self.started_at < 0:
-            self.started_at = self.client.last_frame_time
-        n = min(frames, self.audio.size - self._at)
-        if self._plays:
-            block[:n] = self.audio[self._at : self._at + n]
-        else:
-            self.audio[self._at : self._at + n] = block[:n]
-        self._at += n
-        if self._at == self.audio.size:
-            self.done.set()
-
-
-def wire(player: Tape, recorder: Tape, appeared: threading.Event) -> None:
-    """Take `bsep live` off the system's ports and put it between the player and the recorder."""
-    client = player.client
-    while not (client.get_ports("PortAudio.*:in_0") and client.get_ports("PortAudio.*:out_0")):
-        appeared.clear()
-        assert appeared.wait(PATIENCE_SECONDS), "bsep live did not open its ports"
-    for port in client.get_ports("PortAudio.*"):
-        for other in client.get_all_connections(port):
-            pair = (other, port) if port.is_input else (port, other)
-            client.disconnect(*pair)
-    client.connect(player.port_name, client.get_ports("PortAudio.*:in_0")[0])
-    client.connect(client.get_ports("PortAudio.*:out_0")[0], recorder.port_name)
-
-
-@pytest.fixture(scope="module")
-def run(server: str, tmp_path_factory: pytest.TempPathFactory, models_folder: Path) -> dict[str, Any]:
+def run(
+    server: subprocess.Popen[bytes], tmp_path_factory: pytest.TempPathFactory, models_folder: Path
+) -> dict[str, Any]:
     """Play, separate, record; everything that came of it."""
     tmp_path = tmp_path_factory.mktemp("run")
     rng = np.random.default_rng(1)
     audio = music(rng, SECONDS, RATE)[0]
     (tmp_path / "rack.toml").write_text(RACK, encoding="utf-8")
     model = models_folder / "split_fast.onnx"
-    player = Tape("player", server, audio, audio.size)
-    recorder = Tape("recorder", server, None, audio.size + RATE)
-    appeared = threading.Event()
-    watcher = player.client
-    watcher.deactivate()
-    watcher.set_port_registration_callback(lambda port, registered: appeared.set(), only_available=False)
-    watcher.activate()
+    player = Tape("player", audio, audio.size)
+    recorder = Tape("recorder", None, audio.size + RATE)
+    appeared = watch(player)
     words = [*BSEP, "live", str(model), "--input", "system", "--output", "system", "--channels", "1"]
     words += ["--rack", str(tmp_path / "rack.toml"), "--record", str(tmp_path / "record")]
     words += ["--summary", str(tmp_path / "summary.json")]
@@ -139,8 +62,7 @@ def run(server: str, tmp_path_factory: pytest.TempPathFactory, models_folder: Pa
         finally:
             process.kill()
     for tape in (player, recorder):
-        tape.client.deactivate()
-        tape.client.close()
+        tape.close()
     said = (tmp_path / "bsep.log").read_text(encoding="utf-8")
     assert code == 0, said
     came_in = soundfile.read(tmp_path / "record" / "input.wav", dtype="float32")[0]

@@ -5,14 +5,15 @@ A busy machine may cost periods, with the messages in them, or show one twice; i
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jackserver
 import pytest
 from servers import PATIENCE_SECONDS, need
-from test_live_jack import server as jack_server
 from test_live_midi import HOPS_TO_BE_SURE, tones
 
 from bsep_stream.live.engine import LiveEngine
@@ -22,19 +23,19 @@ from bsep_stream.stream import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 
-server = jack_server
+server = jackserver.server
 EXPECTED = [(0x90, 60), (0x91, 67), (0x80, 60), (0x81, 67)]
 
 
 class Synthesiser:
     """A JACK client that takes MIDI: status byte and key of every message."""
 
-    def __init__(self, server_name: str) -> None:
+    def __init__(self) -> None:
         import jack
 
         self.heard: list[tuple[int, int]] = []
         self.came = threading.Event()
-        self.client = jack.Client("synth", servername=server_name, no_start_server=True)
+        self.client = jack.Client("synth", no_start_server=True)
         self.port = self.client.midi_inports.register("in")
         self.client.set_process_callback(self._process)
         self.client.activate()
@@ -48,7 +49,7 @@ class Synthesiser:
 
 
 @pytest.fixture
-def synthesiser(server: str) -> Iterator[Synthesiser]:
+def synthesiser(server: subprocess.Popen[bytes]) -> Iterator[Synthesiser]:
     need([], "jackd2", ["jack", "mido", "rtmidi"])
     import mido
     import rtmidi
@@ -57,7 +58,7 @@ def synthesiser(server: str) -> Iterator[Synthesiser]:
         pytest.skip("python-rtmidi was built without JACK")
     before = mido.backend
     mido.set_backend("mido.backends.rtmidi/UNIX_JACK")
-    made = Synthesiser(server)
+    made = Synthesiser()
     try:
         yield made
     finally:
