@@ -1,0 +1,189 @@
+"""Mixtures of a melody and chords: ``python -m bsep_stream.train.benchmark.chords OUTPUT_DIR``.
+
+Folders as the benchmark wants them (``mix.flac``, ``NAME.flac``, ``meta.json``), 48 kHz, mono, rendered by FluidSynth
+(``apt-get install fluidsynth fluid-soundfont-gm``) with a General MIDI soundfont: in Debian that is FluidR3_GM by Frank
+Wen (MIT). No note is in time or in tune to the last digit, and with the same soundfont all are the same every time.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.errors import BsepError, ConfigError, MissingDependency
+from bsep_stream.train.benchmark.chordscores import PIECES, Part, Piece
+
+if TYPE_CHECKING:
+    import mido
+
+SOUNDFONTS = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), Path("/usr/share/sounds/sf2/TimGM6mb.sf2"))
+"""Where Debian has them; the first that is there is taken."""
+
+RATE = 48_000
+NOTE_COLUMNS = ("onset_s", "duration_s", "midi", "cents", "velocity")
+_SEED = 2026
+_LEAD_SECONDS = 0.4
+_REST_SECONDS = 2.0  # for the last note to end
+_ONSET_SECONDS = 0.008  # standard deviations: of a player's time,
+_CENTS = 3.0  # tuning,
+_VELOCITY, _VELOCITY_SPREAD = 84.0, 6.0  # and touch
+_LEGATO = 0.96  # of a note's value
+_PEAK_DBFS = -3.0
+_FULL_SCALE = 2**23  # 24 bits
+_CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
+_TICKS_PER_SECOND = 960  # 480 a beat, 120 beats a minute
+_BEND_CENTS = 200.0  # at the end of the pitch wheel
+
+
+class PlayedNote(NamedTuple):
+    """As in ``meta.json``."""
+
+    onset_seconds: float
+    duration_seconds: float
+    midi: int
+    cents: float
+    velocity: int
+
+
+def played(part: Part, beats_per_minute: float, generator: np.random.Generator) -> list[PlayedNote]:
+    """Notes of a part as somebody may have played them, in the order of their beginnings."""
+    beat = 60.0 / beats_per_minute
+    notes = []
+    for note in part.notes():
+        onset = _LEAD_SECONDS + beat * note.onset + _ONSET_SECONDS * generator.standard_normal()
+        cents = _CENTS * generator.standard_normal()
+        velocity = round(np.clip(_VELOCITY + _VELOCITY_SPREAD * generator.standard_normal(), 40, 110))
+        duration = _LEGATO * beat * note.duration
+        notes.append(PlayedNote(round(onset, 4), round(duration, 4), note.midi, round(cents, 1), velocity))
+    return sorted(notes)
+
+
+def midi_file(notes: Sequence[PlayedNote], program: int) -> mido.MidiFile:
+    """Notes of one instrument; neighbours have different channels, so that each has a pitch wheel of its own."""
+    try:
+        import mido
+    except ImportError as error:
+        raise MissingDependency(
+            "chords are played as MIDI, which needs mido: pip install 'bsep-stream[notes]'"
+        ) from error
+    events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
+    for number, note in enumerate(notes):
+        channel = _CHANNELS[number % len(_CHANNELS)]
+        start = round(note.onset_seconds * _TICKS_PER_SECOND)
+        end = max(start + 1, round((note.onset_seconds + note.duration_seconds) * _TICKS_PER_SECOND))
+        bend = round(8192 * note.cents / _BEND_CENTS)
+        events.append((start, 1, mido.Message("pitchwheel", channel=channel, pitch=bend)))
+        events.append((start, 2, mido.Message("note_on", channel=channel, note=note.midi, velocity=note.velocity)))
+        events.append((end, 0, mido.Message("note_off", channel=channel, note=note.midi)))
+    track = mido.MidiTrack(mido.Message("program_change", channel=channel, program=program) for channel in _CHANNELS)
+    tick = 0
+    for moment, _, message in sorted(events, key=lambda event: event[:2]):
+        track.append(message.copy(time=moment - tick))
+        tick = moment
+    return mido.MidiFile(type=0, ticks_per_beat=_TICKS_PER_SECOND // 2, tracks=[track])
+
+
+def rendered(notes: Sequence[PlayedNote], program: int, soundfont: Path) -> NDArray[np.float64]:
+    """The sound of one instrument, dry, both channels in one; shape (samples,)."""
+    program_path = shutil.which("fluidsynth")
+    if program_path is None:
+        raise MissingDependency("chords are played by FluidSynth, which is not there: apt-get install fluidsynth")
+    _check_soundfont(soundfont)
+    with tempfile.TemporaryDirectory() as folder:
+        midi, sound = Path(folder, "notes.mid"), Path(folder, "notes.wav")
+        midi_file(notes, program).save(midi)
+        switches = ["-n", "-i", "-q", "-R", "0", "-C", "0", "-g", "0.4", "-r", str(RATE), "-T", "wav", "-O", "float"]
+        command = [program_path, *switches, "-F", str(sound), str(soundfont), str(midi)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        samples = soundfile.read(sound, always_2d=True)[0].mean(axis=1) if sound.is_file() else np.zeros(0)
+    if result.returncode or not np.any(samples):
+        reason = (result.stderr.strip() or "no sound").splitlines()[-1]
+        raise ConfigError(f"FluidSynth could not play with {soundfont}: {reason}")
+    last = max(note.onset_seconds + note.duration_seconds for note in notes) + _REST_SECONDS
+    return np.pad(samples, (0, max(0, int(last * RATE) - samples.size)))
+
+
+def _check_soundfont(path: Path) -> None:
+    # FluidSynth would take its own default in place of a file that it cannot read.
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"sfbk":
+        raise ConfigError(f"{path} should be an SF2 soundfont and is not: name another one with --soundfont")
+
+
+def write_item(piece: Piece, output: Path, soundfont: Path) -> Path:
+    """Play a piece into a folder below `output`, which is returned."""
+    generator = np.random.default_rng(_SEED)
+    notes = [played(part, piece.beats_per_minute, generator) for part in piece.parts]
+    sounds = [rendered(row, part.program, soundfont) for row, part in zip(notes, piece.parts, strict=True)]
+    length = max(sound.size for sound in sounds)
+    stems = np.stack([np.pad(sound, (0, length - sound.size)) for sound in sounds])
+    stems /= np.sqrt(np.square(stems).mean(axis=1, keepdims=True))  # as loud as each other
+    stems *= 10 ** (_PEAK_DBFS / 20) / np.abs(stems.sum(axis=0)).max()
+    whole = np.round(stems * _FULL_SCALE).astype(np.int32)  # integers, so that the mixture is their exact sum
+    folder = output / piece.item
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, samples in zip(piece.parts, whole, strict=True):
+        _write_flac(folder / f"{part.name}.flac", samples)
+    _write_flac(folder / "mix.flac", whole.sum(axis=0, dtype=np.int32))
+    with whole_file(folder / "meta.json") as temporary:
+        temporary.write_text(json.dumps(_meta(piece, notes, soundfont), indent=1), encoding="utf-8")
+    return folder
+
+
+def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
+    with whole_file(path) as temporary:
+        soundfile.write(temporary, samples << 8, RATE, subtype="PCM_24", format="FLAC")
+
+
+def _meta(piece: Piece, notes: Sequence[Sequence[PlayedNote]], soundfont: Path) -> dict[str, Any]:
+    instruments = [
+        {"name": part.name, "kind": "soundfont render", "source": soundfont.name, "notes": row}
+        for part, row in zip(piece.parts, notes, strict=True)
+    ]
+    return {
+        "item": piece.item,
+        "piece": piece.title,
+        "composer": piece.composer,
+        "sample_rate": RATE,
+        "channels": 1,
+        "note_columns": NOTE_COLUMNS,
+        "instruments": instruments,
+    }
+
+
+def _default_soundfont() -> Path:
+    found = [path for path in SOUNDFONTS if path.is_file()]
+    if not found:
+        places = " nor ".join(map(str, SOUNDFONTS))
+        raise ConfigError(
+            f"there is no soundfont: neither {places}; apt-get install fluid-soundfont-gm, or --soundfont"
+        )
+    return found[0]
+
+
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--soundfont", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="An SF2 file.")
+def main(output: Path, soundfont: Path | None) -> None:
+    """Write the chord mixtures below OUTPUT."""
+    try:
+        for piece in PIECES:
+            click.echo(write_item(piece, output, soundfont or _default_soundfont()))
+    except BsepError as error:
+        raise click.UsageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
