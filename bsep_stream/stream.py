@@ -24,6 +24,7 @@ LARGEST_SAMPLE = 1e6
 """Samples beyond this (full scale is 1) are refused: they are not audio, and their powers overflow."""
 
 _LOWEST_RATE, _HIGHEST_RATE = 4_000, 768_000
+_RESAMPLED_AT_ONCE = 1024  # samples
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,12 @@ class StreamingSeparator:
         n_sources = self.model.n_sources
         self._resample_in = self._resample_out = None
         if self.sample_rate != geometry.sample_rate:
-            self._resample_in = StreamResampler(self.sample_rate, geometry.sample_rate, (self.channels,))
-            self._resample_out = StreamResampler(geometry.sample_rate, self.sample_rate, (n_sources, self.channels))
+            self._resample_in = StreamResampler(
+                self.sample_rate, geometry.sample_rate, (self.channels,), _RESAMPLED_AT_ONCE
+            )
+            self._resample_out = StreamResampler(
+                geometry.sample_rate, self.sample_rate, (n_sources, self.channels), geometry.hop_length
+            )
         self.setting = self._choose(latency)
         usual = self.model.output if self.setting.name == QUALITY else "mask"
         self.output = usual if output is None else output
@@ -170,7 +175,11 @@ class StreamingSeparator:
         audio = self._checked(block)
         n = audio.shape[-1]
         stems = np.empty((self.n_stems, self.channels, n), dtype=np.float32)
-        self._separate(audio if self._resample_in is None else self._resample_in.process(audio))
+        if self._resample_in is None:
+            self._separate(audio)
+        else:  # in pieces, so that a long block takes no more memory than a short one
+            for start in range(0, n, _RESAMPLED_AT_ONCE):
+                self._separate(self._resample_in.process(audio[:, start : start + _RESAMPLED_AT_ONCE]))
         sources = stems[: self.model.n_sources]
         self._sources.pop(sources)
         if self._residual:

@@ -231,18 +231,26 @@ def test_reset_is_like_new(models: dict[str, SeparationModel], rng: np.random.Ge
 
 
 @pytest.mark.parametrize("latency", ["quality", "balanced", "live"])
-@pytest.mark.parametrize(("channels", "block_size"), [(1, 512), (2, 300), (2, 5000)])
+@pytest.mark.parametrize(
+    ("rate", "channels", "block_size"),
+    [(48_000, 1, 512), (48_000, 2, 300), (48_000, 2, 5000), (44_100, 1, 512), (44_100, 2, 5000), (96_000, 2, 300)],
+)
 def test_nothing_but_the_returned_array_is_allocated(
-    models: dict[str, SeparationModel], rng: np.random.Generator, channels: int, block_size: int, latency: str
+    models: dict[str, SeparationModel],
+    rng: np.random.Generator,
+    rate: int,
+    channels: int,
+    block_size: int,
+    latency: str,
 ) -> None:
-    separator = StreamingSeparator(models["split_fast"], channels=channels, latency=latency)
+    separator = StreamingSeparator(models["split_fast"], sample_rate=rate, channels=channels, latency=latency)
     block = noise(rng, channels, block_size)
-    for _ in range(-(-80_000 // block_size)):  # until every queue has been moved once
+    for _ in range(-(-80_000 * rate // 48_000 // block_size)):  # until every queue has been moved once
         separator.process(block)
     tracemalloc.start()
     try:
         most = 0
-        for _ in range(-(-90_000 // block_size)):
+        for _ in range(-(-90_000 * rate // 48_000 // block_size)):
             before = tracemalloc.get_traced_memory()[0]
             tracemalloc.reset_peak()
             stems = separator.process(block)
