@@ -144,7 +144,7 @@ class _Filters:
     @property
     def width(self) -> int:
         """Samples in a window."""
-        return self.table.shape[1]
+        return int(self.table.shape[1])
 
     def piece(self, m: int, until: int) -> tuple[int, int, int]:
         """Of the outputs from m on: time where the first window begins, row of its filter, number of outputs."""
