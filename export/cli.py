@@ -29,8 +29,8 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
     """
     from bsep_stream.train.cli import parse_sources
 
-    names = parse_sources(sources) if sources is not None else None
-    report = export_run(run, output, source_names=names, overwrite=overwrite)
+    names, polyphony = parse_sources(sources) if sources is not None else (None, ())
+    report = export_run(run, output, source_names=names, polyphony=polyphony, overwrite=overwrite)
     click.echo(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
@@ -39,7 +39,12 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
 
 
 def export_run(
-    run: Path, output: Path, *, source_names: tuple[str, ...] | None = None, overwrite: bool = False
+    run: Path,
+    output: Path,
+    *,
+    source_names: tuple[str, ...] | None = None,
+    polyphony: tuple[int, ...] = (),
+    overwrite: bool = False,
 ) -> ExportReport:
     """Export the checkpoint of a run.
 
@@ -51,13 +56,15 @@ def export_run(
         The ONNX file.
     source_names : tuple of str or None
         Instead of the names of the run: training without labels cannot know which instrument is which.
+    polyphony : tuple of int
+        Tones at once of each of them, if said: those of the run.
     overwrite : bool
         Whether an existing file may be replaced.
 
     Raises
     ------
     ConfigError
-        If there are not as many new names as sources.
+        If there are not as many new names as sources, or they shall have other tones than the run's.
     RunError
         If the run cannot be read.
     ModelError
@@ -69,6 +76,7 @@ def export_run(
         raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
 
     from bsep_stream.export.onnx_file import export_model
+    from bsep_stream.train.cli import sources_text
     from bsep_stream.train.run_folder import RunFolder
     from bsep_stream.train.start import load_separator
 
@@ -76,6 +84,11 @@ def export_run(
     if source_names is not None:
         if len(source_names) != config.n_sources:
             raise ConfigError(f"{run} has {config.n_sources} sources, got {len(source_names)} names for them")
+        if max(polyphony, default=1) > 1 and polyphony != config.polyphony:
+            raise ConfigError(
+                f"{run} was trained with {sources_text(config.source_names, config.polyphony)}: "
+                "leave the numbers of tones out, or train anew"
+            )
         config = replace(config, source_names=source_names)
     metadata: dict[str, Any] = {
         "gain": info.gain,

@@ -27,7 +27,7 @@ OUTPUT_NAMES = (
 
 def output_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the outputs without the batch."""
-    tones = (config.n_sources,)
+    tones = (config.n_tones,)
     shapes: dict[str, tuple[int, ...]] = {name: tones for name in OUTPUT_NAMES}
     shapes["direct"] = shapes["dictionary"] = (config.n_sources, 2, config.geometry.n_bins)
     shapes["coefficients"] = (*tones, config.n_harmonics, 2)

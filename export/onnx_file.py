@@ -137,7 +137,7 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
         "format_version": FORMAT_VERSION,
         "geometry": config.geometry.to_dict(),
         "source_names": list(config.source_names),
-        "tone_sources": list(range(config.n_sources)),
+        "tone_sources": list(config.tone_sources),
         "dictionary": [[round(value, 7) for value in row] for row in rows.tolist()],
         "gain": float(gain),
         "output": output,

@@ -126,8 +126,8 @@ def tiny_presets(quick_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # so that what the command sets is gone after the test
     real = presets.preset_config
 
-    def tiny(name: str, source_names: tuple[str, ...]) -> TrainConfig:
-        config = real(name, source_names)
+    def tiny(name: str, source_names: tuple[str, ...], polyphony: tuple[int, ...] = ()) -> TrainConfig:
+        config = real(name, source_names, polyphony)
         geometry = FrameGeometry(sample_rate=DUET_RATE, n_fft=512, n_bins=128, hop_length=128, sigma_samples=42.0)
         network = NetworkConfig(encoder_channels=(4, 4), strides=(4, 4), head_channels=4)
         policy = replace(config.policy, lowest_bin=4, highest_bin=60)

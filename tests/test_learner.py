@@ -219,7 +219,7 @@ def test_labels_can_be_imitated() -> None:
     """The hook for supervised labels: the probability of given tones rises, the dictionary stays."""
     learner = Learner(tiny_config(optimiser=OptimiserConfig(step_size=3e-3)), seed=1)
     frames = some_frames(6)
-    state = FrameState.start(torch.stack([frames.real, frames.imag], dim=1), 2)
+    state = FrameState.start(torch.stack([frames.real, frames.imag], dim=1), (1, 1))
     source, bin_index = torch.tensor([0, 1, 0, 1]), torch.tensor([5, 9, 13, 17])
     rows = learner.separator.dictionary.relative_amplitudes.detach().clone()
     losses = []

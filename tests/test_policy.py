@@ -182,7 +182,7 @@ def test_rollouts_occur_as_often_as_their_log_prob_says(sampling: str) -> None:
     from bsep_stream.train.separator import FrameState
 
     with torch.no_grad():
-        maps = separator.maps(FrameState.start(frame[:1], 2))
+        maps = separator.maps(FrameState.start(frame[:1], (1, 1)))
     logits = choice_logits(maps.logit, torch.zeros(1, 2, dtype=torch.bool), config.policy)[0]
     for rollout, temperature in ((0, 1.0), (4, 0.1), (8, 0.01)):
         probability = torch.softmax(temperature * logits, 0).reshape(2, -1).sum(dim=1)[0].item()

@@ -67,7 +67,7 @@ def test_first_tone_is_the_best_of_all_and_the_spectra_are_those_of_its_paramete
     prediction = _predict(separator, frames)
     policy = separator.config.policy
     with torch.no_grad():
-        maps = separator.maps(FrameState.start(channels, 2))
+        maps = separator.maps(FrameState.start(channels, (1, 1)))
         choice = choice_logits(maps.logit, torch.zeros(3, 2, dtype=torch.bool), policy).argmax(dim=1)
         source, bin_index = split_choice(choice, 64, policy)
         rows = torch.arange(3)
@@ -96,9 +96,9 @@ def test_sources_come_in_their_order_whichever_pass_found_them(joint_ridge: floa
     with torch.no_grad():
         # Positive weights on features that are not negative, balanced so that either source wins in half the frames.
         weight[[0, 9]] = torch.rand(2, *weight.shape[1:], generator=torch.Generator().manual_seed(5))
-        best = separator.maps(FrameState.start(channels, 2)).logit[:, :, 4:21].amax(dim=2)
+        best = separator.maps(FrameState.start(channels, (1, 1))).logit[:, :, 4:21].amax(dim=2)
         weight[9] *= (best[:, 0] / best[:, 1]).median()
-        maps = separator.maps(FrameState.start(channels, 2))
+        maps = separator.maps(FrameState.start(channels, (1, 1)))
         logits = choice_logits(maps.logit, nothing_used, separator.config.policy)
         first = split_choice(logits.argmax(dim=1), 64, separator.config.policy)[0]
     assert set(first.tolist()) == {0, 1}, "this seed must have both orders"

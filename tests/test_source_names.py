@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.train.cli import parse_sources
+from bsep_stream.train.cli import parse_sources, sources_text
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,9 @@ from bsep_stream.train.cli import parse_sources
         ("violin,../oboe", "1 to 40 letters"),
         ("violin,residual", "cannot be called residual"),
         ("violin,Remix", "cannot be called Remix"),
+        ("violin,piano:5", "1 to 4"),
+        ("violin,piano:", "1 to 4"),
+        ("violin,piano:four", "1 to 4"),
     ],
 )
 def test_sources_that_make_no_sense_are_refused(text: str, sentence: str) -> None:
@@ -29,4 +32,10 @@ def test_sources_that_make_no_sense_are_refused(text: str, sentence: str) -> Non
 
 
 def test_sources_may_have_spaces_around_them() -> None:
-    assert parse_sources("recorder, viola_2 ,Flöte") == ("recorder", "viola_2", "Flöte")
+    assert parse_sources("recorder, viola_2 ,Flöte") == (("recorder", "viola_2", "Flöte"), (1, 1, 1))
+
+
+def test_sources_may_have_several_tones() -> None:
+    names, polyphony = parse_sources("violin, piano:4")
+    assert (names, polyphony) == (("violin", "piano"), (1, 4))
+    assert sources_text(names, polyphony) == "violin,piano:4"

@@ -68,7 +68,7 @@ def test_fast_maps_end_at_the_highest_pitch(n_sources: int) -> None:
     separator = Separator(preset_config("fast", NAMES[:n_sources]))
     frames = torch.randn(2, 2, 2_048, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        maps = separator.maps(FrameState.start(frames, n_sources))
+        maps = separator.maps(FrameState.start(frames, (1,) * n_sources))
     assert maps.logit.shape == (2, n_sources, 769)
     assert maps.parameters.shape == (2, n_sources, 6, 769)
     torch.testing.assert_close(maps.direct[:, 0], frames)

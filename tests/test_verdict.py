@@ -35,6 +35,7 @@ def good(rng: np.random.Generator) -> Assessment:
         unexplained=0.1 * ones,
         source_energy=np.stack([0.6 * ones, 0.3 * ones], axis=1),
         f0_bin=pitches,
+        tone_sources=np.array([0, 1]),
         misfit=0.2 * ones,
         size=ones,
     )

@@ -59,8 +59,10 @@ class Assessment:
         Energy of the mixture minus all direct tones.
     source_energy : ndarray, shape (n_frames, n_sources)
         Of the direct tones.
-    f0_bin : ndarray, shape (n_frames, n_sources)
-        0: the source is not heard.
+    f0_bin : ndarray, shape (n_frames, n_tones)
+        0: no tone, or its source is not heard.
+    tone_sources : ndarray, shape (n_tones,), int64
+        Source of every tone.
     misfit, size : ndarray, shape (n_frames,)
         Distance of the lifted moduli of the mixture to the dictionary tones, and to silence.
     """
@@ -71,6 +73,7 @@ class Assessment:
     unexplained: NDArray[np.float64]
     source_energy: NDArray[np.float64]
     f0_bin: NDArray[np.float64]
+    tone_sources: NDArray[np.int64]
     misfit: NDArray[np.float64]
     size: NDArray[np.float64]
 
@@ -92,8 +95,10 @@ class Assessment:
         before, after = self.f0_bin[:-1], self.f0_bin[1:]
         same_take = self.take[:-1] == self.take[1:]
         same = _same_pitch(before[:, :, None], after[:, None, :]) & same_take[:, None, None]
-        stays = np.diagonal(same, axis1=1, axis2=2)
-        swaps = same & ~stays[:, :, None] & ~stays[:, None, :]
+        own = self.tone_sources[:, None] == self.tone_sources
+        goes_on = same & own
+        stays, stayed = goes_on.any(axis=2), goes_on.any(axis=1)
+        swaps = same & ~own & ~stays[:, :, None] & ~stayed[:, None, :]
         return float(swaps.any(axis=2).sum() / max(1, (stays | swaps.any(axis=2)).sum()))
 
     @property
@@ -105,6 +110,10 @@ class Assessment:
         """
         misfit = float(self.misfit.sum() / (self.size.sum() + _TINY))
         return misfit + SWAP_WEIGHT * self.swap_share
+
+    def pitches_of(self, source: int) -> NDArray[np.float64]:
+        """f0 of a source's tones, shape (n_frames, n); 0: no tone."""
+        return self.f0_bin[:, self.tone_sources == source]
 
 
 @torch.no_grad()
@@ -125,6 +134,7 @@ def assess(separator: Separator, overview: Overview) -> Assessment:
     energy, unexplained, source_energy, f0_bin, misfit, size = (
         torch.cat(values).cpu().double().numpy() for values in zip(*parts, strict=True)
     )
+    tone_sources = np.array(separator.config.tone_sources)
     audible = energy > AUDIBLE_SHARE * energy.mean()
     heard = (source_energy > SOUNDING_SHARE * energy[:, None]) & audible[:, None]
     return Assessment(
@@ -133,7 +143,8 @@ def assess(separator: Separator, overview: Overview) -> Assessment:
         energy,
         unexplained,
         source_energy,
-        np.where(heard, f0_bin, 0.0),
+        np.where(heard[:, tone_sources], f0_bin, 0.0),
+        tone_sources,
         misfit,
         size,
     )

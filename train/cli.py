@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,22 @@ if TYPE_CHECKING:
     from bsep_stream.train.request import RunRequest
 
 FEWEST_SOURCES, MOST_SOURCES = 2, 4
+POSSIBLE_TONES = ("1", "2", "3", "4")
+"""Of a source at once."""
 RESERVED = ("residual", "remix", "mix", "mixture")
 """Names of files that stand beside the stems."""
 
 
-def parse_sources(text: str) -> tuple[str, ...]:
-    """Source names from what stands behind ``--sources``.
+def parse_sources(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the sources, and their tones at once, from what stands behind ``--sources``.
 
     Raises
     ------
     ConfigError
-        If they are too few or too many, not different, or cannot be names of files.
+        If they are too few or too many, not different, or cannot be names of files; or if nothing has so many tones.
     """
-    names = tuple(name.strip() for name in text.split(","))
+    parts = [[word.strip() for word in part.partition(":")] for part in text.split(",")]
+    names = tuple(name for name, _, _ in parts)
     if not FEWEST_SOURCES <= len(names) <= MOST_SOURCES:
         raise ConfigError(
             f"--sources takes {FEWEST_SOURCES} to {MOST_SOURCES} names with commas between them, "
@@ -43,12 +47,28 @@ def parse_sources(text: str) -> tuple[str, ...]:
             raise ConfigError(f"a source cannot be called {name}: a file of that name stands beside the stems")
     if len({name.lower() for name in names}) != len(names):
         raise ConfigError(f"--sources must be different names, got {', '.join(names)}")
-    return names
+    for name, colon, most in parts:
+        if colon and most not in POSSIBLE_TONES:
+            raise ConfigError(
+                f"behind the colon stands how many tones {name} plays at once at most, 1 to {POSSIBLE_TONES[-1]}, "
+                f"such as {name}:{POSSIBLE_TONES[-1]}; got {most!r}"
+            )
+    return names, tuple(int(most) if colon else 1 for _, colon, most in parts)
+
+
+def sources_text(names: Sequence[str], polyphony: Sequence[int]) -> str:
+    """Inverse of :func:`parse_sources`."""
+    pairs = zip(names, polyphony, strict=True)
+    return ",".join(name if most == 1 else f"{name}:{most}" for name, most in pairs)
 
 
 @click.command("train")
 @click.argument("mix", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--sources", help="Names of the instruments, from the highest to the lowest, such as recorder,violin.")
+@click.option(
+    "--sources",
+    help="Names of the instruments, from the highest to the lowest, such as recorder,violin; of those that play chords "
+    "with the number of tones, such as violin,piano:4.",
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--preset", help="fast (default) or paper, the published method.")
 @click.option("--iterations", type=click.IntRange(min=1), help="End after so many iterations (default: the preset's).")
@@ -95,13 +115,13 @@ def command(
         sources, preset, iterations, minutes, seed, seeds, init = (
             _typed(ctx, name) for name in ("sources", "preset", "iterations", "minutes", "seed", "seeds", "init")
         )
-    names = parse_sources(sources) if sources is not None else None
+    names, polyphony = parse_sources(sources) if sources is not None else (None, ())
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
     if resume and not each:
         if seeds is not None:
             raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
-        _resume(mix, names, output, preset, iterations, minutes, seed, device, init, workers, scheduler)
+        _resume(mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler)
         return
     if not mix:
         raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
@@ -110,7 +130,9 @@ def command(
 
     from bsep_stream.train.request import RunRequest
 
-    request = RunRequest(mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init)
+    request = RunRequest(
+        mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init, polyphony
+    )
     if each:
         from bsep_stream.train.each import train_each
 
@@ -130,7 +152,7 @@ def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = 
         training = request.begin(on_search)
     if training is None:
         _finish_race(request.output, workers, scheduler)
-        _resume((), None, request.output, None, None, None, None, request.device, None)
+        _resume((), None, (), request.output, None, None, None, None, request.device, None)
     else:
         run_training(training)
 
@@ -138,6 +160,7 @@ def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = 
 def _resume(
     mix: tuple[Path, ...],
     names: tuple[str, ...] | None,
+    polyphony: tuple[int, ...],
     output: Path,
     preset: str | None,
     iterations: int | None,
@@ -160,10 +183,12 @@ def _resume(
     if race_is_open(output):
         _finish_race(output, workers, scheduler)
     info = RunFolder(output).read_info()
-    asked = {"--sources": (names, info.source_names), "--preset": (preset, info.preset), "--seed": (seed, info.seed)}
+    sources = None if names is None else sources_text(names, polyphony)
+    there_sources = sources_text(info.source_names, RunFolder(output).read_config().polyphony)
+    asked = {"--sources": (sources, there_sources), "--preset": (preset, info.preset), "--seed": (seed, info.seed)}
     for option, (value, there) in asked.items():
         if value is not None and value != there:
-            raise RunError(f"{output} was begun with {option} {_shown(there)}, not {_shown(value)}: leave it out")
+            raise RunError(f"{output} was begun with {option} {there}, not {value}: leave it out")
     if info.finished and iterations is None and minutes is None:
         click.echo(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
         return
@@ -230,7 +255,3 @@ def _typed(ctx: click.Context, name: str) -> Any:
     """The value of an option, or None if it comes from ``bsep.toml``."""
     from_file = ctx.get_parameter_source(name) is click.core.ParameterSource.DEFAULT_MAP
     return None if from_file else ctx.params[name]
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -16,6 +16,7 @@ from bsep_stream.train.network_config import NetworkConfig as NetworkConfig
 from bsep_stream.train.policy_config import PolicyConfig as PolicyConfig
 
 MAX_SOURCES = 4
+MAX_POLYPHONY = 4
 
 _Config = TypeVar("_Config")
 
@@ -153,6 +154,8 @@ class TrainConfig:
         One to four names.
     geometry : FrameGeometry
         Frames of training and separation; ``geometry.hop_length`` is that of the separation.
+    tones_at_once : tuple of int
+        How many tones every source may sound at once, 1 to 4; empty: one each, as published.
     n_harmonics : int
         Harmonics of a tone.
     rendering : {"dense", "local"}
@@ -183,6 +186,7 @@ class TrainConfig:
     preset: str
     source_names: tuple[str, ...]
     geometry: FrameGeometry
+    tones_at_once: tuple[int, ...] = ()
     n_harmonics: int = 25
     network: NetworkConfig = field(default_factory=NetworkConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
@@ -205,6 +209,11 @@ class TrainConfig:
             raise ConfigError(f"1 to {MAX_SOURCES} sources are possible, got {len(self.source_names)}")
         if len(set(self.source_names)) != len(self.source_names) or not all(self.source_names):
             raise ConfigError(f"source names must be different and not empty, got {', '.join(self.source_names)}")
+        if len(self.polyphony) != self.n_sources or not all(1 <= most <= MAX_POLYPHONY for most in self.polyphony):
+            raise ConfigError(
+                f"every source sounds 1 to {MAX_POLYPHONY} tones at once, "
+                f"got {self.polyphony} for {self.n_sources} sources"
+            )
         if self.rendering not in ("dense", "local"):
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:
@@ -215,12 +224,27 @@ class TrainConfig:
 
     @property
     def n_sources(self) -> int:
-        """Number of sources; today also the number of tones."""
+        """Number of sources."""
         return len(self.source_names)
 
     @property
+    def polyphony(self) -> tuple[int, ...]:
+        """How many tones every source may sound at once."""
+        return self.tones_at_once or (1,) * self.n_sources
+
+    @property
+    def tone_sources(self) -> tuple[int, ...]:
+        """Source of every tone that a frame may have: those of a source stand next to each other."""
+        return tuple(source for source, most in enumerate(self.polyphony) for _ in range(most))
+
+    @property
+    def n_tones(self) -> int:
+        """Tones that a frame may have."""
+        return sum(self.polyphony)
+
+    @property
     def n_rollouts(self) -> int:
-        """Samples a frame: leaves of the tree."""
+        """Samples a frame: leaves of the tree, which branches at as many tones as there are sources."""
         return int(len(self.policy.inverse_temperatures) ** self.n_sources)
 
     @property
@@ -248,7 +272,7 @@ class TrainConfig:
             "optimiser": OptimiserConfig,
             "imitation": ImitationConfig,
         }
-        converted = dict(values)
+        converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
         for key, kind in nested.items():
             if isinstance(converted.get(key), dict):
                 converted[key] = _from_dict(kind, converted[key])

@@ -27,7 +27,7 @@ OFF_LOGITS = (-6.0, -4.0)
 
 
 class Hypotheses(NamedTuple):
-    """Pitches of sources, each of shape (batch, n) or (batch, n_sources, n).
+    """Pitches of tones, each of shape (batch, n) or (batch, n_tones, n).
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
 """Imitation: the network learns the tones that the search found, before it explores its own.
 
 For a frame with labels the passes of the method are gone through with the tones of the labels in place of sampled
-ones. The order of the sources is free, as in the policy: any labelled tone that is left is right, and the one that the
-network itself finds likeliest is taken next. Sources that are silent come last, at the network's own choice, and are
-off.
+ones. The order of the tones is free, as in the policy: any labelled tone that is left is right, and the one that the
+network itself finds likeliest is taken next. Sources that have no more tones come last, at the network's own choice,
+and are off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bsep_stream.train.losses import LossTerms, rollout_losses
 from bsep_stream.train.policy import choice_logits, join_choice, on_log_prob, on_logit, pitch_range, split_choice
@@ -48,7 +49,7 @@ class LabelledTones(NamedTuple):
         As in :class:`ImitationTerms`.
     tones : list of Tones
         By pass. If the policy gates, those that are off are 0.
-    switches : Tensor, shape (batch, n_sources)
+    switches : Tensor, shape (batch, n_tones)
         1 or 0, by pass.
     """
 
@@ -67,8 +68,8 @@ def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictio
     separator : Separator
     frames : Tensor, shape (batch, 2, n_bins)
         Gained mixture.
-    f0_bin : Tensor, shape (batch, n_sources)
-        Labels; 0: the source is silent.
+    f0_bin : Tensor, shape (batch, n_tones)
+        Labels, those of a source next to each other; 0: no tone.
     dictionary : Tensor, shape (n_sources, n_harmonics)
         Relative amplitudes for the dictionary tones; gets a gradient if it wants one.
     """
@@ -87,33 +88,33 @@ def labelled_tones(separator: Separator, frames: Tensor, f0_bin: Tensor) -> Labe
     config, policy = separator.config, separator.config.policy
     batch, _, n_bins = frames.shape
     first, end = pitch_range(policy, n_bins)
-    sounding = f0_bin > 0
+    left = f0_bin > 0
     label_bin = f0_bin.round().long().clamp(first, end - 1)
-    label_choice = join_choice(torch.arange(config.n_sources, device=frames.device), label_bin, n_bins, policy)
-    state = FrameState.start(frames, config.n_sources)
+    label_choice = join_choice(torch.tensor(config.tone_sources, device=frames.device), label_bin, n_bins, policy)
+    state = FrameState.start(frames, config.polyphony)
     tones: list[Tones] = []
     switches: list[Tensor] = []
     choice_loss, on_loss, pitch_loss = (frames.new_zeros(batch) for _ in range(3))
-    for _ in range(config.n_sources):
+    for _ in range(config.n_tones):
         maps = separator.maps(state)
         logits = config.imitation.inverse_temperature * choice_logits(maps.logit, state.used, policy)
         log_probs = torch.log_softmax(logits, dim=1)
-        open_labels = sounding & ~state.used
-        by_label = log_probs.gather(1, label_choice).masked_fill(~open_labels, -torch.inf)
-        any_open = open_labels.any(dim=1)
-        choice_loss = choice_loss - torch.where(any_open, _log_sum_exp(by_label, any_open), 0.0)
-        labelled = label_choice.gather(1, by_label.argmax(dim=1, keepdim=True))
-        choice = torch.where(any_open[:, None], labelled, log_probs.argmax(dim=1, keepdim=True))
+        by_label = log_probs.gather(1, label_choice).masked_fill(~left, -torch.inf)
+        any_left = left.any(dim=1)
+        choice_loss = choice_loss - torch.where(any_left, _log_sum_exp(by_label, any_left), 0.0)
+        label = by_label.argmax(dim=1, keepdim=True)
+        left = left & (functional.one_hot(label[:, 0], config.n_tones) == 0)
+        choice = torch.where(any_left[:, None], label_choice.gather(1, label), log_probs.argmax(dim=1, keepdim=True))
         source, bin_index = split_choice(choice, n_bins, policy)
         parameters = maps.read(source, bin_index)
-        on = any_open.to(frames.dtype)
-        on_loss = on_loss - on_log_prob(on_logit(parameters[:, 5], policy), on)
+        on = any_left.to(frames.dtype)
+        on_loss = on_loss - on_log_prob(on_logit(parameters[:, 5], policy), on) * state.open
         tone = separator.tones(maps, source, bin_index, parameters, torch.zeros_like(on))
-        wanted = f0_bin.gather(1, source)[:, 0]
-        pitch_loss = pitch_loss + torch.where(any_open, (tone.f0_bin - wanted).square(), 0.0)
+        wanted = f0_bin.gather(1, label)[:, 0]
+        pitch_loss = pitch_loss + torch.where(any_left, (tone.f0_bin - wanted).square(), 0.0)
         tones.append(tone.switched(on) if policy.gate_direct else tone)
         switches.append(on)
-        if len(tones) == config.n_sources:
+        if len(tones) == config.n_tones:
             break
         with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
             state = state.with_tone(*separator.heard(tone, on))
@@ -121,9 +122,9 @@ def labelled_tones(separator: Separator, frames: Tensor, f0_bin: Tensor) -> Labe
     return LabelledTones(choice_loss.mean(), on_loss.mean(), pitch_loss.mean(), tones, switched)
 
 
-def _log_sum_exp(by_label: Tensor, any_open: Tensor) -> Tensor:
-    """Over the labels; rows without an open label get 0, and no gradient of ``-inf``."""
-    safe = torch.where(any_open[:, None], by_label, 0.0)
+def _log_sum_exp(by_label: Tensor, any_left: Tensor) -> Tensor:
+    """Over the labels; rows without a label that is left get 0, and no gradient of ``-inf``."""
+    safe = torch.where(any_left[:, None], by_label, 0.0)
     return torch.logsumexp(safe, dim=1)
 
 

@@ -40,8 +40,8 @@ class Labels:
         Take that a frame is cut from.
     centre : ndarray, shape (n_frames,), int64
         Sample of the take in the middle of the frame.
-    f0_bin : ndarray, shape (n_frames, n_sources), float32
-        0: the source is silent.
+    f0_bin : ndarray, shape (n_frames, n_tones), float32
+        Tones of a source next to each other; 0: no tone.
     envelopes : ndarray, shape (n_sources, n_harmonics), float32
         Relative amplitudes of the harmonics, largest 1.
     hop_length : int
@@ -70,14 +70,14 @@ class Labels:
         except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise RunError(f"{path} is missing or damaged: train anew into another folder") from error
 
-    def refuse_other_shape(self, path: Path, take_lengths: Sequence[int], n_sources: int) -> None:
+    def refuse_other_shape(self, path: Path, take_lengths: Sequence[int], n_tones: int) -> None:
         """RunError if the labels, read from `path`, cannot be those of a session and its sources."""
         n_frames = len(self.centre)
         lengths = np.asarray(take_lengths)
         fits = (
             n_frames > 0
             and self.take.shape == self.centre.shape == (n_frames,)
-            and self.f0_bin.shape == (n_frames, n_sources)
+            and self.f0_bin.shape == (n_frames, n_tones)
             and bool(np.isfinite(self.f0_bin).all())
             and 0 <= int(self.take.min()) <= int(self.take.max()) < len(lengths)
             and bool(((self.centre >= 0) & (self.centre < lengths[self.take])).all())

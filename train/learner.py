@@ -91,8 +91,8 @@ class Learner:
         ----------
         frames : Tensor, shape (batch, n_bins), complex64
             Gained mixture. The batch must be a multiple of the micro batches.
-        f0_bin : Tensor or None, shape (batch, n_sources)
-            Labels, if the policy shall not go far from them; 0: the source is silent.
+        f0_bin : Tensor or None, shape (batch, n_tones)
+            Labels, if the policy shall not go far from them; 0: no tone.
 
         Returns
         -------
@@ -121,8 +121,8 @@ class Learner:
         Parameters
         ----------
         frames : Tensor, shape (batch, n_bins), complex64
-        f0_bin : Tensor, shape (batch, n_sources)
-            Labels; 0: the source is silent.
+        f0_bin : Tensor, shape (batch, n_tones)
+            Labels; 0: no tone.
 
         Returns
         -------

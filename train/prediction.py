@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.hypotheses import Hypotheses, hypotheses
@@ -22,6 +23,9 @@ from bsep_stream.train.tones import Peaks, join_peaks
 
 class Prediction(NamedTuple):
     """Tones of frames, ordered by source; all but the margins are outputs of the ONNX step (docs/design.md).
+
+    Of a source that may have several tones, those that were found come first, then the one that says there are no more
+    (off), then zeros.
 
     Attributes
     ----------
@@ -69,57 +73,58 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     Prediction
     """
     frames = as_channels(frames)
-    policy = separator.config.policy
-    n_sources, n_bins = separator.config.n_sources, separator.config.geometry.n_bins
-    alone, jointly = plain_solvers(separator.config)
-    state = FrameState.start(frames, n_sources)
+    config, policy = separator.config, separator.config.policy
+    n_bins = config.geometry.n_bins
+    alone, jointly = plain_solvers(config)
+    state = FrameState.start(frames, config.polyphony)
     by_pass: list[tuple[Tensor, ...]] = []
     all_peaks: list[Peaks] = []
-    order: list[Tensor] = []
+    sources: list[Tensor] = []
+    places: list[Tensor] = []
     margins: list[Tensor] = []
     on_margins: list[Tensor] = []
     possible: list[Hypotheses] = []
-    for _ in range(n_sources):
+    for _ in range(config.n_tones):
         maps = _by_register(separator, separator.maps(state))
+        is_open = state.open
         best, choices = choice_logits(maps.logit, state.used, policy).topk(2, dim=1)
-        margins.append(best[:, 0] - best[:, 1])
+        margins.append(torch.where(is_open, best[:, 0] - best[:, 1], torch.inf))
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
+        sources.append(functional.one_hot(source[:, 0], config.n_sources) * is_open[:, None])
+        places.append(_place(config, source, state.left) & is_open[:, None])
         if separator.timbre is not None:
             found, margin, on_margin = hypotheses(separator, maps, source, bin_index)
             possible.append(found)
-            margins.append(margin)
-            on_margins.append(on_margin)
+            margins.append(torch.where(is_open, margin, torch.inf))
+            on_margins.append(torch.where(is_open, on_margin, torch.inf))
         parameters = maps.read(source, bin_index)
         inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain=alone)
         switch = on_logit(parameters[:, 5], policy)
-        on = (switch > 0).to(frames.dtype)
-        on_margins.append(switch.abs())
+        on = ((switch > 0) & is_open).to(frames.dtype)
+        on_margins.append(torch.where(is_open, switch.abs(), torch.inf))
         state = state.with_tone(*separator.heard(tones, on))
-        order.append(tones.source)
         peaks, coefficients = tones.peaks, tones.coefficients
         if policy.gate_direct:
             peaks, coefficients = peaks.switched(on), coefficients * on[:, None, None]
         all_peaks.append(peaks)
         by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, coefficients))
-    # Every source occurs in exactly one pass: place[s] is the pass of source s.
-    place = torch.stack(order, dim=1).argsort(dim=1)
+    place = torch.stack(places, dim=2).to(frames.dtype)
     f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
         torch.stack(values, dim=1) for values in zip(*by_pass, strict=True)
     )
     direct = state.direct
-    if separator.config.joint_ridge is not None:
-        coefficients, spectra = joint_tones(frames, all_peaks, separator.config.joint_ridge, jointly)
-        direct = spectra.gather(1, place[:, :, None, None].expand_as(spectra))
-    f0_bin, inharmonicity, width_bins, amplitude, on = (
-        values.gather(1, place) for values in (f0_bin, inharmonicity, width_bins, amplitude, on)
-    )
+    if config.joint_ridge is not None:
+        coefficients, spectra = joint_tones(frames, all_peaks, config.joint_ridge, jointly)
+        direct = _placed(torch.stack(sources, dim=2).to(frames.dtype), spectra)
     if separator.timbre is None:
         timbre = modulus(state.dictionary)
     else:
-        by_source = place[:, :, None].expand(-1, -1, possible[0].weight.shape[1])
-        tones_of_sources = (torch.stack(values, dim=1).gather(1, by_source) for values in zip(*possible, strict=True))
-        timbre = separator.timbre.moduli(frames, *tones_of_sources)
+        likely = (_placed(place, torch.stack(values, dim=1)) for values in zip(*possible, strict=True))
+        timbre = separator.timbre.moduli(frames, *likely)
+    f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
+        _placed(place, values) for values in (f0_bin, inharmonicity, width_bins, amplitude, on, coefficients)
+    )
     return Prediction(
         direct,
         state.dictionary,
@@ -128,11 +133,24 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         width_bins,
         amplitude,
         on,
-        coefficients.gather(1, place[:, :, None, None].expand_as(coefficients)),
+        coefficients,
         timbre,
         torch.stack(margins, dim=1).amin(dim=1),
         torch.stack(on_margins, dim=1).amin(dim=1),
     )
+
+
+def _place(config: TrainConfig, source: Tensor, left: Tensor) -> Tensor:
+    """Where the next tone of a source (batch, 1) stands among all tones, shape (batch, n_tones), bool."""
+    ends = torch.tensor(config.polyphony, device=source.device).cumsum(dim=0)
+    return ends[source] - left.gather(1, source) == torch.arange(config.n_tones, device=source.device)
+
+
+def _placed(place: Tensor, by_pass: Tensor) -> Tensor:
+    """What passes found, (batch, n_passes, ...), at its place (batch, n_places, n_passes); 0 where nothing belongs."""
+    n_places, n_passes = (int(size) for size in place.shape[1:])
+    shape = [int(size) for size in by_pass.shape[2:]]
+    return torch.matmul(place, by_pass.reshape(-1, n_passes, math.prod(shape))).reshape(-1, n_places, *shape)
 
 
 def _by_register(separator: Separator, maps: Maps) -> Maps:

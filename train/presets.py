@@ -22,7 +22,7 @@ LOWEST_PITCH_HZ = 40.0
 HIGHEST_PITCH_HZ = 4_500.0
 
 
-def preset_config(name: str, source_names: Sequence[str]) -> TrainConfig:
+def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[int] = ()) -> TrainConfig:
     """Configuration of a preset.
 
     Parameters
@@ -30,19 +30,18 @@ def preset_config(name: str, source_names: Sequence[str]) -> TrainConfig:
     name : {"fast", "scratch", "paper"}
     source_names : sequence of str
         One to four different names.
+    polyphony : sequence of int
+        Tones at once of every source; empty: one each.
 
     Raises
     ------
     ConfigError
-        If there is no such preset, or the names cannot be used.
+        If there is no such preset, or the names or numbers cannot be used.
     """
-    if name == "paper":
-        return _paper(tuple(source_names))
-    if name == "fast":
-        return _fast(tuple(source_names))
-    if name == "scratch":
-        return _scratch(tuple(source_names))
-    raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
+    presets = {"fast": _fast, "scratch": _scratch, "paper": _paper}
+    if name not in presets:
+        raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
+    return replace(presets[name](tuple(source_names)), tones_at_once=tuple(polyphony))
 
 
 def _paper(source_names: tuple[str, ...]) -> TrainConfig:

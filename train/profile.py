@@ -77,12 +77,12 @@ def part_of(operation: str) -> str:
 
 
 def noise_batch(config: TrainConfig, n_frames: int) -> tuple[Tensor, Tensor]:
-    """Frames (n_frames, n_bins), complex64, and labels (n_frames, n_sources), some of them 0: silent."""
+    """Frames (n_frames, n_bins), complex64, and labels (n_frames, n_tones), some of them 0: no tone."""
     generator = torch.Generator().manual_seed(0)
     n_bins = config.geometry.n_bins
     frames = _LOUDNESS * torch.complex(*torch.randn(2, n_frames, n_bins, generator=generator))
     first, end = pitch_range(config.policy, n_bins)
-    chance = torch.rand(2, n_frames, config.n_sources, generator=generator)
+    chance = torch.rand(2, n_frames, config.n_tones, generator=generator)
     labels = max(first, 1) + chance[0] * (end - 1 - max(first, 1))
     return frames, torch.where(chance[1] < _SILENT_SHARE, 0.0, labels)
 

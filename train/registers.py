@@ -44,6 +44,7 @@ class Registers(nn.Module):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
+        self.tone_sources = torch.tensor(config.tone_sources)
         self.register_buffer("log_odds", torch.zeros(config.n_sources, config.geometry.n_bins))
 
     @torch.no_grad()
@@ -52,10 +53,11 @@ class Registers(nn.Module):
 
         Parameters
         ----------
-        f0_bin : Tensor, shape (n_frames, n_sources)
-            0: silent.
+        f0_bin : Tensor, shape (n_frames, n_tones)
+            0: no tone.
         """
-        own = [_semitones(column[column > 0]) for column in f0_bin.T]
+        by_source = (f0_bin[:, self.tone_sources == source] for source in range(len(self.log_odds)))
+        own = [_semitones(pitches[pitches > 0]) for pitches in by_source]
         if not all(len(pitches) for pitches in own):
             return
         place = _semitones(torch.arange(float(self.log_odds.shape[1])))

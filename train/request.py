@@ -33,6 +33,8 @@ class RunRequest:
     device : str
     init : Path or None
         A run whose network and dictionary it starts from.
+    polyphony : tuple of int
+        Tones at once of every source; empty: one each.
     """
 
     recordings: Sequence[Path]
@@ -45,6 +47,7 @@ class RunRequest:
     seeds: int = 1
     device: str = "auto"
     init: Path | None = None
+    polyphony: tuple[int, ...] = ()
 
     def begin(self, on_search: Callable[[], None] | None = None) -> Training | None:
         """Begin the run; with several seeds, open the race, and return None.
@@ -65,7 +68,7 @@ class RunRequest:
         from bsep_stream.train.race import begin_race
         from bsep_stream.train.start import start_training
 
-        config = preset_config(self.preset, self.names)
+        config = preset_config(self.preset, self.names, self.polyphony)
         if self.iterations is not None:
             config = replace(config, iterations=self.iterations)
         seconds = None if self.minutes is None else 60 * self.minutes

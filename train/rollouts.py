@@ -23,12 +23,20 @@ from bsep_stream.train.policy import (
 from bsep_stream.train.separator import FrameState, Separator, Tones
 
 
-def sampling_plan(policy: PolicyConfig, n_tones: int) -> list[Tensor]:
+def sampling_plan(policy: PolicyConfig, n_tones: int, n_branching: int | None = None) -> list[Tensor]:
     """Inverse temperatures of all children of all nodes, tone by tone.
 
-    With t inverse temperatures there are ``t ** n_tones`` rollouts a frame, and rollout g uses for tone k the
+    With t inverse temperatures there are ``t ** n_branching`` rollouts a frame, and rollout g uses for tone k the
     one that digit k of g (base t, the first tone's digit first) names. The two plans differ only in where the
     tree branches: at once (crossed, published: later tones need a pass per rollout), or t-fold at every tone.
+
+    Parameters
+    ----------
+    policy : PolicyConfig
+    n_tones : int
+    n_branching : int or None
+        So many tones branch (None: all). Those that follow use the first inverse temperature, so that the cost grows
+        linearly with them.
 
     Returns
     -------
@@ -37,11 +45,13 @@ def sampling_plan(policy: PolicyConfig, n_tones: int) -> list[Tensor]:
     """
     temperatures = torch.tensor(policy.inverse_temperatures)
     count = len(temperatures)
+    n_branching = n_tones if n_branching is None else n_branching
+    following = [temperatures[:1].expand(count**n_branching, 1)] * (n_tones - n_branching)
     if policy.sampling == "tree":
-        return [temperatures.expand(count**tone, count) for tone in range(n_tones)]
-    rollouts = torch.arange(count**n_tones)
-    by_tone = [temperatures[rollouts // count ** (n_tones - 1 - tone) % count] for tone in range(n_tones)]
-    return [by_tone[0][None, :], *(chosen[:, None] for chosen in by_tone[1:])]
+        return [temperatures.expand(count**tone, count) for tone in range(n_branching)] + following
+    rollouts = torch.arange(count**n_branching)
+    by_tone = [temperatures[rollouts // count ** (n_branching - 1 - tone) % count] for tone in range(n_branching)]
+    return [by_tone[0][None, :], *(chosen[:, None] for chosen in by_tone[1:]), *following]
 
 
 def spread(values: Tensor, times: int) -> Tensor:
@@ -119,13 +129,13 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
     policy = config.policy
     batch, _, n_bins = frames.shape
     n_rollouts = config.n_rollouts
-    state = FrameState.start(frames, config.n_sources)
+    state = FrameState.start(frames, config.polyphony)
     found: list[Tones] = []
     spreads: list[int] = []
     switches: list[Tensor] = []
     log_prob = frames.new_zeros(())
     behaviour = frames.new_zeros(())
-    for plan in sampling_plan(policy, config.n_sources):
+    for plan in sampling_plan(policy, config.n_tones, config.n_sources):
         n_children = plan.shape[1]
         temperatures = plan.to(frames.device).repeat(batch, 1)  # (nodes, children)
         maps = separator.maps(state)
@@ -136,14 +146,16 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
         parameters = maps.read(source, bin_index)
         logit_on = on_logit(parameters[:, 5], policy)
         tempered_on = temperatures.flatten() * logit_on
-        on = sample_on(tempered_on, generator)
+        is_open = spread(state.open, n_children).to(frames.dtype)  # else nothing is chosen
+        on = sample_on(tempered_on, generator) * is_open
         shape, rate = gamma_parameters(parameters[:, 3], parameters[:, 4], policy)
         inharmonicity = sample_gamma(shape, rate, policy, generator)
 
-        log_q = tempered.gather(2, choice[..., None]).flatten() + on_log_prob(tempered_on, on)
-        log_gamma = gamma_log_prob(inharmonicity, shape, rate)
+        log_q = is_open * (tempered.gather(2, choice[..., None]).flatten() + on_log_prob(tempered_on, on))
+        log_gamma = is_open * gamma_log_prob(inharmonicity, shape, rate)
         with torch.no_grad():
             log_p = torch.log_softmax(logits, dim=1).gather(1, choice).flatten() + on_log_prob(logit_on, on)
+            log_p = is_open * log_p
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity)
         if policy.gate_direct:
             tones = tones.switched(on)
@@ -153,7 +165,7 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
         found.append(tones)
         spreads.append(times)
         switches.append(spread(on, times))
-        if len(found) < config.n_sources:
+        if len(found) < config.n_tones:
             with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
                 state = state.repeat(n_children).with_tone(*separator.heard(tones, on))
     return Rollouts(

@@ -162,7 +162,7 @@ def resume_training(
     labels = None
     if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)
-        labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_sources)
+        labels.refuse_other_shape(folder.labels_path, [take.samples.size for take in session.takes], config.n_tones)
     costs = checkpoint.mixture_costs
     return Training(folder, config, info, learner, frames, started=started, labels=labels, mixture_costs=costs)
 
@@ -179,7 +179,7 @@ def load_separator(output: Path) -> tuple[Separator, TrainConfig, RunInfo]:
 
 def _initialise(separator: Separator, config: TrainConfig, init: Path) -> None:
     other, other_config, _ = load_separator(init)
-    for name in ("network", "geometry", "n_harmonics", "n_sources"):
+    for name in ("network", "geometry", "n_harmonics", "n_sources", "polyphony"):
         if getattr(config, name) != getattr(other_config, name):
             raise RunError(
                 f"{init} cannot be the start of this run: its {name} is {getattr(other_config, name)}, "

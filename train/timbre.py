@@ -13,6 +13,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.losses import modulus
@@ -60,6 +61,7 @@ class Timbre(nn.Module):
         shape = (config.n_sources, self.n_pitches, config.n_harmonics)
         self.register_buffer("harmonics", (row / row.sum()).expand(shape).clone())
         self.register_buffer("noise", torch.zeros(config.n_sources, config.geometry.n_bins))
+        self.tone_sources = config.tone_sources
         self.updates = config.timbre_updates
         self.sigma_bins = config.geometry.sigma_bins
         self.radius = math.ceil(RADIUS_WIDTHS * WIDTH_RANGE[1] * self.sigma_bins)
@@ -78,9 +80,9 @@ class Timbre(nn.Module):
         ----------
         frames : Tensor, shape (batch, 2, n_bins)
             Mixture.
-        f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_sources, n)
-            Pitches that the sources may have; they and the widths are made finer in the frame.
-        weight : Tensor, shape (batch, n_sources, n)
+        f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_tones, n)
+            Pitches that each tone may have; they and the widths are made finer in the frame.
+        weight : Tensor, shape (batch, n_tones, n)
             Of their amplitudes in the beginning; 0: no tone.
 
         Returns
@@ -89,10 +91,10 @@ class Timbre(nn.Module):
         """
         n_sources, n_bins = (int(size) for size in self.noise.shape)
         n = int(f0_bin.shape[2])
-        first_row = self.n_pitches * torch.arange(n_sources, device=f0_bin.device)[:, None]
-        rows = (self.row_numbers(f0_bin) + first_row).flatten()
+        source = torch.tensor(self.tone_sources, device=f0_bin.device)
+        rows = (self.row_numbers(f0_bin) + self.n_pitches * source[:, None]).flatten()
         heights = self.harmonics.flatten(0, 1).index_select(0, rows)
-        noise = self.noise[:, None].expand(-1, n, -1).flatten(0, 1)
+        noise = self.noise[source][:, None].expand(-1, n, -1).flatten(0, 1)
         by_tone = fitted_moduli(
             modulus(frames),
             f0_bin.flatten(1),
@@ -105,8 +107,11 @@ class Timbre(nn.Module):
             self.radius,
             self.updates,
         )
-        moduli: Tensor = by_tone.reshape(-1, n_sources, n, n_bins).sum(dim=2)
-        return moduli
+        by_tone = by_tone.reshape(-1, len(source), n, n_bins).sum(dim=2)
+        if len(source) == n_sources:
+            return by_tone
+        own = functional.one_hot(source, n_sources).T.to(by_tone.dtype)
+        return torch.matmul(own, by_tone)
 
     @torch.no_grad()
     def fit(self, moduli: Tensor, f0_bin: Tensor) -> None:
@@ -116,14 +121,15 @@ class Timbre(nn.Module):
         ----------
         moduli : Tensor, shape (n_frames, n_bins)
             Modulus spectra, of a level near 1.
-        f0_bin : Tensor, shape (n_frames, n_sources)
-            0: silent.
+        f0_bin : Tensor, shape (n_frames, n_tones)
+            0: no tone.
         """
         known = (f0_bin > 0).any(dim=1)
         if not bool(known.any()):
             return
         moduli, f0_bin = moduli[known], f0_bin[known]
-        n_frames, n_sources = f0_bin.shape
+        n_frames, n_tones = f0_bin.shape
+        source = torch.tensor(self.tone_sources)
         n_harmonics = int(self.harmonics.shape[2])
         n_bins = int(moduli.shape[1])
         centres = harmonic_bins(f0_bin.flatten(), torch.zeros(f0_bin.numel()), n_harmonics)
@@ -131,17 +137,16 @@ class Timbre(nn.Module):
         on = (f0_bin > 0).to(moduli.dtype)
         peaks = peaks.switched(on.flatten())
         index = peaks.index.reshape(n_frames, -1)
-        area = peaks.weight.sum(dim=2).reshape(n_frames, n_sources, n_harmonics)
+        area = peaks.weight.sum(dim=2).reshape(n_frames, n_tones, n_harmonics)
         bands = frequency_bands(n_bins)
         band_size = bands.sum(dim=1)
         rows = self.row_numbers(f0_bin)
-        source = torch.arange(n_sources).expand_as(rows)
-        noise = torch.full((n_sources, len(bands)), _START_NOISE)
+        noise = torch.full((len(self.noise), len(bands)), _START_NOISE)
         amplitude = on * moduli.sum(dim=1, keepdim=True) / n_harmonics
         for _ in range(FIT_ROUNDS):
             heights = self.harmonics[source, rows]
-            unit = peaks.render_heights(heights.flatten(0, 1)).reshape(n_frames, n_sources, n_bins)
-            unit = unit + on[:, :, None] * (noise @ bands)
+            unit = peaks.render_heights(heights.flatten(0, 1)).reshape(n_frames, n_tones, n_bins)
+            unit = unit + on[:, :, None] * (noise @ bands)[source]
             size = unit.sum(dim=2).clamp_min(_TINY)
             for _ in range(AMPLITUDE_UPDATES):
                 amplitude = updated(amplitude, unit, size, moduli)
@@ -150,20 +155,28 @@ class Timbre(nn.Module):
             scale = (peaks.weight * seen).sum(dim=2).reshape(area.shape) / area.clamp_min(_TINY)
             observed = amplitude[:, :, None] * heights * scale
             self.harmonics.copy_(self._pooled(observed, amplitude, rows))
-            banded = (amplitude[:, :, None] * (ratio @ bands.T)[:, None]).sum(dim=0)
-            noise = noise * banded / (amplitude.sum(dim=0)[:, None] * band_size).clamp_min(_TINY)
+            banded = self._by_source((amplitude[:, :, None] * (ratio @ bands.T)[:, None]).sum(dim=0))
+            total = self._by_source(amplitude.sum(dim=0))
+            noise = noise * banded / (total[:, None] * band_size).clamp_min(_TINY)
         self.noise.copy_(noise @ bands)
+
+    def _by_source(self, by_tone: Tensor) -> Tensor:
+        """Sums over the tones of every source: (n_tones, ...) to (n_sources, ...)."""
+        total = torch.zeros(len(self.noise), *by_tone.shape[1:])
+        return total.index_add_(0, torch.tensor(self.tone_sources), by_tone)
 
     def _pooled(self, observed: Tensor, amplitude: Tensor, rows: Tensor) -> Tensor:
         """Rows of sum 1 from the observed heights of all frames, smoothed over pitch."""
-        n_sources = observed.shape[1]
         pitch = torch.arange(float(self.n_pitches))
         kernel = torch.exp(-0.5 * ((pitch[:, None] - pitch) / PITCH_KERNEL_SEMITONES).square())
         pooled = torch.empty_like(self.harmonics)
-        for number in range(n_sources):
-            place = rows[:, number]
-            heights = torch.zeros(self.n_pitches, observed.shape[2]).index_add_(0, place, observed[:, number])
-            weight = torch.zeros(self.n_pitches).index_add_(0, place, amplitude[:, number])
+        tone_sources = torch.tensor(self.tone_sources)
+        for number in range(len(pooled)):
+            own = tone_sources == number
+            place = rows[:, own].flatten()
+            heights = torch.zeros(self.n_pitches, observed.shape[2])
+            heights.index_add_(0, place, observed[:, own].flatten(0, 1))
+            weight = torch.zeros(self.n_pitches).index_add_(0, place, amplitude[:, own].flatten())
             everything = weight.sum()
             mean = heights.sum(dim=0) / everything.clamp_min(_TINY)
             prior = MEAN_SHARE * everything

@@ -103,7 +103,9 @@ def reach_verdict(
     source_names, recordings : sequence of str
     """
     shares = dict(zip(source_names, assessment.source_shares.tolist(), strict=True))
-    sounding = dict(zip(source_names, (assessment.f0_bin > 0).mean(axis=0).tolist(), strict=True))
+    sounding = {
+        name: float((assessment.pitches_of(source) > 0).any(axis=1).mean()) for source, name in enumerate(source_names)
+    }
     passages = bad_passages(assessment, recordings)
     warnings = tuple(_silent_sources(shares, sounding) + _twins(assessment, dictionary, source_names, sounding))
     explained = assessment.explained_share
@@ -153,13 +155,15 @@ def _twins(
         if min(sounding[names[one]], sounding[names[other]]) < SILENT_SHARE:
             continue
         pair = f"{names[one]} and {names[other]}"
-        doubled = doubling_share(assessment.f0_bin[:, one], assessment.f0_bin[:, other])
+        first, second = assessment.pitches_of(one), assessment.pitches_of(other)
+        # A chord doubles the other's notes by right.
+        doubled = doubling_share(first[:, 0], second[:, 0]) if first.shape[1] == second.shape[1] == 1 else 0.0
         if doubled > DOUBLING_SHARE:
             sentences.append(
                 f"{pair} are a unison, octave or twelfth apart in {doubled:.0%} of the time that both play: one "
                 "may have learned overtones of the other. Train again with --seeds 3, or without one of the names."
             )
-        elif likeness(dictionary[one], dictionary[other]) > ALIKE and _ranges_meet(assessment.f0_bin, one, other):
+        elif likeness(dictionary[one], dictionary[other]) > ALIKE and _ranges_meet(first, second):
             sentences.append(
                 f"{pair} learned the same sound in the same range: if these are different instruments, notes are "
                 "probably mixed up between them. Train again with --seeds 3, or on more music."
@@ -183,11 +187,9 @@ def doubling_share(one: NDArray[np.float64], other: NDArray[np.float64]) -> floa
     return float(np.any(near, axis=0).mean())
 
 
-def _ranges_meet(f0_bin: NDArray[np.float64], one: int, other: int) -> bool:
+def _ranges_meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether the middle half of one source's pitches meets that of the other's."""
-    (low, high), (other_low, other_high) = (
-        np.quantile(f0_bin[f0_bin[:, source] > 0, source], (0.25, 0.75)) for source in (one, other)
-    )
+    (low, high), (other_low, other_high) = (np.quantile(f0_bin[f0_bin > 0], (0.25, 0.75)) for f0_bin in (one, other))
     return bool(low <= other_high and other_low <= high)
 
 

@@ -28,7 +28,7 @@ def flops_per_iteration(config: TrainConfig) -> tuple[float, float]:
     counts as 2, everything else (peaks, losses, sums) is left out.
     """
     n_bins = config.geometry.n_bins
-    pitch = torch.linspace(n_bins / 40, n_bins / 20, config.n_sources)
+    pitch = torch.linspace(n_bins / 40, n_bins / 20, config.n_tones)
     generator = torch.Generator().manual_seed(0)
 
     def frames(count: int) -> torch.Tensor:
