@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, ConfigError, MissingDependency
 from bsep_stream.train.benchmark.chordscores import PIECES, Part, Piece
+from bsep_stream.train.config import MAX_POLYPHONY
 
 if TYPE_CHECKING:
     import mido
@@ -149,7 +150,13 @@ def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
 
 def _meta(piece: Piece, notes: Sequence[Sequence[PlayedNote]], soundfont: Path) -> dict[str, Any]:
     instruments = [
-        {"name": part.name, "kind": "soundfont render", "source": soundfont.name, "notes": row}
+        {
+            "name": part.name,
+            "kind": "soundfont render",
+            "source": soundfont.name,
+            "tones_at_once": min(MAX_POLYPHONY, most_at_once(row)),
+            "notes": row,
+        }
         for part, row in zip(piece.parts, notes, strict=True)
     ]
     return {
@@ -161,6 +168,14 @@ def _meta(piece: Piece, notes: Sequence[Sequence[PlayedNote]], soundfont: Path) 
         "note_columns": NOTE_COLUMNS,
         "instruments": instruments,
     }
+
+
+def most_at_once(notes: Sequence[PlayedNote]) -> int:
+    """How many notes sound together at most."""
+    return max(
+        sum(n.onset_seconds <= note.onset_seconds < n.onset_seconds + n.duration_seconds for n in notes)
+        for note in notes
+    )
 
 
 def _default_soundfont() -> Path:

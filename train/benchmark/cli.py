@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="first-half: also train on the first half of each mixture, and compare in the second.",
 )
 @click.option("--curve", help="In place of the table: SDR after so many iterations (with commas), over time and FLOPs.")
+@click.option("--one-tone", is_flag=True, help="Every instrument with one tone at once, also those that play chords.")
 @click.option("--ceilings", "only_ceilings", is_flag=True, help="Only what is reachable at known pitches; no training.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings at once.")
 @click.option("--scheduler", help="Address of a Dask scheduler whose workers train instead.")
@@ -46,6 +47,7 @@ def main(
     seeds: str,
     take: str,
     curve: str | None,
+    one_tone: bool,
     only_ceilings: bool,
     workers: int,
     scheduler: str | None,
@@ -62,6 +64,8 @@ def main(
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
         chosen = find_items(data, [name for name in items.split(",") if name])
+        if one_tone:
+            chosen = [replace(item, one_tone=True) for item in chosen]
         settings = Settings(preset, minutes, iterations)
         numbers = whole_numbers(seeds)
         if only_ceilings:
@@ -116,7 +120,7 @@ def _trials(
 def _tables(items: list[Item], results: list[dict[str, Any]], output: Path) -> None:
     from bsep_stream.train.benchmark.ceilings import kept_ceilings
 
-    _write(output, results, [kept_ceilings(item, output) for item in items], say=True)
+    _write(output, results, [kept_ceilings(item, output) for item in items if not item.has_chords], say=True)
 
 
 def _write(output: Path, results: list[dict[str, Any]], ceilings: list[dict[str, Any]], *, say: bool) -> None:

@@ -113,7 +113,7 @@ def _copies(item: Item, place: Path, settings: Settings, seed: int, counts: Sequ
     folder = RunFolder(place / "run")
     if not (folder.info_path.exists() and folder.read_info().finished):
         limits = settings.preset, settings.minutes, settings.iterations
-        run_in_process(Request(item.mixture, folder.path, len(item.names), *limits, seed, tuple(counts)))
+        run_in_process(Request(item.mixture, folder.path, item.polyphony, *limits, seed, tuple(counts)))
     return [count for count in sorted(counts) if snapshot_path(folder.path, count).is_dir()]
 
 

@@ -50,11 +50,27 @@ class Item:
         Of the instruments, in the order of ``meta.json``.
     notes : tuple of Notes or None
         Of every instrument; None where nobody wrote them down.
+    tones_at_once : tuple of int
+        How many tones every instrument may have at once; empty: one each.
+    one_tone : bool
+        Training is told that all have one.
     """
 
     folder: Path
     names: tuple[str, ...]
     notes: tuple[Notes | None, ...]
+    tones_at_once: tuple[int, ...] = ()
+    one_tone: bool = False
+
+    @property
+    def has_chords(self) -> bool:
+        """Whether any instrument may have several tones at once."""
+        return max(self.tones_at_once, default=1) > 1
+
+    @property
+    def polyphony(self) -> tuple[int, ...]:
+        """What training is told."""
+        return (1,) * len(self.names) if self.one_tone or not self.tones_at_once else self.tones_at_once
 
     @property
     def mixture(self) -> Path:
@@ -112,6 +128,7 @@ def _read_item(meta: Path) -> Item:
         instruments = values["instruments"]
         names = tuple(str(instrument["name"]) for instrument in instruments)
         notes = tuple(_read_notes(instrument.get("notes"), values.get("note_columns")) for instrument in instruments)
+        tones = tuple(int(instrument.get("tones_at_once", 1)) for instrument in instruments)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConfigError(
             f"{meta} should hold `instruments`, a list with a `name` and (or null) `notes` each, and `note_columns`, "
@@ -120,7 +137,7 @@ def _read_item(meta: Path) -> Item:
     for name in ("mix", *names):
         if not (meta.parent / f"{name}.flac").is_file():
             raise AudioError(f"{meta.parent} should hold {name}.flac: {meta.name} names it, and it is not there")
-    return Item(meta.parent, names, notes)
+    return Item(meta.parent, names, notes, tones if max(tones) > 1 else ())
 
 
 def _read_notes(rows: list[list[Any]] | None, columns: list[str] | None) -> Notes | None:

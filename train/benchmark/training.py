@@ -35,7 +35,8 @@ class Request:
     ----------
     mixture, run : Path
         What is trained on, and the folder of the run.
-    n_sources : int
+    tones_at_once : tuple of int
+        Of every source.
     preset : str
     minutes : float or None
     iterations : int or None
@@ -47,7 +48,7 @@ class Request:
 
     mixture: Path
     run: Path
-    n_sources: int
+    tones_at_once: tuple[int, ...]
     preset: str
     minutes: float | None
     iterations: int | None
@@ -57,7 +58,7 @@ class Request:
     def arguments(self) -> list[str]:
         """Of :func:`main`."""
         options: dict[str, Any] = {
-            "n-sources": self.n_sources,
+            "tones-at-once": ",".join(map(str, self.tones_at_once)),
             "preset": self.preset,
             "minutes": self.minutes,
             "iterations": self.iterations,
@@ -128,8 +129,8 @@ def train(request: Request) -> None:
     if RunFolder(request.run).info_path.exists():
         training = resume_training(request.run, recordings=[request.mixture], device=device)
     else:
-        names = tuple(f"source{number + 1}" for number in range(request.n_sources))
-        config = preset_config(request.preset, names)
+        names = tuple(f"source{number + 1}" for number in range(len(request.tones_at_once)))
+        config = preset_config(request.preset, names, request.tones_at_once)
         if request.iterations is not None:
             config = replace(config, iterations=request.iterations)
         with listening(console) as on_search:
@@ -149,7 +150,7 @@ def train(request: Request) -> None:
 @click.command()
 @click.argument("mixture", type=click.Path(path_type=Path))
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n-sources", type=int, required=True)
+@click.option("--tones-at-once", required=True)
 @click.option("--preset", required=True)
 @click.option("--minutes", type=float)
 @click.option("--iterations", type=int)
@@ -157,8 +158,11 @@ def train(request: Request) -> None:
 @click.option("--snapshots", default="")
 def main(**options: Any) -> None:
     """Train RUN on MIXTURE, and note what it needed."""
-    snapshots = tuple(int(text) for text in options.pop("snapshots").split(",") if text)
-    request = Request(snapshots=snapshots, **options)
+    numbers = {
+        name: tuple(int(text) for text in options.pop(name).split(",") if text)
+        for name in ("snapshots", "tones_at_once")
+    }
+    request = Request(**numbers, **options)
     try:
         train(request)
     except BsepError as error:
