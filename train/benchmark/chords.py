@@ -39,6 +39,7 @@ _REST_SECONDS = 2.0  # for the last note to end
 _ONSET_SECONDS = 0.008  # standard deviations: of a player's time,
 _CENTS = 3.0  # tuning,
 _VELOCITY, _VELOCITY_SPREAD = 84.0, 6.0  # and touch
+_HASTE_SECONDS = 0.05
 _LEGATO = 0.96  # of a note's value
 _PEAK_DBFS = -3.0
 _FULL_SCALE = 2**23  # 24 bits
@@ -171,10 +172,11 @@ def _meta(piece: Piece, notes: Sequence[Sequence[PlayedNote]], soundfont: Path) 
 
 
 def most_at_once(notes: Sequence[PlayedNote]) -> int:
-    """How many notes sound together at most."""
+    """How many notes sound together at most; what overlaps by the player's haste does not count."""
+    moments = [note.onset_seconds + _HASTE_SECONDS for note in notes]
     return max(
-        sum(n.onset_seconds <= note.onset_seconds < n.onset_seconds + n.duration_seconds for n in notes)
-        for note in notes
+        sum(note.onset_seconds <= moment < note.onset_seconds + note.duration_seconds for note in notes)
+        for moment in moments
     )
 
 
