@@ -18,7 +18,8 @@ test: lint types
 # Real time, with JACK and PulseAudio servers that the tests start: apt-get install jackd2 libportaudio2 pulseaudio
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.
 test-live: $(VENV)/everything.stamp
-	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_jack_midi.py tests/test_live_pulse.py
+	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_jack_midi.py \
+		tests/test_live_jack_death.py tests/test_live_pulse.py
 
 # Half an hour on JACK with the shipped model; nothing may be late, and nothing may grow.
 soak: $(VENV)/everything.stamp

@@ -6,6 +6,8 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +18,20 @@ PERIOD = 256
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
-    """The server's process; other servers on the machine are left alone."""
+    """A server for a whole file of tests."""
+    with running_server(tmp_path_factory.mktemp("jack")) as process:
+        yield process
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of a server, which clients of ours and of our children find; others on the machine are left alone."""
     need(["jackd", "jack_wait"], "jackd2 libportaudio2", ["sounddevice", "jack"])
     name = f"bsep-{os.getpid()}"
     words = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
-    log_path = tmp_path_factory.mktemp("jack") / "jackd.log"
     with (
         pytest.MonkeyPatch.context() as environment,
-        log_path.open("wb") as log,
+        (folder / "jackd.log").open("wb") as log,
         subprocess.Popen(words, stdout=log, stderr=log, preexec_fn=end_with_us) as process,
     ):
         environment.setenv("JACK_DEFAULT_SERVER", name)
@@ -36,7 +44,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Pope
 
 
 class Tape:
-    """A player or a recorder: one JACK client with one port, every block with its time."""
+    """A player or a recorder: one JACK client with one port, every block with its time.
+
+    ``irregular`` counts its own blocks that did not follow the one before in the server's time.
+    """
 
     def __init__(self, name: str, audio: np.ndarray | None, n_samples: int, *, endless: bool = False) -> None:
         import jack
@@ -44,6 +55,8 @@ class Tape:
         self.client = jack.Client(name, no_start_server=True)
         self.audio = np.zeros(n_samples, dtype=np.float32) if audio is None else audio
         self.started_at = -1
+        self.irregular = 0
+        self._next = -1
         self.done = threading.Event()
         self._at = 0
         self._running = False
@@ -68,8 +81,11 @@ class Tape:
             block[:] = 0.0
         if not self._running or self._at >= self.audio.size:
             return
+        now = self.client.last_frame_time
         if self.started_at < 0:
-            self.started_at = self.client.last_frame_time
+            self.started_at = self._next = now
+        self.irregular += now != self._next
+        self._next = now + frames
         n = min(frames, self.audio.size - self._at)
         if self._plays:
             block[:n] = self.audio[self._at : self._at + n]

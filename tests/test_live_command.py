@@ -36,9 +36,10 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
         def start() -> None:
             made.active = True
             rng = np.random.default_rng(0)
-            for _ in range(100):
+            for i in range(100):
                 block = (0.1 * rng.standard_normal((441, 2))).astype(np.float32)
-                options["callback"](block, np.empty((441, 2), dtype=np.float32), 441, None, FakeStatus())
+                time = SimpleNamespace(currentTime=0.01 * i)
+                options["callback"](block, np.empty((441, 2), dtype=np.float32), 441, time, FakeStatus())
 
         made.start = start
         return made

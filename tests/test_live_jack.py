@@ -29,6 +29,7 @@ from bsep_stream.stream import StreamingSeparator
 pytestmark = pytest.mark.servers
 
 server = jackserver.server
+MOST = 0.9  # of the samples; each gap costs a period, and then the search must find the place again
 SECONDS = float(os.environ.get("BSEP_LIVE_SECONDS", "60"))
 
 
@@ -75,6 +76,7 @@ def run(
         "came_in": came_in,
         "made": made,
         "recording": recorder.audio,
+        "irregular": (player.irregular, recorder.irregular),
         "shift": recorder.started_at - player.started_at,
         "summary": json.loads((tmp_path / "summary.json").read_text(encoding="utf-8")),
         "mix": soundfile.read(tmp_path / "record" / "mix.wav", dtype="float32")[0],
@@ -88,11 +90,12 @@ def test_recording_is_the_stream_and_every_gap_was_counted(run: dict[str, Any]) 
     excused = bridged(summary["events"], run["came_in"].size, ramp)
     arrived = fit(run["came_in"], run["audio"], PERIOD)
     heard = fit(run["recording"], run["made"], PERIOD, excused)
-    print(f"\n{run['said']}\n{arrived}\n{heard}\n{counters}")
-    assert arrived.matched > 0.9 * run["audio"].size or counters["device_faults"]
-    assert arrived.gaps <= counters["device_faults"]
-    assert heard.gaps <= counters["device_faults"]
-    assert heard.uncounted <= counters["device_faults"] * PERIOD
+    before, after = (counters["device_faults"] + own for own in run["irregular"])  # of the player, of the recorder
+    print(f"\n{run['said']}\n{arrived}\n{heard}\n{counters}\n{run['irregular']}")
+    assert arrived.matched > MOST * run["audio"].size or before
+    assert arrived.gaps <= before
+    assert heard.gaps <= after
+    assert heard.uncounted <= after * PERIOD
     if arrived.gaps == heard.gaps == 0:
         # Nothing was lost on the way, so times can be compared: the latency is the declared one to the sample.
         engine = summary["latency"]["total_samples"] - summary["latency"]["device_samples"]

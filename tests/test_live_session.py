@@ -10,7 +10,7 @@ from soundcards import FakeLibrary, FakeStream
 
 from bsep_stream.errors import DeviceError
 from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.session import FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
+from bsep_stream.live.session import FAULT_SECONDS, FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
 from bsep_stream.live.streams import Connector, plan
 from bsep_stream.stream import StreamingSeparator
 
@@ -82,11 +82,30 @@ def test_sound_server_that_died_does_not_hold_us(
     session.open()
     monkeypatch.setattr(FakeStream, "close", lambda self, ignore_errors: over.wait())
     now[0] = 1.1 * FIRST_SECONDS
-    with pytest.raises(DeviceError, match="the sound server has died; start it"):
+    with pytest.raises(DeviceError, match="the sound server does not answer any more; start it"):
         session.poll()
     session.close()
     assert engine._thread is None
     over.set()
+
+
+def test_lost_sound_is_told_now_and_then(tiny_model_path: Path) -> None:
+    now, streams = [0.0], FakeStreams()
+    engine = LiveEngine(StreamingSeparator(tiny_model_path))
+    session = LiveSession(engine, lambda: streams, clock=lambda: now[0])
+    session.open()
+    told = []
+    for _ in range(100):
+        now[0] += 0.25 * FAULT_SECONDS
+        streams.blocks += 1
+        engine.counters.device_faults += 1
+        session.poll()
+        told += [event.text for event in engine.counters.events if event.kind == "device"]
+        engine.counters.events.clear()
+    session.close()
+    assert told[:3] == ["the device lost sound", *["the device lost sound 4 times"] * 2]
+    times = [1 if text.endswith("sound") else int(text.split()[-2]) for text in told]
+    assert sum(times) > 100 - 4  # the last ones wait for their turn
 
 
 def test_slow_start_of_a_device_is_no_loss(tiny_model_path: Path) -> None:

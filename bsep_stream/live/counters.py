@@ -59,7 +59,7 @@ class Counters:
     slips : int
         Times that the output jumped to stay in step with an input that runs by another clock.
     device_faults : int
-        Times that the device said that it lost sound.
+        Times that the device said that it lost sound; of the xruns of JACK those that were ours.
     device_losses : int
         Times that the device vanished.
     plugin_errors, model_errors : int

@@ -18,6 +18,9 @@ FIRST_SECONDS = 5.0
 RETRY_SECONDS = 0.5
 """So often it is looked for."""
 
+FAULT_SECONDS = 10.0
+"""So often, at most, it is told that a device loses sound: some do so all the time."""
+
 
 class LiveSession:
     """An engine on devices that may vanish and come back.
@@ -40,6 +43,7 @@ class LiveSession:
         self._streams: Streams | None = None
         self._retry_at = 0.0
         self._seen, self._seen_at = 0, 0.0
+        self._faults_told, self._tell_faults_at = 0, clock()
         self.device_samples = 0
         """Latency of the devices, as they say; that of the last time while they are away."""
 
@@ -56,6 +60,7 @@ class LiveSession:
     def poll(self) -> None:
         """Look after the devices; to be called a few times a second. DeviceError if they are lost for good."""
         now = self._clock()
+        self._tell_faults(now)
         if self._streams is None:
             if now >= self._retry_at:
                 self._retry_at = now + RETRY_SECONDS
@@ -76,6 +81,13 @@ class LiveSession:
             self._let_go()
         finally:
             self._engine.stop()
+
+    def _tell_faults(self, now: float) -> None:
+        new = self._engine.counters.device_faults - self._faults_told
+        if new and now >= self._tell_faults_at:
+            self._report("the device lost sound" if new == 1 else f"the device lost sound {new} times")
+            self._faults_told += new
+            self._tell_faults_at = now + FAULT_SECONDS
 
     def _let_go(self) -> None:
         streams, self._streams = self._streams, None

@@ -13,6 +13,7 @@ from bsep_stream.errors import DeviceError
 from bsep_stream.live.devices import Device, find_device, list_devices
 from bsep_stream.live.engine import LiveEngine
 from bsep_stream.live.history import Audio
+from bsep_stream.live.xruns import JACK, OwnXruns
 
 CLOSE_SECONDS = 3.0
 """So long devices may take to stop."""
@@ -90,6 +91,8 @@ class PortAudioStreams:
         common = {"samplerate": wiring.sample_rate, "blocksize": wiring.block_size, "dtype": "float32"}
         common["latency"] = wiring.device_latency
         self._streams: list[Any] = []
+        devices = wiring.input, wiring.output
+        self._own_xruns = [OwnXruns(self._rate) if device.host_api == JACK else None for device in devices]
         numbers = wiring.input.number, wiring.output.number
         channels = wiring.input_channels, wiring.output_channels
         try:
@@ -137,15 +140,14 @@ class PortAudioStreams:
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
             atexit.unregister(self._library._exit_handler)
-            raise DeviceError("the sound server has died; start it, and then `bsep live` again")
+            raise DeviceError("the sound server does not answer any more; start it again, and then `bsep live`")
 
     def _close(self) -> None:
         for stream in self._streams:
             stream.close(ignore_errors=True)
 
     def _both(self, indata: Audio, outdata: Audio, frames: int, time: Any, status: Any) -> None:
-        if status:
-            self._fault(status)
+        self._heed(0, frames, time, status)
         out = outdata.T
         channels = self._engine.channels
         if len(out) == channels:
@@ -157,13 +159,11 @@ class PortAudioStreams:
         self.blocks += 1
 
     def _captured(self, indata: Audio, frames: int, time: Any, status: Any) -> None:
-        if status:
-            self._fault(status)
+        self._heed(0, frames, time, status)
         self._engine.capture(indata.T)
 
     def _played(self, outdata: Audio, frames: int, time: Any, status: Any) -> None:
-        if status:
-            self._fault(status)
+        self._heed(1, frames, time, status)
         out = outdata.T
         if len(out) == self._engine.channels:
             self._engine.playback(out)
@@ -173,11 +173,16 @@ class PortAudioStreams:
             spread(mixed, out)
         self.blocks += 1
 
-    def _fault(self, status: Any) -> None:
-        """Sound was lost before it came to us, or after."""
-        if status.input_overflow or status.output_underflow or status.input_underflow or status.output_overflow:
+    def _heed(self, device: int, frames: int, time: Any, status: Any) -> None:
+        """Count it if sound was lost before it came to us, or after."""
+        lost = status and (
+            status.input_overflow or status.output_underflow or status.input_underflow or status.output_overflow
+        )
+        own = self._own_xruns[device]
+        if own is not None:
+            self._counters.device_faults += own.count(time.currentTime, frames, bool(lost))
+        elif lost:
             self._counters.device_faults += 1
-            self._counters.report("device", self._engine.input.end, 0, f"the device lost sound: {status}")
 
 
 class Connector:
