@@ -1,7 +1,7 @@
 """A JACK server that dies under `bsep live`, or hangs. Run by `make test-live`.
 
-PortAudio waits for it, ten minutes or for ever, also when the process ends. `bsep live` must not: it says what happened,
-and what was recorded is kept.
+PortAudio waits for it, ten minutes or for ever, also when the process ends. `bsep live` must not: it says what
+happened, and what was recorded is kept.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Real time on PulseAudio without a sound card: two null sinks, a player, `bsep live`, a recorder (`make test-live`).
 
-What was recorded must be the separated sound to the bit, apart from the places where PulseAudio was short of time.
+Whatever comes out must be the separated sound to the bit. PulseAudio may put silence in where a client was late, or
+move the sound by a few samples, and tells nobody; so there may be seams, and between them nothing but what is right.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 from pieces import bridged, fit
-from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, heed_ctrl_c, need
+from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, end_with_us, heed_ctrl_c, need
 from stage import music
 
 from bsep_stream.fader import RAMP_SECONDS
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.servers
 
 SECONDS = min(10.0, float(os.environ.get("BSEP_LIVE_SECONDS", "10")))
 BLOCK = 64
-MOST = 0.8  # of the samples, to the bit; PulseAudio fills in silence where a client is late, and tells nobody
+SEAM = 2 * BLOCK  # samples at a gap that are not compared: a block at either side
+MOST = 0.98  # of the samples that no counter excuses
+FAULT = RATE // 4  # samples that a fault of the device may cost: its whole buffer, and the time to start again
+IDLE_SECONDS = 20  # a server whose tests were killed, and all their programs with them, ends after so long
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/socket")
-    words = ["pulseaudio", "-n", "--daemonize=yes", "--exit-idle-time=-1", "--disable-shm=yes"]
+    words = ["pulseaudio", "-n", "--daemonize=yes", f"--exit-idle-time={IDLE_SECONDS}", "--disable-shm=yes"]
     words += ["-L", f"module-native-protocol-unix auth-anonymous=1 socket={tmp_path}/socket"]
     for sink in ("before", "after"):
         words += ["-L", f"module-null-sink sink_name={sink} rate={RATE} format=float32le channels=2"]
@@ -50,13 +54,12 @@ def pulse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         subprocess.run(["pactl", "exit"], check=False)
 
 
-def test_separated_sound_comes_out_and_every_gap_was_counted(
-    pulse: None, tmp_path: Path, models_folder: Path
-) -> None:
+def test_nothing_but_the_separated_sound_comes_out(pulse: None, tmp_path: Path, models_folder: Path) -> None:
     model = models_folder / "split_fast.onnx"
     (tmp_path / "rack.toml").write_text(RACK, encoding="utf-8")
     audio = music(np.random.default_rng(1), SECONDS, RATE, 2)
-    soundfile.write(tmp_path / "played.wav", audio.T, RATE, subtype="FLOAT")
+    silence = np.zeros((2, RATE), dtype=np.float32)  # while the devices start, and while the last sound is on its way
+    soundfile.write(tmp_path / "played.wav", np.concatenate([silence, audio, silence], axis=1).T, RATE, subtype="FLOAT")
     words = [*BSEP, "live", str(model), "--input", "pulse", "--output", "pulse", "--rack", str(tmp_path / "rack.toml")]
     words += ["--sample-rate", str(RATE), "--channels", "2", "--block-size", "512", "--device-latency", "high"]
     words += ["--record", str(tmp_path / "record"), "--summary", str(tmp_path / "summary.json")]
@@ -65,8 +68,12 @@ def test_separated_sound_comes_out_and_every_gap_was_counted(
     raw = ["--format=float32le", f"--rate={RATE}", "--channels=2", "--latency-msec=10"]
     with (
         (tmp_path / "recorded.raw").open("wb") as recorded,
-        subprocess.Popen(["parec", "--device=after.monitor", *raw], stdout=recorded) as recorder,
-        subprocess.Popen(["parec", "--device=before.monitor", *raw], stdout=subprocess.DEVNULL) as hurry,
+        subprocess.Popen(
+            ["parec", "--device=after.monitor", *raw], stdout=recorded, preexec_fn=end_with_us
+        ) as recorder,
+        subprocess.Popen(
+            ["parec", "--device=before.monitor", *raw], stdout=subprocess.DEVNULL, preexec_fn=end_with_us
+        ) as hurry,
         subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=between, preexec_fn=heed_ctrl_c) as process,
     ):
         try:
@@ -74,7 +81,8 @@ def test_separated_sound_comes_out_and_every_gap_was_counted(
             for line in process.stderr:
                 if "Ctrl-C ends" in line:
                     break
-            subprocess.run(["paplay", "--device=before", str(tmp_path / "played.wav")], check=True)
+            play = ["paplay", "--device=before", str(tmp_path / "played.wav")]
+            subprocess.run(play, check=True, preexec_fn=end_with_us)
             process.send_signal(signal.SIGINT)
             said = process.stderr.read()
             assert process.wait(PATIENCE_SECONDS) == 0, said
@@ -92,10 +100,12 @@ def test_separated_sound_comes_out_and_every_gap_was_counted(
     heard = np.fromfile(tmp_path / "recorded.raw", dtype=np.float32).reshape(-1, 2).T
     excused = bridged(summary["events"], came_in.shape[1], round(RAMP_SECONDS * RATE))
     print(f"\n{said}\n{counters}")
+    lost = counters["device_faults"] * FAULT
     for channel in range(2):
         arrived = fit(came_in[channel], audio[channel], BLOCK)
         found = fit(heard[channel], made[channel], BLOCK, excused)
-        print(arrived, found)
-        trouble = counters["bridged_samples"] or counters["device_faults"] or counters["device_losses"]
-        assert found.matched > MOST * audio.shape[1] or trouble
-        assert arrived.matched > MOST * audio.shape[1] or trouble
+        print(arrived, found, np.count_nonzero(excused))
+        assert arrived.uncounted <= SEAM * arrived.gaps
+        assert found.uncounted <= SEAM * found.gaps + np.count_nonzero(excused)
+        assert arrived.matched > MOST * audio.shape[1] - lost
+        assert found.matched > MOST * audio.shape[1] - lost - np.count_nonzero(excused)
