@@ -242,6 +242,16 @@ def test_stems_that_are_not_finite_never_reach_the_device(tiny_model_path: Path,
     assert not stage.heard.any()
 
 
+def test_hop_that_is_late_by_less_than_a_hop_is_counted(tiny_model_path: Path, rng: np.random.Generator) -> None:
+    stage = make_stage(tiny_model_path, rng)
+    stage.stalls = [(0.6, (stage.engine.latency().cushion_samples + 0.5 * stage.engine.hop_samples) / RATE)]
+    stage.run(1.0)
+    assert stage.engine.counters.underruns == 1
+    assert stage.engine.counters.overruns == 0
+    assert 0 < stage.engine.counters.late_hops <= 2
+    assert_no_click(stage)
+
+
 def test_machine_that_is_too_slow_plays_dry_and_says_so(tiny_model_path: Path, rng: np.random.Generator) -> None:
     stage = make_stage(tiny_model_path, rng)
     stage.real_time_factor = 2.0

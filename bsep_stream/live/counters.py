@@ -49,7 +49,7 @@ class Counters:
     dropped_samples : int
         Samples of the input that were never separated.
     late_hops : int
-        Hops that were finished after they were due.
+        Hops of which the first samples were due before they were there.
     hops : int
         Hops that were separated.
     bad_input_samples, bad_output_samples : int

@@ -73,6 +73,7 @@ class Worker:
         self._stems_valid_from = -separator.latency_samples
         self._hop_fill = 0
         self._hop_seconds = 0.0
+        self._hop_late = False
         self.due = wet.end
         """Position that the output will ask for next; written by the audio callback."""
 
@@ -114,6 +115,7 @@ class Worker:
         if lost_before >= 0:
             # A hole, so that the output bridges and returns: the effects break off in the middle of a sound.
             self._valid_from = max(self._valid_from, lost_before + self._hop)
+        self._hop_late |= self.due > self._wet.end  # what comes now was asked for before
         self._write()
         self._count(n, self._clock() - begin)
         return True
@@ -133,7 +135,7 @@ class Worker:
         self._rack.restart(first)
         self._fed = position
         self._valid_from = self._stems_valid_from = position + self._preroll
-        self._hop_fill, self._hop_seconds = 0, 0.0
+        self._hop_fill, self._hop_seconds, self._hop_late = 0, 0.0, False
 
     def _keep(self, stems: Audio) -> None:
         """Write the stems for the recorder."""
@@ -172,6 +174,6 @@ class Worker:
         if self._hop_fill < self._hop:
             return
         self._counters.add_hop(self._hop_seconds)
-        if self._wet.end < self.due:
+        if self._hop_late:
             self._counters.late_hops += 1
-        self._hop_fill, self._hop_seconds = 0, 0.0
+        self._hop_fill, self._hop_seconds, self._hop_late = 0, 0.0, False
