@@ -139,6 +139,7 @@ def test_passes_after_the_last_stop_are_nothing(config: TrainConfig, monkeypatch
     assert found.on.tolist() == [[0.0] * 4]
     assert found.f0_bin[0, 2:].tolist() == [0.0, 0.0]
     assert float(found.direct.abs().max()) == 0.0
+    assert bool(found.timbre.isfinite().all())
     off = -torch.nn.functional.logsigmoid(-on_logit(torch.tensor(-5.0), config.policy))
     torch.testing.assert_close(terms.on, 2 * off)
     assert float(terms.choice) == 0.0

@@ -69,6 +69,8 @@ def fitted_moduli(
     n_tones, n_bins = (int(size) for size in noise.shape)
     switch = (weight > 0).to(observed.dtype)[:, :, None]
     amplitude = weight
+    narrowest, widest = (share * sigma_bins for share in WIDTH_RANGE)
+    width_bins = width_bins.clamp(narrowest, widest)  # what is no tone may have any
     for turn in range(REFINEMENTS + 1):
         last = turn == REFINEMENTS
         centres = harmonic_bins(f0_bin.flatten(), inharmonicity.flatten(), int(heights.shape[1]))
@@ -86,7 +88,7 @@ def fitted_moduli(
         pitch_step, width_step = newton_steps(amplitude, unit, rendered[:, :, 1:], observed).unbind(dim=2)
         f0_bin = f0_bin * torch.exp(pitch_step.clamp(-LARGEST_PITCH_STEP, LARGEST_PITCH_STEP))
         width_bins = width_bins * torch.exp(width_step.clamp(-LARGEST_WIDTH_STEP, LARGEST_WIDTH_STEP))
-        width_bins = width_bins.clamp(WIDTH_RANGE[0] * sigma_bins, WIDTH_RANGE[1] * sigma_bins)
+        width_bins = width_bins.clamp(narrowest, widest)
     return amplitude[:, :, None] * unit
 
 
