@@ -98,7 +98,12 @@ def test_file_with_pickles_is_refused(tmp_path: Path) -> None:
 
 def test_sources_are_ordered_from_high_to_low_and_silent_ones_last() -> None:
     f0_bin = torch.tensor([[5.0, 6.0, 0.0], [0.0, 0.0, 0.0], [0.0, 20.0, 0.0], [8.0, 8.0, 8.0]])
-    assert from_high_to_low(f0_bin).tolist() == [2, 3, 0, 1]
+    assert from_high_to_low(f0_bin, (1, 1, 1, 1)).tolist() == [2, 3, 0, 1]
+
+
+def test_only_sources_of_one_limit_change_places() -> None:
+    f0_bin = torch.tensor([[5.0, 6.0], [30.0, 9.0], [20.0, 0.0], [8.0, 8.0], [7.0, 0.0]])
+    assert from_high_to_low(f0_bin, (1, 2, 1, 1)).tolist() == [2, 1, 3, 0]
 
 
 @pytest.mark.parametrize("swapped", [False, True])

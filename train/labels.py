@@ -128,23 +128,40 @@ def fit_timbre(labels: Labels, session: Session, config: TrainConfig) -> Timbre:
     return timbre
 
 
-def from_high_to_low(f0_bin: Tensor) -> Tensor:
+def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
     """Order of the sources by their mean pitch, the highest first; those that never sound come last.
 
-    Nothing in a mixture says what an instrument is called. Its register is what a musician can tell beforehand.
+    Nothing in a mixture says what an instrument is called. Its register is what a musician can tell beforehand, and how
+    many tones it plays at once: so only sources of the same limit change places.
 
     Parameters
     ----------
-    f0_bin : Tensor, shape (n_sources, n_frames)
-        0: silent.
+    f0_bin : Tensor, shape (n_tones, n_frames)
+        Tones of a source next to each other; 0: no tone.
+    limits : sequence of int
+        How many tones every source has.
+
+    Returns
+    -------
+    Tensor, shape (n_sources,), int64
     """
+    pitches = torch.stack([_mean_pitch(tones) for tones in f0_bin.split(list(limits))])
+    order = torch.arange(len(limits))
+    for limit in set(limits):
+        places = (torch.tensor(limits) == limit).nonzero()[:, 0]
+        order[places] = places[pitches[places].argsort(descending=True, stable=True)]
+    return order
+
+
+def _mean_pitch(f0_bin: Tensor) -> Tensor:
+    """In octaves; least of all where nothing sounds."""
     sounding = f0_bin > 0
-    pitches = torch.where(sounding, f0_bin.clamp_min(1e-9).log2(), 0.0).sum(dim=1) / sounding.sum(dim=1).clamp_min(1)
-    return torch.where(sounding.any(dim=1), pitches, -torch.inf).argsort(descending=True, stable=True)
+    total = torch.where(sounding, f0_bin.clamp_min(1e-9).log2(), 0.0).sum()
+    return torch.where(sounding.any(), total / sounding.sum().clamp_min(1), -torch.inf)
 
 
 def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
-    """Search a session for the tones of all sources, ordered from the highest to the lowest.
+    """Search a session for the tones of all sources; those of one limit are ordered from the highest to the lowest.
 
     Parameters
     ----------
@@ -159,17 +176,23 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     cuts = np.concatenate([np.arange(len(centres)) == 0 for _, centres in pieces])
     first, end = pitch_range(config.policy, geometry.n_bins)
     search = SessionSearch(
-        torch.from_numpy(np.concatenate(moduli)), config.n_sources, first, end - 1, torch.from_numpy(cuts)
+        torch.from_numpy(np.concatenate(moduli)),
+        config.n_sources,
+        first,
+        end - 1,
+        torch.from_numpy(cuts),
+        limits=config.polyphony,
     )
     best = search.explain(on_step)[0]
-    order = from_high_to_low(best.f0_bin)
+    order = from_high_to_low(best.f0_bin, config.polyphony)
+    tones = best.f0_bin.split(list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)
     known = min(config.n_harmonics, best.envelope.shape[1])
     envelopes[:, :known] = np.maximum(best.envelope[order, :known].numpy(), SMALLEST_START)
     return Labels(
         take=np.concatenate([np.full(len(centres), take) for take, centres in pieces]),
         centre=np.concatenate([centres for _, centres in pieces]),
-        f0_bin=best.f0_bin[order].T.numpy().astype(np.float32),
+        f0_bin=torch.cat([tones[source] for source in order]).T.numpy().astype(np.float32),
         envelopes=envelopes,
         hop_length=geometry.hop_length,
     )

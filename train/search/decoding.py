@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 import torch
@@ -43,20 +42,20 @@ class FrameEvidence(NamedTuple):
 
 
 class State(NamedTuple):
-    """Choice (0: silent, else candidate + 1) and amplitude of every source in every frame, shape (n_frames, n)."""
+    """Choice (0: silent, else candidate + 1) and amplitude of every voice in every frame, (n_frames, n_voices)."""
 
     choice: Tensor
     amplitude: Tensor
 
 
-def silence(n_frames: int, n_sources: int) -> State:
-    """All sources silent."""
-    nothing = torch.zeros(n_frames, n_sources)
+def silence(n_frames: int, n_voices: int) -> State:
+    """All voices silent."""
+    nothing = torch.zeros(n_frames, n_voices)
     return State(nothing.long(), nothing)
 
 
 def tone_moduli(template: Tensor, choice: Tensor, amplitude: Tensor) -> Tensor:
-    """Moduli of one source's tones on the peaks, shape (n_frames, n_peaks)."""
+    """Moduli of one voice's tones on the peaks, shape (n_frames, n_peaks)."""
     rows = template[torch.arange(len(choice)), (choice - 1).clamp_min(0)]
     return torch.where(choice > 0, amplitude, 0.0)[:, None] * rows
 
@@ -64,19 +63,25 @@ def tone_moduli(template: Tensor, choice: Tensor, amplitude: Tensor) -> Tensor:
 def decode(
     evidence: FrameEvidence,
     envelopes: Sequence[Tensor],
+    voices: Sequence[int],
+    pairs: Sequence[tuple[int, int]],
     tone_costs: Sequence[Tensor],
     state: State,
     on_step: Callable[[], None],
 ) -> tuple[State, float]:
-    """Best path of every pair of sources in turn, the others held; two sources: the best path of all.
+    """Best path of pairs of voices, one pair after the other, the other voices held.
 
     Parameters
     ----------
     evidence : FrameEvidence
     envelopes : sequence of Tensor, shape (N_SEMITONES, n_harmonics)
         One for each source.
+    voices : sequence of int
+        Source of every voice.
+    pairs : sequence of two int
+        Voices that are decoded together; a voice with itself is decoded alone.
     tone_costs : sequence of Tensor, shape (n_frames, n_candidates)
-        What a tone costs a source beside what it leaves unexplained.
+        One for each voice: what a tone costs it beside what it leaves unexplained.
     state : State
         To begin with.
     on_step : callable
@@ -90,15 +95,15 @@ def decode(
     """
     peaks = evidence.peaks
     n_frames, n_peaks = peaks.moduli.shape
-    templates = evidence.templates(envelopes)
+    of_sources = evidence.templates(envelopes)
+    templates = [of_sources[source] for source in voices]
     choice, amplitude = state.choice.clone(), state.amplitude.clone()
-    n_sources = len(envelopes)
     cost = 0.0
-    for first, second in list(combinations(range(n_sources), 2)) or [(0, 0)]:
-        others = [source for source in range(n_sources) if source not in (first, second)]
+    for first, second in pairs:
+        others = [voice for voice in range(len(voices)) if voice not in (first, second)]
         background = torch.zeros(n_frames, n_peaks)
-        for source in others:
-            background += tone_moduli(templates[source], choice[:, source], amplitude[:, source])
+        for voice in others:
+            background += tone_moduli(templates[voice], choice[:, voice], amplitude[:, voice])
         fit = fit_pairs(
             peaks.moduli, evidence.level, evidence.candidates.valid, templates[first], templates[second], background
         )
@@ -108,30 +113,30 @@ def decode(
             loss[:, :, 1:] = IMPOSSIBLE
         else:
             loss[:, :, 1:] += tone_costs[second][:, None, :]
-        for source in others:
-            # A third tone on a candidate that another source has is no explanation of its own.
-            taken = choice[:, source, None] == torch.arange(loss.shape[1])
+        for voice in others:
+            # A third tone on a candidate that another voice has is no explanation of its own.
+            taken = choice[:, voice, None] == torch.arange(loss.shape[1])
             taken[:, 0] = False
             loss.masked_fill_(taken[:, :, None] | taken[:, None, :], IMPOSSIBLE)
         path, total = best_path(loss, evidence.transitions)
-        # What the held sources explain is in the loss; what they cost beside it must count as well.
+        # What the held voices explain is in the loss; what they cost beside it must count as well.
         held = sum(
-            _held_cost(evidence, templates[source], tone_costs[source], choice[:, source], amplitude[:, source])
-            for source in others
+            _held_cost(evidence, templates[voice], tone_costs[voice], choice[:, voice], amplitude[:, voice])
+            for voice in others
         )
         cost = (total + held) / n_frames
         frames = torch.arange(n_frames)
-        for source, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
+        for voice, column, fitted in ((first, 0, fit.first), (second, 1, fit.second)):
             if column and first == second:
                 continue
-            choice[:, source] = path[:, column]
-            amplitude[:, source] = fitted[frames, path[:, 0], path[:, 1]]
+            choice[:, voice] = path[:, column]
+            amplitude[:, voice] = fitted[frames, path[:, 0], path[:, 1]]
         on_step()
     return State(choice, amplitude), cost
 
 
 def _held_cost(evidence: FrameEvidence, template: Tensor, costs: Tensor, choice: Tensor, amplitude: Tensor) -> float:
-    """Of one source's path: its tones, transitions, and harmonics that have no peak."""
+    """Of one voice's path: its tones, transitions, and harmonics that have no peak."""
     frames = torch.arange(len(choice))
     tones = costs[frames, (choice - 1).clamp_min(0)]
     missed = (amplitude - tone_moduli(template, choice, amplitude).sum(dim=1)) / evidence.level

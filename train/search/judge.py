@@ -36,7 +36,7 @@ _TINY = 1e-20
 def masked_stems(
     frames: NDArray[np.complex64], f0_bin: Tensor, config: TrainConfig, length: int
 ) -> list[NDArray[np.float32]]:
-    """Stems by the masks of a timbre that is fitted to given pitches (n_sources, n_frames); 0: silent."""
+    """Stems by the masks of a timbre that is fitted to given pitches (n_tones, n_frames); 0: no tone."""
     mixture, pitches = torch.from_numpy(frames), f0_bin.T.contiguous()
     timbre = Timbre(config)
     timbre.fit(mixture.abs(), pitches)
@@ -48,18 +48,20 @@ def masked_stems(
         pieces.append(timbre.moduli(as_channels(frame), *tones))
     powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
     masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
-    return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(len(f0_bin))]
+    return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(config.n_sources)]
 
 
 def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]:
     """All explanations of an item's mixture, the one that would be chosen first, each with its measures."""
-    config = preset_config("fast", item.names)
+    config = preset_config("fast", item.names, item.polyphony)
     session = load_session([item.mixture], config.geometry.sample_rate)
     samples = session.takes[0].samples
     frames = frames_at(samples, np.arange(0, len(samples), config.geometry.hop_length), config.geometry)
     first, end = pitch_range(config.policy, config.geometry.n_bins)
     cuts = torch.zeros(len(frames), dtype=torch.bool)
-    search = SessionSearch(torch.from_numpy(np.abs(frames)), len(item.names), first, end - 1, cuts, settings)
+    search = SessionSearch(
+        torch.from_numpy(np.abs(frames)), len(item.names), first, end - 1, cuts, settings, item.polyphony
+    )
     truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
     rows = []
     for explanation in search.explain():
@@ -71,8 +73,9 @@ def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@click.option("--one-tone", is_flag=True, help="One tone at once for every source, whatever the items say.")
 @click.option("--set", "changes", multiple=True, help="NAME=NUMBER of SearchSettings.")
-def main(data: Path, items: str, changes: tuple[str, ...]) -> None:
+def main(data: Path, items: str, one_tone: bool, changes: tuple[str, ...]) -> None:
     """Cost and SDR / SIR / SAR in dB of every start of the search; the first of an item is the one that is chosen."""
     settings = SearchSettings()
     for change in changes:
@@ -81,7 +84,7 @@ def main(data: Path, items: str, changes: tuple[str, ...]) -> None:
     try:
         click.echo("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
         for item in find_items(data, [name for name in items.split(",") if name]):
-            for explanation, text in judge(item, settings):
+            for explanation, text in judge(replace(item, one_tone=one_tone), settings):
                 click.echo(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
     except BsepError as error:
         raise click.UsageError(str(error)) from error

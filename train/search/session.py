@@ -23,6 +23,7 @@ from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.tails import around_path, without_tails
 from bsep_stream.train.search.tracking import TransitionCosts
+from bsep_stream.train.search.voices import Voices, high_to_low
 
 _TINY = 1e-12
 _SMALLEST_SHARE = 0.02
@@ -67,9 +68,10 @@ class Explanation(NamedTuple):
 
     Attributes
     ----------
-    f0_bin : Tensor, shape (n_sources, n_frames)
-        0: silent.
-    amplitude : Tensor, shape (n_sources, n_frames)
+    f0_bin : Tensor, shape (n_voices, n_frames)
+        0: silent. The voices of a source stand next to each other; in every frame those that sound come first, from
+        high to low.
+    amplitude : Tensor, shape (n_voices, n_frames)
         Sum of the moduli of the harmonics.
     envelope : Tensor, shape (n_sources, n_harmonics)
         Mean harmonic envelope, largest entry 1.
@@ -87,12 +89,13 @@ class Explanation(NamedTuple):
 
 
 class _Start(NamedTuple):
-    """Envelopes (and registers) to begin with; in the first `free_sweeps` the registers cost nothing."""
+    """Envelopes (and registers, tones) to begin with; in the first `free_sweeps` the registers cost nothing."""
 
     name: str
     envelopes: list[Tensor]
     registers: list[Tensor] | None
     free_sweeps: int
+    state: State | None = None
 
 
 class SessionSearch:
@@ -108,6 +111,8 @@ class SessionSearch:
     cuts : Tensor, shape (n_frames,), bool
         True where a frame does not continue the one before.
     settings : SearchSettings
+    limits : sequence of int, optional
+        How many tones every source has at most at once; one each, if it is not given.
     """
 
     def __init__(
@@ -118,9 +123,11 @@ class SessionSearch:
         highest_bin: float,
         cuts: Tensor,
         settings: SearchSettings | None = None,
+        limits: Sequence[int] | None = None,
     ) -> None:
         self.settings = settings or SearchSettings()
         self.n_sources = n_sources
+        self.voices = Voices(limits or (1,) * n_sources)
         n_bins = moduli.shape[1]
         peaks = pick_peaks(moduli)
         candidates = find_candidates(peaks, n_bins, lowest_bin, highest_bin)
@@ -150,25 +157,39 @@ class SessionSearch:
     def _starts(self, step: Callable[[], None]) -> list[_Start]:
         darkest, brightest = self.settings.start_decays
         count = self.n_sources
-        decays = [darkest + (brightest - darkest) * place / max(1, count - 1) for place in range(count)]
-        starts = [_Start("brightness", [plain_envelope(decay) for decay in decays], None, 0)]
-        if count > 1:
-            plain = [plain_envelope(self.settings.plain_decay)] * count
-            state, _ = self._decode(plain, None, step)
-            state = self._by_pitch(state)
-            observed = self._observe(state, plain)
-            envelopes = self._envelopes(observed)
-            starts.append(_Start("register", envelopes, self._registers(observed), 0))
-            starts.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps))
+        plain = [plain_envelope(self.settings.plain_decay)] * count
+        heard = self._anybody(plain, step) if count > 1 else None
+        starts = []
+        for order in self.voices.orders():
+            decays = [
+                darkest + (brightest - darkest) * order.index(source) / max(1, count - 1) for source in range(count)
+            ]
+            state = None
+            if heard is not None:
+                state = self._by_pitch(heard, order)
+                observed = self._observe(state, plain)
+                envelopes, registers = self._envelopes(observed), self._registers(observed)
+            known = state if self.voices.chords else None
+            starts.append(_Start("brightness", [plain_envelope(decay) for decay in decays], None, 0, known))
+            if heard is not None:
+                starts.append(_Start("register", envelopes, registers, 0, known))
+                starts.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps, known))
         return starts
 
-    def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
-        envelopes, registers = start.envelopes, start.registers
+    def _anybody(self, envelopes: Sequence[Tensor], step: Callable[[], None]) -> State:
+        """Tones, when nothing is known of who plays them."""
         state = None
+        for sweep in range(len(self.voices) if self.voices.chords else 1):
+            state, _ = self._decode(envelopes, None, step, state, sweep)
+        assert state is not None
+        return state
+
+    def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
+        envelopes, registers, state = start.envelopes, start.registers, start.state
         for sweep in range(start.free_sweeps + self.settings.sweeps):
             previous = state
             used = envelopes, registers
-            state, cost = self._decode(*used, step, previous)
+            state, cost = self._decode(*used, step, previous, sweep)
             observed = self._observe(state, envelopes)
             envelopes = self._envelopes(observed)
             free = sweep + 1 < start.free_sweeps
@@ -179,13 +200,14 @@ class SessionSearch:
         assert state is not None
         state = self._with_tails(state, *used, step)
         chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
-        f0 = torch.where(state.choice > 0, chosen, 0.0)
+        f0 = torch.where(state.choice > 0, chosen, 0.0).T
         rows = []
         for entry in observed:
             root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
             rows.append(root.square() / root.square().amax().clamp_min(_TINY))
-        amplitude = torch.where(state.choice > 0, state.amplitude, 0.0)
-        return Explanation(f0.T.contiguous(), amplitude.T.contiguous(), torch.stack(rows), cost, start.name)
+        amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
+        order = high_to_low(f0, self.voices)
+        return Explanation(f0.gather(0, order), amplitude.gather(0, order), torch.stack(rows), cost, start.name)
 
     def _decode(
         self,
@@ -193,23 +215,29 @@ class SessionSearch:
         registers: Sequence[Tensor] | None,
         step: Callable[[], None],
         state: State | None = None,
+        sweep: int = 0,
     ) -> tuple[State, float]:
         if state is None:
-            state = silence(len(self.pitches), self.n_sources)
-        return decode(self.fresh, envelopes, self._tone_costs(registers), state, step)
+            state = silence(len(self.pitches), len(self.voices))
+        costs = self._by_voice(self._tone_costs(registers))
+        return decode(self.fresh, envelopes, self.voices.sources, self.voices.pairs(sweep), costs, state, step)
 
     def _with_tails(
         self, state: State, envelopes: Sequence[Tensor], registers: Sequence[Tensor] | None, step: Callable[[], None]
     ) -> State:
         """The same notes, each as long as all the sound says."""
         costs = [
-            cost.masked_fill(~around_path(self.pitches, state.choice[:, source]), IMPOSSIBLE)
-            for source, cost in enumerate(self._tone_costs(registers))
+            cost.masked_fill(~around_path(self.pitches, state.choice[:, voice]), IMPOSSIBLE)
+            for voice, cost in enumerate(self._by_voice(self._tone_costs(registers)))
         ]
-        return decode(self.evidence, envelopes, costs, state, step)[0]
+        pairs = self.voices.pairs(0) + (self.voices.pairs(1) if self.voices.chords else [])
+        return decode(self.evidence, envelopes, self.voices.sources, pairs, costs, state, step)[0]
+
+    def _by_voice(self, of_sources: Sequence[Tensor]) -> list[Tensor]:
+        return [of_sources[source] for source in self.voices.sources]
 
     def _tone_costs(self, registers: Sequence[Tensor] | None) -> list[Tensor]:
-        plain = torch.full_like(self.pitches, self.settings.tone_cost * min(1.0, 2 / self.n_sources) ** 2)
+        plain = torch.full_like(self.pitches, self.settings.tone_cost * min(1.0, 2 / len(self.voices)) ** 2)
         if registers is None:
             return [plain] * self.n_sources
         place = self.pitches.round().long()
@@ -220,26 +248,28 @@ class SessionSearch:
         peaks, candidates, level = self.fresh.peaks, self.fresh.candidates, self.fresh.level
         n_frames = len(level)
         frames = torch.arange(n_frames)
+        templates = self.fresh.templates(envelopes)
         parts = [
-            tone_moduli(template, state.choice[:, source], state.amplitude[:, source])
-            for source, template in enumerate(self.fresh.templates(envelopes))
+            tone_moduli(templates[source], state.choice[:, voice], state.amplitude[:, voice])
+            for voice, source in enumerate(self.voices.sources)
         ]
         total = torch.stack(parts).sum(dim=0) + 1e-2 * _TINY
         nothing = torch.zeros(n_frames, 1)
         observed = []
-        for source, part in enumerate(parts):
-            chosen = (state.choice[:, source] - 1).clamp_min(0)
+        for voice, part in enumerate(parts):
+            chosen = (state.choice[:, voice] - 1).clamp_min(0)
             index = candidates.peak_index[frames, chosen]
             share = part / total
             moduli = torch.cat([peaks.moduli * share, nothing], dim=1).gather(1, index)
             # A harmonic without a peak is surely weak; one that another tone covers is hardly known.
             trust = torch.cat([share, nothing + 1], dim=1).gather(1, index).clamp_min(_SMALLEST_SHARE)
-            amplitude = state.amplitude[:, source]
+            amplitude = state.amplitude[:, voice]
             root = (moduli / amplitude[:, None].clamp_min(_TINY)).clamp_max(self.settings.envelopes.largest).sqrt()
-            loudness = torch.where(state.choice[:, source] > 0, (amplitude / level).clamp_min(0).sqrt(), 0.0)
+            loudness = torch.where(state.choice[:, voice] > 0, (amplitude / level).clamp_min(0).sqrt(), 0.0)
             weight = loudness[:, None] * trust * candidates.in_range[frames, chosen]
             observed.append(ToneObservations(self.pitches[frames, chosen], root, weight))
-        return observed
+        grouped = ([observed[voice] for voice in self.voices.of(source)] for source in range(self.n_sources))
+        return [ToneObservations(*(torch.cat(values) for values in zip(*group, strict=True))) for group in grouped]
 
     def _envelopes(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
         return [envelopes_from(entry, self.settings.envelopes) for entry in observed]
@@ -247,9 +277,17 @@ class SessionSearch:
     def _registers(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
         return register_costs(observed, self.settings.register_weight)
 
-    def _by_pitch(self, state: State) -> State:
-        """Frames in which all sources sound, their tones ordered from high to low; the other frames silent."""
+    def _by_pitch(self, state: State, order: Sequence[int]) -> State:
+        """Frames with a tone for every source, shared out from high to low in an order; the other frames silent."""
         pitch = self.pitches.gather(1, (state.choice - 1).clamp_min(0))
-        order = pitch.argsort(dim=1, descending=True)
-        full = (state.choice > 0).all(dim=1, keepdim=True)
-        return State(torch.where(full, state.choice.gather(1, order), 0), state.amplitude.gather(1, order))
+        pitch = torch.where(state.choice > 0, pitch, -1.0)
+        places = pitch.argsort(dim=1, descending=True)
+        choice, amplitude = state.choice.gather(1, places), state.amplitude.gather(1, places)
+        shared = silence(*choice.shape)
+        count = (state.choice > 0).sum(dim=1)
+        for size in range(self.n_sources, len(self.voices) + 1):
+            frames = (count == size).nonzero()
+            voices = torch.tensor(self.voices.from_above(order, size))
+            shared.choice[frames, voices] = choice[frames, torch.arange(size)]
+            shared.amplitude[frames, voices] = amplitude[frames, torch.arange(size)]
+        return shared
