@@ -14,6 +14,7 @@ import pytest
 from servers import PATIENCE_SECONDS, RATE, end_with_us, need
 
 PERIOD = 256
+PRIORITY = "20"  # of real time, where the system allows it: else one busy program more costs periods
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def running_server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The process of a server, which clients of ours and of our children find; others on the machine are left alone."""
     need(["jackd", "jack_wait"], "jackd2 libportaudio2", ["sounddevice", "jack"])
     name = f"bsep-{os.getpid()}"
-    words = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
+    words = ["jackd", "-n", name, "-P", PRIORITY, "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
     with (
         pytest.MonkeyPatch.context() as environment,
         (folder / "jackd.log").open("wb") as log,
