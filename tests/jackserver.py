@@ -29,7 +29,8 @@ def running_server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The process of a server, which clients of ours and of our children find; others on the machine are left alone."""
     need(["jackd", "jack_wait"], "jackd2 libportaudio2", ["sounddevice", "jack"])
     name = f"bsep-{os.getpid()}"
-    words = ["jackd", "-n", name, "-P", PRIORITY, "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
+    words = ["jackd", "-n", name, "-P", PRIORITY]
+    words += ["-d", "dummy", "-r", str(RATE), "-p", str(PERIOD), "-C", "2", "-P", "2"]
     with (
         pytest.MonkeyPatch.context() as environment,
         (folder / "jackd.log").open("wb") as log,
