@@ -25,6 +25,7 @@ from bsep_stream.windows import stream_windows
 FAST = FrameGeometry(n_fft=8192, n_bins=2048, hop_length=1024)  # of the preset fast
 PAPER = FrameGeometry()
 RATES = [22_050, 32_000, 44_100, 48_000, 88_200, 96_000]
+BLOCK_SIZES = [1, 63, 512, 4096]
 TINY_SETTINGS = [setting.name for setting in latency_settings(FrameGeometry(48_000, 512, 257, 64, 64.0))]
 SMALL_OBJECTS = 8192  # views, integers and frames of Python; the smallest array of a hop has as many bytes
 LEAST_IMPULSE = 0.4  # at 96 kHz the model has half of its band
@@ -133,10 +134,14 @@ def test_blocks_do_not_matter(
     assert np.array_equal(streamed, separate(models["bands"], audio, rate, output="mask", latency=latency))
 
 
-@pytest.mark.parametrize("block_size", [1, 4096])
 @pytest.mark.parametrize(
-    ("rate", "latency"),
-    [(48_000, name) for name in TINY_SETTINGS] + [(rate, name) for rate in RATES for name in TINY_SETTINGS[::5]],
+    ("rate", "latency", "block_size"),
+    [
+        (rate, name, size)
+        for i, rate in enumerate(RATES)
+        for j, name in enumerate(TINY_SETTINGS)
+        for size in (BLOCK_SIZES[(i + j) % 4], BLOCK_SIZES[(i + j + 1) % 4])
+    ],
 )
 def test_impulse_arrives_after_the_declared_latency(
     models: dict[str, SeparationModel], rng: np.random.Generator, latency: str, rate: int, block_size: int

@@ -74,11 +74,16 @@ def test_model_that_stalls_for_half_a_second(tiny_model_path: Path, rng: np.rand
     assert_separated_again(stage, 1.1)
 
 
-def test_short_stall_is_absorbed_by_the_cushion(tiny_model_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize(("stall_seconds", "misses"), [(0.015, 0), (0.0202, 1)])
+def test_short_stall_is_absorbed_by_the_cushion(
+    stall_seconds: float, misses: int, tiny_model_path: Path, rng: np.random.Generator
+) -> None:
     stage = make_stage(tiny_model_path, rng, cushion_ms=20.0)
-    stage.stalls = [(0.3, 0.015)]
+    stage.stalls = [(0.3, stall_seconds)]
     stage.run(0.6)
-    assert stage.engine.counters.underruns == stage.engine.counters.bridged_samples == 0
+    counters = stage.engine.counters
+    assert counters.underruns == misses
+    assert (counters.late_hops > 0) == (counters.bridged_samples > 0) == (misses > 0)
 
 
 def test_stalled_stream_is_the_undisturbed_one_again_to_the_bit(
@@ -240,16 +245,6 @@ def test_stems_that_are_not_finite_never_reach_the_device(tiny_model_path: Path,
     stage.tamper = lambda stems: np.full_like(stems, np.nan)
     stage.run(0.3)
     assert not stage.heard.any()
-
-
-def test_hop_that_is_late_by_less_than_a_hop_is_counted(tiny_model_path: Path, rng: np.random.Generator) -> None:
-    stage = make_stage(tiny_model_path, rng)
-    stage.stalls = [(0.6, (stage.engine.latency().cushion_samples + 0.5 * stage.engine.hop_samples) / RATE)]
-    stage.run(1.0)
-    assert stage.engine.counters.underruns == 1
-    assert stage.engine.counters.overruns == 0
-    assert 0 < stage.engine.counters.late_hops <= 2
-    assert_no_click(stage)
 
 
 def test_machine_that_is_too_slow_plays_dry_and_says_so(tiny_model_path: Path, rng: np.random.Generator) -> None:
