@@ -91,8 +91,9 @@ class PortAudioStreams:
         common = {"samplerate": wiring.sample_rate, "blocksize": wiring.block_size, "dtype": "float32"}
         common["latency"] = wiring.device_latency
         self._streams: list[Any] = []
-        devices = wiring.input, wiring.output
-        self._own_xruns = [OwnXruns(self._rate) if device.host_api == JACK else None for device in devices]
+        # Blocks of another size than the server's hide which of its periods was missed: then every xrun counts.
+        told_of_all = [device.host_api == JACK and not wiring.block_size for device in (wiring.input, wiring.output)]
+        self._own_xruns = [OwnXruns(self._rate) if told else None for told in told_of_all]
         numbers = wiring.input.number, wiring.output.number
         channels = wiring.input_channels, wiring.output_channels
         try:

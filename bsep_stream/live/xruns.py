@@ -10,7 +10,7 @@ _SHARE = 0.75  # of a block: one less what even the soonest call comes late
 
 
 class OwnXruns:
-    """Those flags of a JACK stream that mean lost sound.
+    """Those flags of a JACK stream, in blocks of the server's size, that mean lost sound.
 
     The server's clock says how far the blocks that we got are behind time. Each is a little, by how soon we were
     called. Only a block that came in the time of another one, too late or twice or after some that did not come,
