@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bsep_stream.train.search.candidates import find_candidates
-from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence, tone_moduli
+from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence
 from bsep_stream.train.search.envelopes import (
     EnvelopePrior,
     PitchScale,
@@ -18,6 +18,7 @@ from bsep_stream.train.search.envelopes import (
     envelopes_from,
     plain_envelope,
 )
+from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
@@ -26,7 +27,6 @@ from bsep_stream.train.search.tracking import TransitionCosts
 from bsep_stream.train.search.voices import Voices, high_to_low
 
 _TINY = 1e-12
-_SMALLEST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -155,26 +155,31 @@ class SessionSearch:
         return sorted(found, key=lambda explanation: explanation.cost)
 
     def _starts(self, step: Callable[[], None]) -> list[_Start]:
-        darkest, brightest = self.settings.start_decays
         count = self.n_sources
+        if len(self.voices) == 1:
+            return [_Start("brightness", self._by_brightness((0,)), None, 0)]
         plain = [plain_envelope(self.settings.plain_decay)] * count
-        heard = self._anybody(plain, step) if count > 1 else None
+        heard = self._anybody(plain, step)
         starts = []
         for order in self.voices.orders():
-            decays = [
-                darkest + (brightest - darkest) * order.index(source) / max(1, count - 1) for source in range(count)
-            ]
-            state = None
-            if heard is not None:
-                state = self._by_pitch(heard, order)
-                observed = self._observe(state, plain)
-                envelopes, registers = self._envelopes(observed), self._registers(observed)
+            state = self._by_pitch(heard, order)
+            observed = self._observe(state, plain)
+            envelopes, registers = self._envelopes(observed), self._registers(observed)
+            # Chords take long to be found: they are kept for all starts.
             known = state if self.voices.chords else None
-            starts.append(_Start("brightness", [plain_envelope(decay) for decay in decays], None, 0, known))
-            if heard is not None:
-                starts.append(_Start("register", envelopes, registers, 0, known))
+            if count > 1:
+                starts.append(_Start("brightness", self._by_brightness(order), None, 0, known))
+            starts.append(_Start("register", envelopes, registers, 0, known))
+            if count > 1:
                 starts.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps, known))
         return starts
+
+    def _by_brightness(self, order: Sequence[int]) -> list[Tensor]:
+        """Envelopes of the sources, the first of the order the darkest."""
+        darkest, brightest = self.settings.start_decays
+        steps = max(1, self.n_sources - 1)
+        decays = [darkest + (brightest - darkest) * place / steps for place in range(self.n_sources)]
+        return [plain_envelope(decays[order.index(source)]) for source in range(self.n_sources)]
 
     def _anybody(self, envelopes: Sequence[Tensor], step: Callable[[], None]) -> State:
         """Tones, when nothing is known of who plays them."""
@@ -244,32 +249,7 @@ class SessionSearch:
         return [plain + row[place] for row in registers]
 
     def _observe(self, state: State, envelopes: Sequence[Tensor]) -> list[ToneObservations]:
-        """Share every peak among the tones that meet on it, and read off each tone's harmonics."""
-        peaks, candidates, level = self.fresh.peaks, self.fresh.candidates, self.fresh.level
-        n_frames = len(level)
-        frames = torch.arange(n_frames)
-        templates = self.fresh.templates(envelopes)
-        parts = [
-            tone_moduli(templates[source], state.choice[:, voice], state.amplitude[:, voice])
-            for voice, source in enumerate(self.voices.sources)
-        ]
-        total = torch.stack(parts).sum(dim=0) + 1e-2 * _TINY
-        nothing = torch.zeros(n_frames, 1)
-        observed = []
-        for voice, part in enumerate(parts):
-            chosen = (state.choice[:, voice] - 1).clamp_min(0)
-            index = candidates.peak_index[frames, chosen]
-            share = part / total
-            moduli = torch.cat([peaks.moduli * share, nothing], dim=1).gather(1, index)
-            # A harmonic without a peak is surely weak; one that another tone covers is hardly known.
-            trust = torch.cat([share, nothing + 1], dim=1).gather(1, index).clamp_min(_SMALLEST_SHARE)
-            amplitude = state.amplitude[:, voice]
-            root = (moduli / amplitude[:, None].clamp_min(_TINY)).clamp_max(self.settings.envelopes.largest).sqrt()
-            loudness = torch.where(state.choice[:, voice] > 0, (amplitude / level).clamp_min(0).sqrt(), 0.0)
-            weight = loudness[:, None] * trust * candidates.in_range[frames, chosen]
-            observed.append(ToneObservations(self.pitches[frames, chosen], root, weight))
-        grouped = ([observed[voice] for voice in self.voices.of(source)] for source in range(self.n_sources))
-        return [ToneObservations(*(torch.cat(values) for values in zip(*group, strict=True))) for group in grouped]
+        return observe(self.fresh, envelopes, self.voices, state, self.settings.envelopes.largest)
 
     def _envelopes(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
         return [envelopes_from(entry, self.settings.envelopes) for entry in observed]
