@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.foreign import NoiseFloor, Strikes
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.smoothing import BinSmoother
 
@@ -32,10 +33,17 @@ class MaskSettings:
         Level, against the mixture in the same bin, of what no tone explains and ``residual``
         keeps. Where the tones are weaker than this, the bin stays in ``residual``.
     excess_db : float or None
-        Where the mixture is louder than its tones by more than this, what is above stays in ``residual``: a click, a
-        chair, a metronome. None: the sources share it. Without effect where masks are made from the tones of another
+        Where the mixture is louder than its tones by more than this, what is above stays in ``residual``. None: the
+        sources share it, and ``strike_db`` does nothing. Without effect where masks are made from the tones of another
         frame (all latency settings but ``quality``), as there a new note is above them as well. 18 keeps more of a
         metronome out of the stems, and with it the hammers of a piano.
+    strike_db : float or None
+        Where the mixture is louder than its tones by more than this in the mean of all bins around (12 dB more at low
+        frequencies), something strikes that no tone explains: a click, a chair, a metronome. There ``excess_db``
+        shrinks to 10. None: there as anywhere.
+    noise_db : float or None
+        So far above the noise that is always there a stem begins: what is below stays in ``residual`` (hiss, hum of
+        an amplifier, a fan). None: the sources share the noise.
 
     Notes
     -----
@@ -47,6 +55,8 @@ class MaskSettings:
     smoothing_bins: float = 0.0
     floor_db: float = -60.0
     excess_db: float | None = 28.0
+    strike_db: float | None = 13.0
+    noise_db: float | None = 11.0
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -55,8 +65,10 @@ class MaskSettings:
             raise ConfigError(f"smoothing_bins must be 0 to 50, got {self.smoothing_bins}")
         if not -300.0 <= self.floor_db <= 0.0:
             raise ConfigError(f"floor_db must be -300 to 0, got {self.floor_db}")
-        if self.excess_db is not None and not 0.0 <= self.excess_db <= 60.0:
-            raise ConfigError(f"excess_db must be 0 to 60 or None, got {self.excess_db}")
+        for name in ("excess_db", "strike_db", "noise_db"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 60.0:
+                raise ConfigError(f"{name} must be 0 to 60 or None, got {value}")
 
 
 class MaskOutput:
@@ -64,10 +76,10 @@ class MaskOutput:
 
     The tones are found once, in the mean of the channels. Source ``i`` gets, of every channel,
 
-        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess)
+        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess + noise)
 
-    where the excess is what ``|mixture|**p`` has above a multiple of the sum, all of it smoothed over frequency if
-    wished. Above ``n_bins`` the network is deaf: there every source keeps the share of the power that it has in the
+    where the excess is what ``|mixture|**p`` has above a multiple of the sum, and the noise is a multiple of what is always
+    there (:mod:`bsep_stream.foreign`), all of it smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there every source keeps the share of the power that it has in the
     upper half of the bins below. Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual``
     has it.
 
@@ -78,6 +90,8 @@ class MaskOutput:
     channels : int
     spread_bins : float
         What the peaks of the mixture's frames are wider than those of the network's, as a standard deviation.
+    hop_samples : int, optional
+        Between frames of the mixture; by default the model's.
     """
 
     def __init__(
@@ -86,16 +100,21 @@ class MaskOutput:
         settings: MaskSettings | None = None,
         channels: int = 1,
         spread_bins: float = 0.0,
+        hop_samples: int | None = None,
     ) -> None:
-        settings = settings or MaskSettings()
+        settings, geometry = settings or MaskSettings(), model.geometry
         n_sources, n_bins, all_bins = model.n_sources, model.geometry.n_bins, model.geometry.n_fft // 2 + 1
         self._n_bins = n_bins
         self._gain = model.gain
         self._exponent = np.float32(settings.exponent)
         self._floor = np.float32(10.0 ** (settings.floor_db * settings.exponent / 20.0))
-        self._tolerance = None
+        self._strikes = self._noise = None
         if settings.excess_db is not None:
-            self._tolerance = np.float32(10.0 ** (settings.excess_db * settings.exponent / 20.0))
+            self._strikes = Strikes(geometry, settings.exponent, settings.excess_db, settings.strike_db)
+        if settings.noise_db is not None:
+            self._noise = NoiseFloor(geometry, hop_samples or geometry.hop_length)
+            self._above_noise = np.float32(10.0 ** (settings.noise_db / 20.0))
+            self._foreign = np.zeros((1, n_bins), dtype=np.float32)
         widest = (n_bins - 1) // 6
         if settings.smoothing_bins > widest:
             raise ConfigError(
@@ -105,7 +124,6 @@ class MaskOutput:
         self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._explained = np.zeros(n_bins, dtype=np.float32)
-        self._excess = np.zeros(n_bins, dtype=np.float32)
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._level = np.zeros((1, n_bins), dtype=np.float32)
         self._mono: NDArray[np.complex64] = np.zeros(all_bins, dtype=np.complex64)
@@ -113,8 +131,10 @@ class MaskOutput:
         self.forget()
 
     def forget(self) -> None:
-        """As if no tone had been heard."""
+        """As if nothing had been heard."""
         self._sounding = False
+        if self._noise is not None:
+            self._noise.reset()
 
     def hear(self, tones: Tones) -> None:
         """Take the tones that the next frames are shared out by; they are copied."""
@@ -131,7 +151,7 @@ class MaskOutput:
         self._explained += _TINY
 
     def masks(self, frame: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """Masks for the bins that the network sees, shape (n_sources, n_bins), sum at most 1.
+        """Masks of the next frame for the bins that the network sees, shape (n_sources, n_bins), sum at most 1.
 
         Parameters
         ----------
@@ -143,21 +163,22 @@ class MaskOutput:
         ndarray, shape (n_sources, n_bins), float32
             Valid until the next call.
         """
+        level = self._level
+        np.abs(frame, out=level[0])
+        floor = None if self._noise is None else self._noise.hear(level[0])
         if not self._sounding:
             self._masks[...] = 0.0
             return self._masks
-        level = self._level
-        np.abs(frame, out=level[0])
-        level *= self._scale
-        np.minimum(level, _LOUDEST, out=level)
-        self._raise(level)
-        if self._tolerance is not None:
-            np.multiply(self._explained, self._tolerance, out=self._excess)
-            np.subtract(level[0], self._excess, out=self._excess)
-            np.maximum(self._excess, 0.0, out=self._excess)
+        self._to_power(level)
+        excess = None if self._strikes is None else self._strikes.excess(level[0], self._explained)
         level *= self._floor
         level += self._explained
-        level += self._excess
+        if excess is not None:
+            level += excess
+        if floor is not None:
+            np.multiply(floor, self._above_noise, out=self._foreign[0])
+            self._to_power(self._foreign)
+            level += self._foreign
         for power, mask in zip(self._powers, self._masks, strict=True):  # row by row: see spectra()
             np.divide(power, level[0], out=mask)
         return self._masks
@@ -185,6 +206,12 @@ class MaskOutput:
                     np.multiply(part[:n_bins], mask, out=result[:n_bins])
                     np.multiply(part[n_bins:], share, out=result[n_bins:])
         return stems
+
+    def _to_power(self, moduli: NDArray[np.float32]) -> None:
+        """Moduli of the mixture, comparable with those of the tones."""
+        moduli *= self._scale
+        np.minimum(moduli, _LOUDEST, out=moduli)
+        self._raise(moduli)
 
     def _raise(self, moduli: NDArray[np.float32]) -> None:
         """To the exponent, smoothed."""

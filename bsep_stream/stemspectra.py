@@ -66,8 +66,7 @@ def spectra_maker(
     if output == "mask":
         if window is None:
             return OwnFrame(model, mask, channels)
-        every = setting.network_hop_samples // setting.hop_samples
-        return CutFrame(model, mask, channels, window, every, spread_bins(model.geometry, setting))
+        return CutFrame(model, mask, channels, window, setting)
     if window is not None:
         raise ConfigError(
             f"the output {output!r} has the latency 'quality' only, got {setting.name}; take the output 'mask'"
@@ -132,15 +131,15 @@ class CutFrame:
         mask: MaskSettings | None,
         channels: int,
         window: NDArray[np.float32],
-        every: int,
-        spread: float,
+        setting: LatencySetting,
     ) -> None:
         mask = replace(mask or MaskSettings(), excess_db=None)  # above older tones is what is new, not what is foreign
-        self._output = MaskOutput(model, mask, channels, spread)
+        spread = spread_bins(model.geometry, setting)
+        self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples)
         self._ear = _MonoEar(model)
         self._analysis = Analysis(window, model.geometry.n_fft, channels)
         self._reach = len(window)
-        self._every = every
+        self._every = setting.network_hop_samples // setting.hop_samples
         self.reset()
 
     def reset(self) -> None:

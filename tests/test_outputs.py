@@ -124,7 +124,8 @@ def test_what_is_far_above_the_tones_stays_in_the_residual(models: dict[str, Sep
     frame = np.ones(257, dtype=np.complex64)
     frame[50], frame[60] = 100.0, 9.9
     frame /= np.float32(models["split"].gain)
-    found = masks(models["split"], frame, tones_of(direct), MaskSettings(floor_db=-300, excess_db=20.0)).sum(axis=0)
+    settings = MaskSettings(floor_db=-300, excess_db=20.0, strike_db=None)
+    found = masks(models["split"], frame, tones_of(direct), settings).sum(axis=0)
     assert found[50] == pytest.approx(1 / (1 + 100.0**2 - 10.0**2), rel=ROUNDING)
     assert found[60] == pytest.approx(1.0, rel=ROUNDING)
     assert found[70] == pytest.approx(1.0, rel=ROUNDING)
