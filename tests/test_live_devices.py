@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -127,6 +128,23 @@ def test_sound_goes_from_the_device_through_the_engine(
     assert streams.blocks == n_blocks
     streams.close()
     assert not streams.alive
+
+
+def test_callback_with_more_channels_out_allocates_no_audio(library: FakeLibrary, tiny_model_path: Path) -> None:
+    wiring = plan(library, "system", "system", channels=1)
+    assert wiring.output_channels == 2
+    separator = StreamingSeparator(tiny_model_path, sample_rate=wiring.sample_rate)
+    PortAudioStreams(library, wiring, LiveEngine(separator))
+    callback = library.streams[0].options["callback"]
+    block, out = np.zeros((1024, 1), dtype=np.float32), np.empty((1024, 2), dtype=np.float32)
+    peaks = []
+    for i in range(10):
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        callback(block, out, 1024, SimpleNamespace(currentTime=1024 * i / wiring.sample_rate), FakeStatus())
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        tracemalloc.stop()
+    assert max(peaks) < block.nbytes
 
 
 def test_device_that_is_taken_is_told(library: FakeLibrary, tiny_model_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bsep_stream.errors import DeviceError
 from bsep_stream.live.devices import Device, find_device, list_devices
-from bsep_stream.live.engine import LiveEngine
+from bsep_stream.live.engine import LARGEST_BLOCK, LiveEngine
 from bsep_stream.live.history import Audio
 from bsep_stream.live.xruns import JACK, OwnXruns
 
@@ -88,6 +88,7 @@ class PortAudioStreams:
         self._engine = engine
         self._counters = engine.counters
         self._rate = wiring.sample_rate
+        self._mixed: Audio = np.empty((engine.channels, LARGEST_BLOCK), dtype=np.float32)
         common = {"samplerate": wiring.sample_rate, "blocksize": wiring.block_size, "dtype": "float32"}
         common["latency"] = wiring.device_latency
         self._streams: list[Any] = []
@@ -150,11 +151,10 @@ class PortAudioStreams:
     def _both(self, indata: Audio, outdata: Audio, frames: int, time: Any, status: Any) -> None:
         self._heed(0, frames, time, status)
         out = outdata.T
-        channels = self._engine.channels
-        if len(out) == channels:
+        if len(out) == self._engine.channels:
             self._engine.callback(indata.T, out)
         else:
-            mixed = np.empty((channels, frames), dtype=np.float32)
+            mixed = self._room(frames)
             self._engine.callback(indata.T, mixed)
             spread(mixed, out)
         self.blocks += 1
@@ -169,10 +169,16 @@ class PortAudioStreams:
         if len(out) == self._engine.channels:
             self._engine.playback(out)
         else:
-            mixed = np.empty((self._engine.channels, frames), dtype=np.float32)
+            mixed = self._room(frames)
             self._engine.playback(mixed)
             spread(mixed, out)
         self.blocks += 1
+
+    def _room(self, frames: int) -> Audio:
+        """Memory for a block with the channels of the engine; taken once, and again for a longer block than ever."""
+        if frames > self._mixed.shape[1]:
+            self._mixed = np.empty((self._engine.channels, frames), dtype=np.float32)
+        return self._mixed[:, :frames]
 
     def _heed(self, device: int, frames: int, time: Any, status: Any) -> None:
         """Count it if sound was lost before it came to us, or after."""
