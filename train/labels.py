@@ -145,7 +145,7 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
     -------
     Tensor, shape (n_sources,), int64
     """
-    pitches = torch.stack([_mean_pitch(tones) for tones in f0_bin.split(list(limits))])
+    pitches = torch.stack([_mean_pitch(tones) for tones in torch.split(f0_bin, list(limits))])
     order = torch.arange(len(limits))
     for limit in set(limits):
         places = (torch.tensor(limits) == limit).nonzero()[:, 0]
@@ -185,7 +185,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     )
     best = search.explain(on_step)[0]
     order = from_high_to_low(best.f0_bin, config.polyphony)
-    tones = best.f0_bin.split(list(config.polyphony))
+    tones = torch.split(best.f0_bin, list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)
     known = min(config.n_harmonics, best.envelope.shape[1])
     envelopes[:, :known] = np.maximum(best.envelope[order, :known].numpy(), SMALLEST_START)

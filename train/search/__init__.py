@@ -2,6 +2,7 @@
 
 The signal path, file by file: spectral peaks of every frame (`peaks`), what of them is new and not just ringing
 (`tails`), pitches that could cause them (`candidates`), the best amplitudes for every pair of pitches (`pairs`), the
-likeliest way through all frames (`tracking`, `decoding`), the harmonic envelope of every instrument along that way
-(`envelopes`), and all of it in turns (`session`).
+likeliest way through all frames (`tracking`, `decoding`) for as many tones at once as every instrument may play
+(`voices`), the harmonic envelope of every instrument along that way (`observations`, `envelopes`), and all of it in
+turns (`session`).
 """

@@ -26,7 +26,8 @@ from bsep_stream.train.labels import frames_at
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.presets import preset_config
 from bsep_stream.train.recording import load_session
-from bsep_stream.train.search.session import Explanation, SearchSettings, SessionSearch
+from bsep_stream.train.search.session import Explanation, SessionSearch
+from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.timbre import Timbre
 
@@ -51,8 +52,8 @@ def masked_stems(
     return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(config.n_sources)]
 
 
-def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]:
-    """All explanations of an item's mixture, the one that would be chosen first, each with its measures."""
+def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list[tuple[Explanation, str]]:
+    """Explanations of an item's mixture, all or so many, the one that would be chosen first, each with its measures."""
     config = preset_config("fast", item.names, item.polyphony)
     session = load_session([item.mixture], config.geometry.sample_rate)
     samples = session.takes[0].samples
@@ -64,7 +65,7 @@ def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]
     )
     truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
     rows = []
-    for explanation in search.explain():
+    for explanation in search.explain()[:most]:
         stems = masked_stems(frames, explanation.f0_bin, config, len(samples))
         rows.append((explanation, measures_text(evaluate(truth, [stem[None] for stem in stems], item.names).to_dict())))
     return rows
@@ -74,8 +75,9 @@ def judge(item: Item, settings: SearchSettings) -> list[tuple[Explanation, str]]
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
 @click.option("--one-tone", is_flag=True, help="One tone at once for every source, whatever the items say.")
+@click.option("--best", is_flag=True, help="Only the start that is chosen.")
 @click.option("--set", "changes", multiple=True, help="NAME=NUMBER of SearchSettings.")
-def main(data: Path, items: str, one_tone: bool, changes: tuple[str, ...]) -> None:
+def main(data: Path, items: str, one_tone: bool, best: bool, changes: tuple[str, ...]) -> None:
     """Cost and SDR / SIR / SAR in dB of every start of the search; the first of an item is the one that is chosen."""
     settings = SearchSettings()
     for change in changes:
@@ -84,7 +86,7 @@ def main(data: Path, items: str, one_tone: bool, changes: tuple[str, ...]) -> No
     try:
         click.echo("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
         for item in find_items(data, [name for name in items.split(",") if name]):
-            for explanation, text in judge(replace(item, one_tone=one_tone), settings):
+            for explanation, text in judge(replace(item, one_tone=one_tone), settings, 1 if best else None):
                 click.echo(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
     except BsepError as error:
         raise click.UsageError(str(error)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -11,56 +10,16 @@ from torch import Tensor
 
 from bsep_stream.train.search.candidates import find_candidates
 from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence
-from bsep_stream.train.search.envelopes import (
-    EnvelopePrior,
-    PitchScale,
-    ToneObservations,
-    envelopes_from,
-    plain_envelope,
-)
+from bsep_stream.train.search.envelopes import PitchScale, ToneObservations, envelopes_from, plain_envelope
 from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
+from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.tails import around_path, without_tails
-from bsep_stream.train.search.tracking import TransitionCosts
 from bsep_stream.train.search.voices import Voices, high_to_low
 
 _TINY = 1e-12
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """Constants of the search, in units of the relative loss of a frame (0 to 1) where they are costs.
-
-    Parameters
-    ----------
-    tone_cost : float
-        Of every tone: what it must at least explain. For two sources; the more of them share the level, the less
-        one tone explains of it, so with n sources it is ``(2 / n)**2`` of this.
-    register_weight : float
-        See :func:`bsep_stream.train.search.registers.register_costs`.
-    quiet_share : float
-        Part of the session's mean level that is added to a frame's level: quiet frames weigh less.
-    sweeps : int
-        Decoding and learning in turns, at most so often.
-    free_sweeps : int
-        Sweeps by timbre alone that come first in one of the starts.
-    plain_decay : float
-        Envelope of a tone that nothing is known about.
-    start_decays : tuple of two floats
-        Envelopes of the darkest and the brightest source, for the start from brightness.
-    """
-
-    tone_cost: float = 0.02
-    register_weight: float = 0.02
-    quiet_share: float = 0.03
-    sweeps: int = 5
-    free_sweeps: int = 3
-    plain_decay: float = 0.7
-    start_decays: tuple[float, float] = (0.5, 0.8)
-    transitions: TransitionCosts = field(default_factory=TransitionCosts)
-    envelopes: EnvelopePrior = field(default_factory=EnvelopePrior)
 
 
 class Explanation(NamedTuple):
@@ -96,6 +55,16 @@ class _Start(NamedTuple):
     registers: list[Tensor] | None
     free_sweeps: int
     state: State | None = None
+
+
+class _Swept(NamedTuple):
+    """Where the sweeps from a start have come: what the last one found, and by which envelopes and registers."""
+
+    state: State
+    cost: float
+    observed: list[ToneObservations]
+    envelopes: list[Tensor]
+    registers: list[Tensor] | None
 
 
 class SessionSearch:
@@ -143,22 +112,22 @@ class SessionSearch:
         self.fresh = self.evidence._replace(peaks=without_tails(peaks, moduli, cuts))
 
     def explain(self, on_step: Callable[[], None] | None = None) -> list[Explanation]:
-        """Explanations from all starts, the best first.
+        """Explanations from several starts, the best first.
 
         Parameters
         ----------
         on_step : callable, optional
-            Called after every decoding, about ``n_starts * sweeps`` times.
+            Called after every decoding of a pair of voices.
         """
         step = on_step or (lambda: None)
-        found = [self._improve(start, step) for start in self._starts(step)]
+        found = [self._improve(start, step) for start in self._likeliest(self._starts(step), step)]
         return sorted(found, key=lambda explanation: explanation.cost)
 
-    def _starts(self, step: Callable[[], None]) -> list[_Start]:
-        count = self.n_sources
+    def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
+        """Starts for every order that the sources may have, of several kinds."""
         if len(self.voices) == 1:
-            return [_Start("brightness", self._by_brightness((0,)), None, 0)]
-        plain = [plain_envelope(self.settings.plain_decay)] * count
+            return [[_Start("brightness", self._by_brightness((0,)), None, 0)]]
+        plain = [plain_envelope(self.settings.plain_decay)] * self.n_sources
         heard = self._anybody(plain, step)
         starts = []
         for order in self.voices.orders():
@@ -167,12 +136,19 @@ class SessionSearch:
             envelopes, registers = self._envelopes(observed), self._registers(observed)
             # Chords take long to be found: they are kept for all starts.
             known = state if self.voices.chords else None
-            if count > 1:
-                starts.append(_Start("brightness", self._by_brightness(order), None, 0, known))
-            starts.append(_Start("register", envelopes, registers, 0, known))
-            if count > 1:
-                starts.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps, known))
+            kinds = [_Start("register", envelopes, registers, 0, known)]
+            if self.n_sources > 1:
+                kinds.insert(0, _Start("brightness", self._by_brightness(order), None, 0, known))
+                kinds.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps, known))
+            starts.append(kinds)
         return starts
+
+    def _likeliest(self, starts: Sequence[list[_Start]], step: Callable[[], None]) -> list[_Start]:
+        """The starts of that order of the sources in which they cost least after a few sweeps."""
+        if len(starts) == 1:
+            return starts[0]
+        sweeps = self.settings.trial_sweeps
+        return min(starts, key=lambda kinds: sum(self._sweep(start, sweeps, step).cost for start in kinds))
 
     def _by_brightness(self, order: Sequence[int]) -> list[Tensor]:
         """Envelopes of the sources, the first of the order the darkest."""
@@ -189,20 +165,24 @@ class SessionSearch:
         assert state is not None
         return state
 
-    def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
+    def _sweep(self, start: _Start, n_sweeps: int, step: Callable[[], None]) -> _Swept:
         envelopes, registers, state = start.envelopes, start.registers, start.state
-        for sweep in range(start.free_sweeps + self.settings.sweeps):
+        for sweep in range(n_sweeps):
             previous = state
             used = envelopes, registers
             state, cost = self._decode(*used, step, previous, sweep)
             observed = self._observe(state, envelopes)
             envelopes = self._envelopes(observed)
             free = sweep + 1 < start.free_sweeps
-            converged = previous is not None and torch.equal(previous.choice, state.choice)
+            # Other pairs may still have something to say where not all are decoded in every sweep.
+            converged = not self.voices.chords and previous is not None and torch.equal(previous.choice, state.choice)
             if converged and not free and registers is not None:
                 break
             registers = None if free else self._registers(observed)
-        assert state is not None
+        return _Swept(state, cost, observed, *used)
+
+    def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
+        state, cost, observed, *used = self._sweep(start, start.free_sweeps + self.settings.sweeps, step)
         state = self._with_tails(state, *used, step)
         chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
         f0 = torch.where(state.choice > 0, chosen, 0.0).T
@@ -212,7 +192,13 @@ class SessionSearch:
             rows.append(root.square() / root.square().amax().clamp_min(_TINY))
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
         order = high_to_low(f0, self.voices)
-        return Explanation(f0.gather(0, order), amplitude.gather(0, order), torch.stack(rows), cost, start.name)
+        return Explanation(
+            f0.gather(0, order),
+            amplitude.gather(0, order),
+            torch.stack(rows),
+            cost,
+            start.name,
+        )
 
     def _decode(
         self,
@@ -225,10 +211,22 @@ class SessionSearch:
         if state is None:
             state = silence(len(self.pitches), len(self.voices))
         costs = self._by_voice(self._tone_costs(registers))
-        return decode(self.fresh, envelopes, self.voices.sources, self.voices.pairs(sweep), costs, state, step)
+        return decode(
+            self.fresh,
+            envelopes,
+            self.voices.sources,
+            self.voices.pairs(sweep),
+            costs,
+            state,
+            step,
+        )
 
     def _with_tails(
-        self, state: State, envelopes: Sequence[Tensor], registers: Sequence[Tensor] | None, step: Callable[[], None]
+        self,
+        state: State,
+        envelopes: Sequence[Tensor],
+        registers: Sequence[Tensor] | None,
+        step: Callable[[], None],
     ) -> State:
         """The same notes, each as long as all the sound says."""
         costs = [
@@ -262,7 +260,10 @@ class SessionSearch:
         pitch = self.pitches.gather(1, (state.choice - 1).clamp_min(0))
         pitch = torch.where(state.choice > 0, pitch, -1.0)
         places = pitch.argsort(dim=1, descending=True)
-        choice, amplitude = state.choice.gather(1, places), state.amplitude.gather(1, places)
+        choice, amplitude = (
+            state.choice.gather(1, places),
+            state.amplitude.gather(1, places),
+        )
         shared = silence(*choice.shape)
         count = (state.choice > 0).sum(dim=1)
         for size in range(self.n_sources, len(self.voices) + 1):
