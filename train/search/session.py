@@ -179,26 +179,21 @@ class SessionSearch:
             if converged and not free and registers is not None:
                 break
             registers = None if free else self._registers(observed)
+        assert state is not None
         return _Swept(state, cost, observed, *used)
 
     def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
-        state, cost, observed, *used = self._sweep(start, start.free_sweeps + self.settings.sweeps, step)
-        state = self._with_tails(state, *used, step)
+        swept = self._sweep(start, start.free_sweeps + self.settings.sweeps, step)
+        state = self._with_tails(swept, step)
         chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
         f0 = torch.where(state.choice > 0, chosen, 0.0).T
         rows = []
-        for entry in observed:
+        for entry in swept.observed:
             root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
             rows.append(root.square() / root.square().amax().clamp_min(_TINY))
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
         order = high_to_low(f0, self.voices)
-        return Explanation(
-            f0.gather(0, order),
-            amplitude.gather(0, order),
-            torch.stack(rows),
-            cost,
-            start.name,
-        )
+        return Explanation(f0.gather(0, order), amplitude.gather(0, order), torch.stack(rows), swept.cost, start.name)
 
     def _decode(
         self,
@@ -211,30 +206,17 @@ class SessionSearch:
         if state is None:
             state = silence(len(self.pitches), len(self.voices))
         costs = self._by_voice(self._tone_costs(registers))
-        return decode(
-            self.fresh,
-            envelopes,
-            self.voices.sources,
-            self.voices.pairs(sweep),
-            costs,
-            state,
-            step,
-        )
+        return decode(self.fresh, envelopes, self.voices.sources, self.voices.pairs(sweep), costs, state, step)
 
-    def _with_tails(
-        self,
-        state: State,
-        envelopes: Sequence[Tensor],
-        registers: Sequence[Tensor] | None,
-        step: Callable[[], None],
-    ) -> State:
+    def _with_tails(self, swept: _Swept, step: Callable[[], None]) -> State:
         """The same notes, each as long as all the sound says."""
         costs = [
-            cost.masked_fill(~around_path(self.pitches, state.choice[:, voice]), IMPOSSIBLE)
-            for voice, cost in enumerate(self._by_voice(self._tone_costs(registers)))
+            cost.masked_fill(~around_path(self.pitches, swept.state.choice[:, voice]), IMPOSSIBLE)
+            for voice, cost in enumerate(self._by_voice(self._tone_costs(swept.registers)))
         ]
+        # Two rounds: one voice rests in each if they are odd.
         pairs = self.voices.pairs(0) + (self.voices.pairs(1) if self.voices.chords else [])
-        return decode(self.evidence, envelopes, self.voices.sources, pairs, costs, state, step)[0]
+        return decode(self.evidence, swept.envelopes, self.voices.sources, pairs, costs, swept.state, step)[0]
 
     def _by_voice(self, of_sources: Sequence[Tensor]) -> list[Tensor]:
         return [of_sources[source] for source in self.voices.sources]
@@ -260,10 +242,7 @@ class SessionSearch:
         pitch = self.pitches.gather(1, (state.choice - 1).clamp_min(0))
         pitch = torch.where(state.choice > 0, pitch, -1.0)
         places = pitch.argsort(dim=1, descending=True)
-        choice, amplitude = (
-            state.choice.gather(1, places),
-            state.amplitude.gather(1, places),
-        )
+        choice, amplitude = state.choice.gather(1, places), state.amplitude.gather(1, places)
         shared = silence(*choice.shape)
         count = (state.choice > 0).sum(dim=1)
         for size in range(self.n_sources, len(self.voices) + 1):

@@ -93,7 +93,7 @@ def tournament(count: int) -> list[list[tuple[int, int]]]:
     return rounds
 
 
-def high_to_low(f0_bin: Tensor, voices: Voices) -> tuple[Tensor, Tensor]:
+def high_to_low(f0_bin: Tensor, voices: Voices) -> Tensor:
     """Order in which the sounding voices of every source come first, from high to low, in every frame.
 
     Parameters
@@ -105,8 +105,5 @@ def high_to_low(f0_bin: Tensor, voices: Voices) -> tuple[Tensor, Tensor]:
     -------
     Tensor, shape (n_voices, n_frames), int64
     """
-    parts = [
-        f0_bin[list(voices.of(s))].argsort(dim=0, descending=True, stable=True) + voices.of(s)[0]
-        for s in range(len(voices.limits))
-    ]
-    return torch.cat(parts)
+    groups = [voices.of(source) for source in range(len(voices.limits))]
+    return torch.cat([f0_bin[list(own)].argsort(dim=0, descending=True, stable=True) + own.start for own in groups])
