@@ -38,8 +38,8 @@ _VALLEY_HZ = 95.0
 class Strikes:
     """How far the mixture may be above its tones, bin by bin.
 
-    A tone that is out of place or too soft leaves a few bins unexplained. Where the mean of the logarithms, over all bins
-    around, is far above the tones, something else sounds: a click, a chair, a woodblock.
+    A tone that is out of place or too soft leaves a few bins unexplained. Where the mean of the logarithms, over all
+    bins around, is far above the tones, something else sounds: a click, a chair, a woodblock.
 
     Parameters
     ----------

@@ -55,8 +55,8 @@ class MaskSettings:
     smoothing_bins: float = 0.0
     floor_db: float = -60.0
     excess_db: float | None = 28.0
-    strike_db: float | None = 13.0
-    noise_db: float | None = 11.0
+    strike_db: float | None = 14.0
+    noise_db: float | None = 8.0
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -71,6 +71,13 @@ class MaskSettings:
                 raise ConfigError(f"{name} must be 0 to 60 or None, got {value}")
 
 
+FOREIGN_TO_STEMS = MaskSettings(excess_db=None, strike_db=None, noise_db=None)
+"""The sources share whatever sounds while they play."""
+
+FOREIGN_TO_STEMS_NEVER = MaskSettings(excess_db=18.0, strike_db=8.0, noise_db=14.0)
+"""Clean stems before complete ones: hammers and breath stay in the residual in part."""
+
+
 class MaskOutput:
     """The mixture, shared out by the timbre of its tones: breath, attack and room follow their source.
 
@@ -78,10 +85,10 @@ class MaskOutput:
 
         timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess + noise)
 
-    where the excess is what ``|mixture|**p`` has above a multiple of the sum, and the noise is a multiple of what is always
-    there (:mod:`bsep_stream.foreign`), all of it smoothed over frequency if wished. Above ``n_bins`` the network is deaf: there every source keeps the share of the power that it has in the
-    upper half of the bins below. Where no tone is on all masks are 0: the sound belongs to nobody, and ``residual``
-    has it.
+    where the excess is what ``|mixture|**p`` has above a multiple of the sum, and the noise is a multiple of what is
+    always there (:mod:`bsep_stream.foreign`), all of it smoothed over frequency if wished. Above ``n_bins`` the network
+    is deaf: there every source keeps the share of the power that it has in the upper half of the bins below. Where no
+    tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
 
     Parameters
     ----------

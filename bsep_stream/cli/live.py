@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.cli.foreignoption import foreign_option, mask_settings
 from bsep_stream.cli.latencyoption import latency_option
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _WARNING_SHARE = 0.7
     help="Buffers of the devices; PulseAudio needs high.",
 )
 @latency_option
+@foreign_option
 @click.option("--cushion", "cushion_ms", type=float, metavar="MS", help="Time that the worker may be late.")
 @click.option("--dry-wet", type=float, default=1.0, show_default=True, help="0: the input, 1: the remix.")
 @click.option("--seconds", type=float, help="Stop after so long; else Ctrl-C stops.")
@@ -62,6 +64,7 @@ def live(
     block_size: int,
     device_latency: str,
     latency: str,
+    foreign: str,
     cushion_ms: float | None,
     dry_wet: float,
     seconds: float | None,
@@ -84,6 +87,7 @@ def live(
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
     from bsep_stream.live.midiports import open_port
     from bsep_stream.live.notesender import NoteSender
+    from bsep_stream.live.priority import real_time_priority
     from bsep_stream.live.rackwatch import RackWatch
     from bsep_stream.live.recorder import Recorder
     from bsep_stream.live.session import LiveSession
@@ -108,7 +112,12 @@ def live(
         device_latency=device_latency,
     )
     separator = StreamingSeparator(
-        model, sample_rate=wiring.sample_rate, channels=wiring.input_channels, latency=latency
+        model,
+        sample_rate=wiring.sample_rate,
+        channels=wiring.input_channels,
+        output="mask" if foreign != "residual" else None,
+        mask=mask_settings(foreign, "mask"),
+        latency=latency,
     )
     engine = LiveEngine(
         separator,
@@ -131,6 +140,8 @@ def live(
                 console.print(f"notes go to the MIDI port {port.name}", markup=False, soft_wrap=True)
             if record is not None:
                 recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
+            if not stack.enter_context(real_time_priority()):
+                console.print("no real-time priority: a busy machine may cost sound (ulimit -r)")
             stack.callback(session.close)
             session.open()
             played = True

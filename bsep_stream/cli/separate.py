@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bsep_stream.cli.foreignoption import foreign_option, mask_settings
 from bsep_stream.cli.latencyoption import latency_option
 
 PIPE = Path("-")
@@ -35,6 +36,7 @@ PIPE = Path("-")
     "--rack", "rack_file", metavar="FILE", type=click.Path(path_type=Path), help="Effects and gains: also write remix."
 )
 @latency_option
+@foreign_option
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @click.option("--resume", is_flag=True, help="Leave out inputs whose files are all there.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="So many inputs at once, a core for each.")
@@ -61,6 +63,7 @@ def separate(
     output_kind: str | None,
     rack_file: Path | None,
     latency: str,
+    foreign: str,
     overwrite: bool,
     resume: bool,
     jobs: int,
@@ -79,7 +82,7 @@ def separate(
     """
     from bsep_stream.errors import ConfigError
     from bsep_stream.jobs import require_engine
-    from bsep_stream.latency import choose_setting
+    from bsep_stream.latency import QUALITY, choose_setting
     from bsep_stream.model import SeparationModel
 
     to_pipe = PIPE in recordings
@@ -90,14 +93,15 @@ def separate(
         raise click.UsageError("Missing option '-o' / '--output'", ctx)
     require_engine(jobs, scheduler)
     loaded = SeparationModel(model)
-    choose_setting(latency, loaded.geometry)  # one that cannot be is told once, not for every file
+    setting = choose_setting(latency, loaded.geometry)  # one that cannot be is told once, not for every file
     rack = None
     if rack_file is not None:
         from bsep_stream.rack import load_rack
         from bsep_stream.racks import find_rack
 
         rack = load_rack(find_rack(rack_file))
-    options: dict[str, Any] = {"output": output_kind, "latency": latency}
+    kind = output_kind or (loaded.output if setting.name == QUALITY else "mask")
+    options: dict[str, Any] = {"output": kind, "latency": latency, "mask": mask_settings(foreign, kind)}
 
     if to_pipe:
         from bsep_stream.cli.separatepipe import separate_standard_input

@@ -81,9 +81,7 @@ def judge_disturbed(
     measures = judge(item.names, item.true_stems(), list(of_mixture[:-1] + of_disturbance[:-1]), "all")
     all_energy = len(mixture) * float(np.square(disturbance, dtype=np.float64).sum())
     energies = np.square(of_disturbance, dtype=np.float64).sum(axis=(1, 2))
-    residual, stems = (
-        (None, None) if kind == NOTHING else (energies[-1] / all_energy, energies[:-1].sum() / all_energy)
-    )
+    residual, stems = (None, None) if kind == NOTHING else (energies[-1] / all_energy, energies[:-1].sum() / all_energy)
     return {"item": item.folder.name, "kind": kind, "measures": measures, "residual": residual, "stems": stems}
 
 
@@ -117,7 +115,11 @@ def table(rows: list[dict[str, Any]]) -> str:
         shares = ["-" if row[place] is None else f"{100 * row[place]:.0f} %" for place in ("residual", "stems")]
         cells = [row["item"], row["kind"], row["trained"], by_stem, f"{mean:.2f}", f"{clean[row['item']] - mean:.2f}"]
         lines.append(f"| {' | '.join([*cells, *shares])} |")
-    lines += ["", "| disturbance | trained on | mean loss, dB | in the residual | in the stems |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| disturbance | trained on | mean loss, dB | in the residual | in the stems |",
+        "|---|---|---|---|---|",
+    ]
     for kind, trained in dict.fromkeys((row["kind"], row["trained"]) for row in rows if row["kind"] != NOTHING):
         own = [row for row in rows if (row["kind"], row["trained"]) == (kind, trained)]
         loss = fmean(clean[row["item"]] - row["measures"]["mean"]["sdr_db"] for row in own)
@@ -156,7 +158,9 @@ def main(
         for item in find_items(data, [name for name in items.split(",") if name]):
             path = (trials or output) / trial_name(item, settings, seed) / "model.onnx"
             if not path.exists():
-                raise RunError(f"{path} is not there; train it: python -m bsep_stream.train.benchmark DATA --output DIR")
+                raise RunError(
+                    f"{path} is not there; train it: python -m bsep_stream.train.benchmark DATA --output DIR"
+                )
             model = SeparationModel(path)
             for kind in (NOTHING, *kinds.split(",")):
                 rows.append(judge_disturbed(item, model, kind, mask, latency, seed) | {"trained": "clean"})
