@@ -21,7 +21,8 @@ test-live: $(VENV)/everything.stamp
 	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_jack_midi.py \
 		tests/test_live_jack_death.py tests/test_live_pulse.py
 
-# Half an hour on JACK with the shipped model; nothing may be late, and nothing may grow.
+# Half an hour on JACK with the shipped model; nothing may be late, and nothing may grow. For a machine whose host stops it
+# now and then: BSEP_SOAK_CUSHION=150 make soak.
 soak: $(VENV)/everything.stamp
 	BSEP_SOAK_SECONDS=$${BSEP_SOAK_SECONDS:-1800} $(VENV)/bin/python -m pytest -m servers -rs -s tests/test_live_soak.py
 
