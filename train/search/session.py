@@ -11,6 +11,7 @@ from torch import Tensor
 from bsep_stream.train.search.candidates import find_candidates
 from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence
 from bsep_stream.train.search.envelopes import PitchScale, ToneObservations, envelopes_from, plain_envelope
+from bsep_stream.train.search.handovers import give_back
 from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
@@ -193,7 +194,10 @@ class SessionSearch:
             rows.append(root.square() / root.square().amax().clamp_min(_TINY))
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
         order = high_to_low(f0, self.voices)
-        return Explanation(f0.gather(0, order), amplitude.gather(0, order), torch.stack(rows), swept.cost, start.name)
+        f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
+        if not self.voices.chords:
+            f0, amplitude = give_back(f0, amplitude)
+        return Explanation(f0, amplitude, torch.stack(rows), swept.cost, start.name)
 
     def _decode(
         self,
