@@ -133,7 +133,8 @@ class CutFrame:
         window: NDArray[np.float32],
         setting: LatencySetting,
     ) -> None:
-        mask = replace(mask or MaskSettings(), excess_db=None)  # above older tones is what is new, not what is foreign
+        # Above older tones is what is new, not what is foreign; and they are late enough without what rings on.
+        mask = replace(mask or MaskSettings(), excess_db=None, ring=0.0)
         spread = spread_bins(model.geometry, setting)
         self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples)
         self._ear = _MonoEar(model)

@@ -23,9 +23,7 @@ from bsep_stream.stream import StreamingSeparator
 FAST = FrameGeometry(n_fft=8192, n_bins=2048, hop_length=1024)
 ROUNDING = 1e-5  # relative, a handful of float32 operations
 FLOOR_DB = (-15.0, 0.0)  # minima lie below the mean: 3 s of some hundred frames, a few dozen bins
-QUIETER = (
-    0.4  # of the energy of noise that the network takes for tones as strong as itself, 8 dB above a floor that is low
-)
+QUIETER = 0.4  # of the energy of noise that the network takes for tones as strong as itself: half of every bin
 FLAT = np.full(2048, 1e-4, dtype=np.float32)  # powers of tones
 
 

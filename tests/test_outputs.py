@@ -133,6 +133,25 @@ def test_what_is_far_above_the_tones_stays_in_the_residual(models: dict[str, Sep
     assert np.allclose(everything.sum(axis=0), 1.0, rtol=ROUNDING)
 
 
+def test_what_has_sounded_rings_on(models: dict[str, SeparationModel]) -> None:
+    """One source stops where the other begins; the level falls by half."""
+    both = np.full((2, 257), 1e-20, dtype=np.complex64)
+    first, second = both.copy(), both.copy()
+    first[0], second[1] = 2.0, 1.0
+    output = MaskOutput(models["split"], MaskSettings(floor_db=-300, ring=0.1))
+    frame = np.ones(257, dtype=np.complex64)
+    powers = []
+    for spectrum in (first, second, second):
+        output.hear(tones_of(spectrum))
+        powers.append(output.masks(frame)[:, 50].copy())
+    assert np.allclose(powers[0], [1.0, 0.0], atol=ROUNDING)
+    assert np.allclose(powers[1], [0.4 / 1.4, 1.0 / 1.4], atol=ROUNDING)
+    assert np.allclose(powers[2], [0.04 / 1.14, 1.1 / 1.14], atol=ROUNDING)
+    output.forget()
+    output.hear(tones_of(second))
+    assert np.allclose(output.masks(frame)[:, 50], [0.0, 1.0], atol=ROUNDING)
+
+
 def test_smoothing_gives_the_neighbouring_bins_to_the_tone(models: dict[str, SeparationModel]) -> None:
     direct = np.zeros((2, 257), dtype=np.complex64)
     direct[0, 100], direct[1, 104] = 1.0, 0.5
@@ -182,6 +201,9 @@ def test_above_the_network_each_source_keeps_its_share(
         ({"smoothing_bins": -1.0}, "smoothing_bins"),
         ({"floor_db": 3.0}, "floor_db"),
         ({"excess_db": -1.0}, "excess_db"),
+        ({"strike_db": 61.0}, "strike_db"),
+        ({"noise_db": -1.0}, "noise_db"),
+        ({"ring": 1.0}, "ring"),
     ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any], sentence: str) -> None:

@@ -1,9 +1,9 @@
 """What sound costs that nobody models: ``python -m bsep_stream.train.benchmark.disturbances DATA_DIR --output DIR``.
 
 Noise or a metronome is added to each mixture. The model of the benchmark, which was trained on the mixture without it
-(``python -m bsep_stream.train.benchmark DATA_DIR --output DIR`` comes first), separates both; with ``--train`` one that was
-trained on the disturbed mixture, too. What ends where is exact: masks are found in the mean of the channels, so with
-twice the disturbance in one half of the channels and twice the mixture in the other half they are those of the
+(``python -m bsep_stream.train.benchmark DATA_DIR --output DIR`` comes first), separates both; with ``--train`` one that
+was trained on the disturbed mixture, too. What ends where is exact: masks are found in the mean of the channels, so
+with twice the disturbance in one half of the channels and twice the mixture in the other half they are those of the
 disturbed mixture, and are applied to both parts alone.
 """
 
