@@ -81,12 +81,12 @@ class Strikes:
         if self._threshold is None:
             np.multiply(explained, self._usual, out=excess)
         else:
-            np.multiply(self._tolerance(mixture, explained), explained, out=excess)
+            np.multiply(self._tolerance(mixture, explained, self._threshold), explained, out=excess)
         np.subtract(mixture, excess, out=excess)
         np.maximum(excess, 0.0, out=excess)
         return excess
 
-    def _tolerance(self, mixture: _Row, explained: _Row) -> _Row:
+    def _tolerance(self, mixture: _Row, explained: _Row, threshold: _Row) -> _Row:
         above, logarithm = self._above, self._logarithm
         np.add(mixture, self._silent, out=above)
         np.log(above, out=above)
@@ -94,7 +94,7 @@ class Strikes:
         np.log(logarithm, out=logarithm)
         above -= logarithm
         self._mean(above)
-        above -= self._threshold
+        above -= threshold
         np.maximum(above, 0.0, out=above)
         above *= np.float32(-_STEPS)
         above += self._most

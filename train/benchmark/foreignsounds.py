@@ -86,7 +86,8 @@ def foreign_sound(name: str, n_samples: int, sample_rate: int, seed: int = 0) ->
 
 def _with_rms(samples: NDArray[np.float64]) -> _Samples:
     level = np.sqrt(np.mean(np.square(samples)))
-    return (samples * (10.0 ** (NOISE_DBFS / 20.0) / level)).astype(np.float32)
+    scaled: _Samples = (samples * (10.0 ** (NOISE_DBFS / 20.0) / level)).astype(np.float32)
+    return scaled
 
 
 def _burst(rng: np.random.Generator, sample_rate: int) -> NDArray[np.float64]:

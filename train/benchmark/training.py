@@ -158,11 +158,9 @@ def train(request: Request) -> None:
 @click.option("--snapshots", default="")
 def main(**options: Any) -> None:
     """Train RUN on MIXTURE, and note what it needed."""
-    numbers = {
-        name: tuple(int(text) for text in options.pop(name).split(",") if text)
-        for name in ("snapshots", "tones_at_once")
-    }
-    request = Request(**numbers, **options)
+    for name in ("snapshots", "tones_at_once"):
+        options[name] = tuple(int(text) for text in options[name].split(",") if text)
+    request = Request(**options)
     try:
         train(request)
     except BsepError as error:
