@@ -74,6 +74,12 @@ def test_numbers_of_tones_that_make_no_sense_are_refused() -> None:
             preset_config("fast", ("violin", "piano"), wrong)
 
 
+def test_tone_that_ends_a_source_is_never_heard() -> None:
+    assert preset_config("paper", ("violin", "piano"), (1, 4)).policy.gate_direct
+    with pytest.raises(ConfigError, match="must not be heard"):
+        replace(preset_config("paper", ("violin", "piano")), tones_at_once=(1, 4))
+
+
 def test_configuration_of_a_run_of_before_has_one_tone_each() -> None:
     values = preset_config("fast", ("violin", "piano")).to_dict()
     del values["tones_at_once"]

@@ -214,6 +214,8 @@ class TrainConfig:
                 f"every source sounds 1 to {MAX_POLYPHONY} tones at once, "
                 f"got {self.polyphony} for {self.n_sources} sources"
             )
+        if self.n_tones > self.n_sources and not self.policy.gate_direct:
+            raise ConfigError("several tones at once need gate_direct: the tone that ends a source must not be heard")
         if self.rendering not in ("dense", "local"):
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:

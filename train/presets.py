@@ -41,7 +41,10 @@ def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[in
     presets = {"fast": _fast, "scratch": _scratch, "paper": _paper}
     if name not in presets:
         raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
-    return replace(presets[name](tuple(source_names)), tones_at_once=tuple(polyphony))
+    config = presets[name](tuple(source_names))
+    if max(polyphony, default=1) > 1:  # the tone that ends a source must not be heard
+        config = replace(config, policy=replace(config.policy, gate_direct=True))
+    return replace(config, tones_at_once=tuple(polyphony))
 
 
 def _paper(source_names: tuple[str, ...]) -> TrainConfig:
