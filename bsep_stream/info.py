@@ -119,7 +119,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``kind`` (``"model"`` or ``"run"``), ``path``, ``source_names``, ``geometry``, ``latency`` (parts and
+        ``kind`` (``"model"`` or ``"run"``), ``path``, ``source_names``, ``tones_at_once`` (of every source),
+        ``geometry``, ``latency`` (parts and
         total in samples, total in ms; of ``quality``), ``latencies_ms`` (by the name of a setting, and the soonest;
         at the model's rate), ``dictionary``, ``gain``, ``training``; for a run also ``verdict``
         (``verdict.json``, or None before its end); for a model also
@@ -145,6 +146,7 @@ def _describe_model(path: Path) -> dict[str, Any]:
         "format_version": model.format_version,
         "megabytes": path.stat().st_size / 1e6,
         "source_names": list(model.source_names),
+        "tones_at_once": [model.tone_sources.count(source) for source in range(model.n_sources)],
         "geometry": model.geometry.to_dict(),
         "latency": latency_dict(StreamingSeparator(model).latency, model.geometry.sample_rate),
         "latencies_ms": _latencies_ms(model.geometry),
@@ -170,6 +172,7 @@ def _describe_run(path: Path) -> dict[str, Any]:
         "kind": "run",
         "path": str(path),
         "source_names": list(run.source_names),
+        "tones_at_once": list(run.config.get("tones_at_once") or [1] * len(run.source_names)),
         "geometry": geometry.to_dict(),
         "latency": latency_dict(ledger, geometry.sample_rate),
         "latencies_ms": _latencies_ms(geometry),

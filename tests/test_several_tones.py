@@ -191,3 +191,17 @@ def test_exported_step_finds_the_same_tones(trained: Learner, frames: torch.Tens
     tones = model.step(as_channels(frames[:1])[0].numpy())
     assert tones.on.tolist() == expected.on[0].tolist()
     np.testing.assert_allclose(tones.f0_bin, expected.f0_bin[0].numpy(), atol=ROUNDING_BINS)
+
+
+def test_info_says_how_many_tones_a_source_has(trained: Learner, frames: torch.Tensor, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from click.testing import CliRunner
+
+    from bsep_stream.cli import main
+    from bsep_stream.export.onnx_file import export_model
+
+    generator = torch.Generator().manual_seed(3)
+    inputs = frames[:1] + 0.02 * torch.randn(256, frames.shape[1], dtype=torch.complex64, generator=generator)
+    path = tmp_path / "model.onnx"
+    export_model(trained.separator, trained.config, {"gain": 1.0, "training": {}}, path, inputs.numpy())
+    assert "one, two (up to 3 tones)" in CliRunner().invoke(main, ["info", str(path)]).output

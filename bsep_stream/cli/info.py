@@ -77,7 +77,10 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
     lines = {"kind": facts["kind"]}
     if facts["kind"] == "model":
         lines["kind"] = f"model, format {facts['format_version']}, {facts['megabytes']:.1f} MB"
-    lines["sources"] = ", ".join(facts["source_names"])
+    lines["sources"] = ", ".join(
+        name if most == 1 else f"{name} (up to {most} tones)"
+        for name, most in zip(facts["source_names"], facts["tones_at_once"], strict=True)
+    )
     lines["sample rate"] = f"{rate} Hz"
     lines["frame"] = (
         f"{geometry.n_fft} samples ({ms(geometry.n_fft)}), every {geometry.hop_length} ({ms(geometry.hop_length)})"
