@@ -11,13 +11,13 @@ from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import LossConfig, NetworkConfig, OptimiserConfig, PolicyConfig, TrainConfig
 from bsep_stream.train.dictionary import scale_prior_gradient
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.policy import given_tone_log_prob
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.presets import PRESET_NAMES, preset_config
 from bsep_stream.train.rollouts import roll_out
-from bsep_stream.train.separator import FrameState
 from bsep_stream.train.spectra import as_complex
 
 

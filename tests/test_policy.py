@@ -179,7 +179,7 @@ def test_rollouts_occur_as_often_as_their_log_prob_says(sampling: str) -> None:
     error = ratio.std(dim=0) / n**0.5
     assert ((ratio.mean(dim=0) - 1).abs() <= STANDARD_ERRORS * error + 1e-4).all()
     # The first choice, counted, against the softmax of the logit map.
-    from bsep_stream.train.separator import FrameState
+    from bsep_stream.train.frame_state import FrameState
 
     with torch.no_grad():
         maps = separator.maps(FrameState.start(frame[:1], (1, 1)))

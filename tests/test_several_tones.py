@@ -14,13 +14,14 @@ from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.model import SeparationModel
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.imitation import imitation_terms
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.policy import on_logit
 from bsep_stream.train.prediction import predict
 from bsep_stream.train.presets import preset_config
 from bsep_stream.train.rollouts import roll_out, sampling_plan
-from bsep_stream.train.separator import FrameState, Maps
+from bsep_stream.train.separator import Maps
 from bsep_stream.train.spectra import as_channels
 
 POLYPHONY = (1, 3)

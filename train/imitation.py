@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.losses import LossTerms, rollout_losses
 from bsep_stream.train.policy import choice_logits, join_choice, on_log_prob, on_logit, pitch_range, split_choice
-from bsep_stream.train.separator import FrameState, Separator, Tones
+from bsep_stream.train.separator import Separator, Tones
 
 
 class ImitationTerms(NamedTuple):

@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.hypotheses import Hypotheses, hypotheses
 from bsep_stream.train.losses import modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases
 from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, on_logit, split_choice
-from bsep_stream.train.separator import FrameState, Maps, Separator
+from bsep_stream.train.separator import Maps, Separator
 from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.tones import Peaks, join_peaks
 

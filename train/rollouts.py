@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bsep_stream.train.config import PolicyConfig
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.policy import (
     choice_logits,
     gamma_log_prob,
@@ -20,7 +21,7 @@ from bsep_stream.train.policy import (
     split_choice,
     tempered_log_probs,
 )
-from bsep_stream.train.separator import FrameState, Separator, Tones
+from bsep_stream.train.separator import Separator, Tones
 
 
 def sampling_plan(policy: PolicyConfig, n_tones: int, n_branching: int | None = None) -> list[Tensor]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bsep_stream.train.config import MAP_NAMES, TrainConfig
 from bsep_stream.train.dictionary import HarmonicDictionary
+from bsep_stream.train.frame_state import FrameState
 from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
 from bsep_stream.train.policy import pitch_range, relative_width
@@ -22,73 +21,6 @@ from bsep_stream.train.unet import UNet
 
 _N_PARAMETERS = MAP_NAMES.index("direct_real") - 1  # without the logit
 _SMALLEST_ROW = 1e-12
-
-
-@dataclass(frozen=True)
-class FrameState:
-    """A frame and the tones that were found in it so far.
-
-    Attributes
-    ----------
-    frame : Tensor, shape (batch, 2, n_bins)
-    dictionary, direct : Tensor, shape (batch, n_sources, 2, n_bins)
-        Spectra of the tones so far; 0 where a source has none yet.
-    left : Tensor, shape (batch, n_sources), int64
-        Tones that a source may still have.
-    """
-
-    frame: Tensor
-    dictionary: Tensor
-    direct: Tensor
-    left: Tensor
-
-    @classmethod
-    def start(cls, frame: Tensor, polyphony: Sequence[int]) -> FrameState:
-        """No tone yet; of every source at most so many."""
-        batch, n_bins = frame.shape[0], int(frame.shape[-1])
-        nothing = torch.zeros(batch, len(polyphony), 2, n_bins, dtype=frame.dtype, device=frame.device)
-        left = torch.tensor(polyphony, device=frame.device).expand(batch, -1)
-        return cls(frame, nothing, nothing, left)
-
-    @property
-    def open(self) -> Tensor:
-        """Whether another tone is possible, shape (batch,), bool."""
-        return self.left.sum(dim=1) > 0
-
-    @property
-    def used(self) -> Tensor:
-        """Sources that have no more tones, shape (batch, n_sources), bool.
-
-        In a frame that is not open all count as unused: a choice must be possible, though nothing comes of it.
-        """
-        return (self.left == 0) & self.open[:, None]
-
-    def with_tone(self, source: Tensor, on: Tensor, dictionary: Tensor, direct: Tensor) -> FrameState:
-        """One more tone; one that is off says that the source has no more.
-
-        Parameters
-        ----------
-        source : Tensor, shape (batch,), int64
-        on : Tensor, shape (batch,)
-            1 or 0; 0 in frames that are not open.
-        dictionary, direct : Tensor, shape (batch, 2, n_bins)
-        """
-        place = functional.one_hot(source, int(self.left.shape[1]))
-        weight = (place * self.open[:, None]).to(direct.dtype)[:, :, None, None]
-        after = torch.where(on[:, None] > 0, (self.left - 1).clamp_min(0), 0)
-        return FrameState(
-            self.frame,
-            self.dictionary + weight * dictionary[:, None],
-            self.direct + weight * direct[:, None],
-            torch.where(place > 0, after, self.left),
-        )
-
-    def repeat(self, times: int) -> FrameState:
-        """Every element of the batch `times` times in a row."""
-        if times == 1:
-            return self
-        parts = (self.frame, self.dictionary, self.direct, self.left)
-        return FrameState(*(part.repeat_interleave(times, dim=0) for part in parts))
 
 
 @dataclass(frozen=True)
