@@ -90,12 +90,14 @@ class Stepper:
         self._binding.bind_ortvalue_input(INPUT_NAME, self._frame_value)
         self._switch = np.ones(1, dtype=np.bool_)
         self._switch_value = onnxruntime.OrtValue.ortvalue_from_numpy(self._switch)
-        if SPECTRA_SWITCH in {value.name for value in session.get_overridable_initializers()}:
+        self._can_switch = SPECTRA_SWITCH in {value.name for value in session.get_overridable_initializers()}
+        if self._can_switch:
             self._binding.bind_ortvalue_input(SPECTRA_SWITCH, self._switch_value)
         for name, value in zip(OUTPUTS, self._values, strict=True):
             self._binding.bind_ortvalue_output(name, value)
         self._outputs = [array[0] for array in arrays]
         self._tones = tones_of(self._outputs)
+        self._joined = True
 
     def want_spectra(self, wanted: bool) -> None:
         """Whether the next steps must find ``direct``, ``dictionary``, ``amplitude`` and ``coefficients``.
@@ -120,7 +122,10 @@ class Stepper:
         """
         self._frame[0] = frame
         self._session.run_with_iobinding(self._binding)
-        _join_complex(self._tones, self._outputs)
+        wanted = bool(self._switch[0]) or not self._can_switch
+        if wanted or self._joined:  # else all spectra are 0, as they were
+            _join_complex(self._tones, self._outputs)
+            self._joined = wanted
         return self._tones
 
 

@@ -8,6 +8,8 @@ prepacked weights takes half as long.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,7 +27,7 @@ class BlockNetwork(nn.Module):
 
     def __init__(self, network: UNet) -> None:
         super().__init__()
-        self.n_out, self.lengths = network.n_out, network.lengths
+        self.n_channels, self.n_out, self.lengths = network.n_channels, network.n_out, network.lengths
         n_bins = int(network.ramp.shape[-1])
         encoder = [layer for layer in network.encoder if isinstance(layer, nn.Conv1d)]
         decoder = [layer for layer in network.decoder if isinstance(layer, nn.ConvTranspose1d)]
@@ -44,26 +46,26 @@ class BlockNetwork(nn.Module):
         self.head_point = FlatConvolution(network.head_point)
         self.head_maps = network.head_maps.weight.detach()[:, :, None]
 
-    def forward(self, inputs: Tensor, extra: Tensor | None, map_scales: Tensor) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], extra: Tensor | None, map_scales: Tensor) -> Tensor:
         """Maps of frames."""
-        batch = inputs.shape[0]
+        batch = inputs[0].shape[0]
         constant, nothing = (each.expand(batch, -1, -1) for each in (self.constant_channels, self.no_channels))
-        first = [inputs, constant] if extra is None else [inputs, extra, constant]
-        hidden = torch.cat(first, dim=1)[:, :, None]
-        skips = [inputs]
+        first = torch.cat([*inputs, constant] if extra is None else [*inputs, extra, constant], dim=1)
+        hidden, skips = first[:, :, None], [first]
         for layer in self.encoder:
             hidden = functional.relu(layer(hidden))
-            skips.append(hidden[:, :, 0])
+            skips.append(hidden.squeeze(2))
         skips.pop()
-        rows = hidden[:, :, 0].transpose(1, 2)
+        rows = hidden.squeeze(2).transpose(1, 2)
         for number, (layer, length) in enumerate(zip(self.decoder, self.lengths, strict=True), start=1):
             rows, skip = layer(rows)[:, :length], skips.pop()[..., :length]
             if number < len(self.decoder):
                 rows = torch.cat([rows, skip.transpose(1, 2)], dim=2)
+        skip = skip[:, : self.n_channels]
         hidden = torch.cat([rows.transpose(1, 2), skip, nothing], dim=1)[:, :, None]
-        hidden = functional.relu(self.head_wide(hidden)[..., : self.n_out])
-        hidden = functional.relu(self.head_point(hidden))
-        return functional.conv2d(hidden, self.head_maps * map_scales[:, None, None, None])[:, :, 0]
+        # What is beyond the last bin is cut off at last: between convolutions it would have to leave their layout.
+        hidden = functional.relu(self.head_point(functional.relu(self.head_wide(hidden))))
+        return functional.conv2d(hidden, self.head_maps * map_scales[:, None, None, None]).squeeze(2)[..., : self.n_out]
 
 
 class FlatConvolution(nn.Module):

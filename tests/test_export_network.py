@@ -44,8 +44,8 @@ def test_equals_the_trained_network(
         inputs = torch.randn(3, 7, n_bins, generator=generator)
         extra = torch.randn(3, extra_channels, n_bins, generator=generator) if extra_channels else None
         scales = torch.rand(6, generator=generator)
-        expected = network(inputs, extra, scales)
-        got = BlockNetwork(network)(inputs, extra, scales)
+        expected = network([inputs], extra, scales)
+        got = BlockNetwork(network)([inputs], extra, scales)
     assert expected.abs().max() > 0.01
     torch.testing.assert_close(got, expected, atol=TOLERANCE, rtol=1e-4)
 

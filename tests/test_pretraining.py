@@ -190,7 +190,7 @@ def test_outer_sources_of_a_larger_ensemble_are_those_of_the_duet(
 
     def maps(separator: Separator, *by_source: torch.Tensor) -> torch.Tensor:
         count = separator.config.n_sources
-        inputs = torch.cat([first, by_source[0].flatten(1, 2), second, by_source[1].flatten(1, 2)], dim=1)
+        inputs = [first, by_source[0].flatten(1, 2), second, by_source[1].flatten(1, 2)]
         n_maps = separator.network.head_maps.weight.shape[0]
         with torch.no_grad():
             return separator.network(inputs, by_source[2], torch.ones(n_maps)).unflatten(1, (count, -1))

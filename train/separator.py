@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bsep_stream.train.config import MAP_NAMES, TrainConfig
 from bsep_stream.train.dictionary import HarmonicDictionary
-from bsep_stream.train.frame_state import FrameState
+from bsep_stream.train.frame_state import FrameState, sum_of_sources
 from bsep_stream.train.losses import lift, modulus
 from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
 from bsep_stream.train.policy import pitch_range, relative_width
@@ -141,33 +141,33 @@ class Separator(nn.Module):
         n_sources, n_maps = self.config.n_sources, self.config.network.n_maps
         delta = self.config.loss.delta
         channels: list[Tensor] = []
-        for spectra in (state.dictionary, state.direct):
-            residual = state.frame - spectra.sum(dim=1)
+        dictionary, direct = sum_of_sources(state.dictionary), sum_of_sources(state.direct)
+        for spectra, total in ((state.dictionary, dictionary), (state.direct, direct)):
+            residual = state.frame - total
             size = modulus(residual)
             if self.config.network.lifted_modulus:
                 size = lift(size, delta)
             channels += [residual, size[:, None], spectra.flatten(1, 2)]
-        inputs = torch.cat(channels, dim=1)
         extra = None
         if self.salience is not None:
             # Moduli are subtracted, as phases mean little at first; of both predictions the louder, which is the one
             # that has learned to speak.
-            found = torch.maximum(modulus(state.dictionary.sum(dim=1)), modulus(state.direct.sum(dim=1)))
+            found = torch.maximum(modulus(dictionary), modulus(direct))
             unexplained = (modulus(state.frame) - found).clamp_min(0.0).detach()
             extra = self.salience(lift(unexplained, delta), self.dictionary.relative_amplitudes.detach())
         scales = self.log_scales.exp()
-        outputs = self.network(inputs, extra, scales[:n_maps].repeat(n_sources))
+        outputs = self.network(channels, extra, scales[:n_maps].repeat(n_sources))
         by_source = outputs.reshape(-1, n_sources, n_maps, self.network.n_out)
-        logit, parameters, direct = by_source.split((1, _N_PARAMETERS, n_maps - 1 - _N_PARAMETERS), dim=2)
+        logit, parameters, direct_maps = by_source.split((1, _N_PARAMETERS, n_maps - 1 - _N_PARAMETERS), dim=2)
         logit = logit[:, :, 0]
         if extra is not None and self.config.network.salience_logit:
             logit = logit + scales[0] * self.config.network.salience_logit * extra[..., : self.network.n_out]
-        left = (state.frame - state.direct.sum(dim=1))[:, None]
+        left = (state.frame - direct)[:, None]
         if not self.config.network.direct_maps:
-            direct = left
+            direct_maps = left
         elif self.config.network.start_from_frame:
-            direct = direct + left
-        return Maps(logit, parameters, direct)
+            direct_maps = direct_maps + left
+        return Maps(logit, parameters, direct_maps)
 
     def peaks(self, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Peaks:
         """Peaks of tones, parameters of shape (batch,)."""

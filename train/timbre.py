@@ -148,9 +148,11 @@ class Timbre(nn.Module):
             unit = peaks.render_heights(heights.flatten(0, 1)).reshape(n_frames, n_tones, n_bins)
             unit = unit + on[:, :, None] * (noise @ bands)[source]
             size = unit.sum(dim=2).clamp_min(_TINY)
+            level, shape = amplitude * size, unit / size[:, :, None]
             for _ in range(AMPLITUDE_UPDATES):
-                amplitude = updated(amplitude, unit, size, moduli)
-            ratio = unexplained(amplitude, unit, moduli)
+                level = updated(level, shape, moduli)
+            amplitude = level / size
+            ratio = unexplained(level, shape, moduli)
             seen = ratio.gather(1, index).reshape(peaks.weight.shape)
             scale = (peaks.weight * seen).sum(dim=2).reshape(area.shape) / area.clamp_min(_TINY)
             observed = amplitude[:, :, None] * heights * scale

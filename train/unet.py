@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -85,6 +87,7 @@ class UNet(nn.Module):
         n_out: int | None = None,
     ) -> None:
         super().__init__()
+        self.n_channels = n_channels
         self.n_out = n_bins if n_out is None else n_out
         self.lengths = needed_lengths(config, n_bins, self.n_out)
         product = 1
@@ -129,12 +132,13 @@ class UNet(nn.Module):
                 if module.bias is not None:
                     module.bias.zero_()
 
-    def forward(self, inputs: Tensor, extra: Tensor | None, map_scales: Tensor) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], extra: Tensor | None, map_scales: Tensor) -> Tensor:
         """Maps of frames.
 
         Parameters
         ----------
-        inputs : Tensor, shape (batch, n_channels, n_bins)
+        inputs : sequence of Tensor, shape (batch, any, n_bins)
+            Together `n_channels` channels.
         extra : Tensor or None, shape (batch, n_extra_channels, n_bins)
         map_scales : Tensor, shape (n_maps,)
             Factor on every map; it goes into the last weights, which are few.
@@ -143,10 +147,9 @@ class UNet(nn.Module):
         -------
         Tensor, shape (batch, n_maps, n_out)
         """
-        ramp = self.ramp.expand(inputs.shape[0], -1, -1)
-        first = [inputs, ramp] if extra is None else [inputs, extra, ramp]
-        hidden = torch.cat(first, dim=1)
-        skips = [inputs]
+        ramp = self.ramp.expand(inputs[0].shape[0], -1, -1)
+        hidden = torch.cat([*inputs, ramp] if extra is None else [*inputs, extra, ramp], dim=1)
+        skips = [hidden[:, : self.n_channels]]
         for layer in self.encoder:
             hidden = functional.relu(layer(hidden))
             skips.append(hidden)
