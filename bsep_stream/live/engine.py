@@ -17,7 +17,7 @@ from bsep_stream.live.capture import Capture
 from bsep_stream.live.counters import Counters
 from bsep_stream.live.desk import Desk, without_effects
 from bsep_stream.live.history import Audio, History
-from bsep_stream.live.latency import CushionPolicy, Delay, LiveLatency
+from bsep_stream.live.latency import CushionPolicy, Delay, LiveLatency, default_cushion_samples
 from bsep_stream.live.limiter import Limiter
 from bsep_stream.live.pace import Pace
 from bsep_stream.live.playback import Playback
@@ -61,7 +61,8 @@ class LiveEngine:
     block_size : int
         Samples that the device delivers at a time, as far as it is known.
     cushion_ms : float, optional
-        Time that the worker may be late; a block and a hop if not given. It grows under repeated misses.
+        Time that the worker may be late; see :func:`~bsep_stream.live.latency.default_cushion_samples`. It grows under
+        repeated misses.
     two_clocks : bool
         Whether input and output are different devices, with callbacks of their own.
     record : bool
@@ -109,7 +110,7 @@ class LiveEngine:
         period = separator.setting.network_hop_samples  # shorter hops share the work of one of the network
         self.hop_samples = ceil(period * ratio)
         preroll = ceil(geometry.n_fft * ratio) + self.hop_samples + separator.latency.resampler_samples
-        cushion = block_size + self.hop_samples
+        cushion = default_cushion_samples(separator.setting, self.hop_samples, block_size)
         if cushion_ms is not None:
             if not 0.0 <= cushion_ms <= 1000.0:
                 raise ConfigError(f"the cushion must be 0 to 1000 ms, got {cushion_ms:g}")

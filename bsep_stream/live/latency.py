@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import asdict, dataclass
 
+from bsep_stream.latency import QUALITY, LatencySetting
 from bsep_stream.stream import LatencyLedger
+
+CALM_HOPS = 5
+"""Cushion with `quality`, beside a block: nobody plays along with that, and a host may stop a virtual machine for 0.1 s.
+All other settings are for those who do, and have one hop."""
 
 REPEATED_MISSES = 3
 REPEATED_WITHIN_SECONDS = 10.0
@@ -19,6 +24,20 @@ LONGEST_ROOM_SECONDS = 480.0
 
 MOST_HOPS = 8
 """The cushion grows by at most so many hops: beyond them the machine is too slow."""
+
+
+def default_cushion_samples(setting: LatencySetting, hop_samples: int, block_size: int) -> int:
+    """Cushion that the engine begins with if nobody says another, in samples of the device.
+
+    Parameters
+    ----------
+    setting : LatencySetting
+    hop_samples : int
+        Between frames of the network.
+    block_size : int
+        Of the device.
+    """
+    return block_size + (CALM_HOPS if setting.name == QUALITY else 1) * hop_samples
 
 
 @dataclass(frozen=True)
