@@ -10,14 +10,17 @@ import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.info import latency_dict
+from bsep_stream.info import latencies
 from bsep_stream.latency import QUALITY
+
+if TYPE_CHECKING:
+    from bsep_stream.rack import Rack
 
 _SEED = 0
 _WARM_UP_HOPS = 20
@@ -33,6 +36,8 @@ class Benchmark:
 
     Parameters
     ----------
+    sample_rate : int
+        Of the stream, Hz.
     audio_seconds : float
         Length of the audio that was streamed.
     n_hops : int
@@ -47,11 +52,14 @@ class Benchmark:
     peak_memory_mb : float
         Largest resident memory of the process so far, 1e6 bytes.
     latency : dict
-        Parts in samples, their sum, and the sum in ms.
+        Of the stream, with the rack: parts in samples, their sum, and the sum in ms.
+    live_latency : dict
+        The same for ``bsep live``, without the buffers of the device (see :func:`bsep_stream.info.latencies`).
     machine : dict
         Processor, cores, load, versions.
     """
 
+    sample_rate: int
     audio_seconds: float
     n_hops: int
     hop_ms: float
@@ -64,6 +72,7 @@ class Benchmark:
     deadline_misses: int
     peak_memory_mb: float
     latency: dict[str, float]
+    live_latency: dict[str, float]
     machine: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,8 +80,18 @@ class Benchmark:
         return asdict(self)
 
 
-def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QUALITY) -> Benchmark:
-    """Stream a deterministic signal through a model and take the time of every hop.
+def bench(
+    model: str | Path,
+    seconds: float = 20.0,
+    *,
+    latency: str | float = QUALITY,
+    sample_rate: int | None = None,
+    rack: Rack | None = None,
+) -> Benchmark:
+    """Stream a deterministic signal through a model (and a rack) and take the time of every hop.
+
+    A hop is what the worker of ``bsep live`` calls one: a turn of the network, in whole samples of the stream. It is
+    rounded up, so that at some rates two turns fall into one hop now and then, live as here.
 
     Parameters
     ----------
@@ -80,28 +99,38 @@ def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QU
         ONNX file.
     seconds : float
         Length of the signal.
-    latency : {"quality", "balanced", "live"} or float
+    latency, sample_rate
         As for :class:`~bsep_stream.stream.StreamingSeparator`.
+    rack : Rack, optional
+        Effects and levels; the stems are not mixed if not given.
 
     Raises
     ------
     ConfigError
-        A latency or a length that makes no sense, a length that is not positive, or of less than one hop.
+        A latency, a rate, a rack or a length that makes no sense, a length that is not positive, or of less than one
+        hop.
     ModelError
     """
+    from bsep_stream.live.engine import LiveEngine
     from bsep_stream.stream import StreamingSeparator
 
     if not 0 < seconds <= 36_000:
         raise ConfigError(f"seconds must be above 0 and at most 36000, got {seconds:g}")
-    stream = StreamingSeparator(model, latency=latency)
-    rate, hop = stream.sample_rate, stream.setting.network_hop_samples
+    stream = StreamingSeparator(model, latency=latency, sample_rate=sample_rate)
+    engine = LiveEngine(stream, rack=rack)  # never started: it knows the hop and the latency
+    mixer = None if rack is None else rack.mixer(stream.stem_names, stream.sample_rate, stream.channels)
+    rate, hop = stream.sample_rate, engine.hop_samples
     n_hops = int(seconds * rate) // hop
     if not n_hops:
         raise ConfigError(f"seconds must be at least one hop, {hop / rate:g}, got {seconds:g}")
     signal = bench_signal(rate, hop)
     for _ in range(_WARM_UP_HOPS):
-        stream.process(signal[:, :hop])
+        stems = stream.process(signal[:, :hop])
+        if mixer is not None:
+            mixer.process(stems)
     stream.reset()
+    if mixer is not None:
+        mixer.reset()
     milliseconds = np.zeros(n_hops)
     collecting = gc.isenabled()
     gc.collect()
@@ -111,7 +140,9 @@ def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QU
             start = i * hop % signal.shape[1]
             block = signal[:, start : start + hop]
             begin = time.perf_counter()
-            stream.process(block)
+            stems = stream.process(block)
+            if mixer is not None:
+                mixer.process(stems)
             milliseconds[i] = 1000.0 * (time.perf_counter() - begin)
     finally:
         if collecting:
@@ -119,6 +150,7 @@ def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QU
     hop_ms = 1000.0 * hop / rate
     p50, p99, p999 = np.percentile(milliseconds, [50.0, 99.0, 99.9], method="higher")
     return Benchmark(
+        sample_rate=rate,
         audio_seconds=n_hops * hop / rate,
         n_hops=n_hops,
         hop_ms=hop_ms,
@@ -130,7 +162,7 @@ def bench(model: str | Path, seconds: float = 20.0, *, latency: str | float = QU
         max_ms=float(milliseconds.max()),
         deadline_misses=int(np.count_nonzero(milliseconds > hop_ms)),
         peak_memory_mb=peak_memory_mb(),
-        latency=latency_dict(stream.latency, rate),
+        **latencies(engine, with_rack=rack is not None),
         machine=machine(),
     )
 

@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from bsep_stream.errors import RunError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.latency import LIMITS_MS, QUALITY, choose_setting, latency_settings
+
+if TYPE_CHECKING:
+    from bsep_stream.live.engine import LiveEngine
+    from bsep_stream.rack import Rack
 
 _NOT_LOSSES = ("iteration", "seconds")
 
@@ -123,8 +127,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         ``geometry``, ``latency`` (parts and
         total in samples, total in ms; of ``quality``), ``latencies_ms`` (by the name of a setting, and the soonest;
         at the model's rate), ``dictionary``, ``gain``, ``training``; for a run also ``verdict``
-        (``verdict.json``, or None before its end); for a model also
-        ``format_version``, ``output`` and ``megabytes``.
+        (``verdict.json``, or None before its end); for a model also what :func:`describe_model` adds.
 
     Raises
     ------
@@ -132,14 +135,47 @@ def describe(path: str | Path) -> dict[str, Any]:
         What is neither, or damaged.
     """
     path = Path(path)
-    return _describe_run(path) if path.is_dir() else _describe_model(path)
+    return _describe_run(path) if path.is_dir() else describe_model(path)
 
 
-def _describe_model(path: Path) -> dict[str, Any]:
+def describe_model(
+    path: str | Path,
+    *,
+    latency: str | float = QUALITY,
+    sample_rate: int | None = None,
+    rack: Rack | None = None,
+) -> dict[str, Any]:
+    """Facts about a model, with the latency of any stream that it may serve.
+
+    Parameters
+    ----------
+    path : str or Path
+        ONNX file.
+    latency, sample_rate
+        As for :class:`~bsep_stream.stream.StreamingSeparator`.
+    rack : Rack, optional
+        Effects after the stream.
+
+    Returns
+    -------
+    dict
+        As :func:`describe` has it; and ``format_version``, ``output``, ``megabytes``, ``stream_sample_rate`` in Hz, to
+        which ``latency`` and ``live_latency`` (see :func:`latencies`) belong.
+
+    Raises
+    ------
+    ModelError
+        If the file is not a model.
+    ConfigError
+        A latency, a rate or a rack that makes no sense.
+    """
+    from bsep_stream.live.engine import LiveEngine
     from bsep_stream.model import SeparationModel
     from bsep_stream.stream import StreamingSeparator
 
+    path = Path(path)
     model = SeparationModel(path)
+    separator = StreamingSeparator(model, latency=latency, sample_rate=sample_rate)
     return {
         "kind": "model",
         "path": str(path),
@@ -148,7 +184,8 @@ def _describe_model(path: Path) -> dict[str, Any]:
         "source_names": list(model.source_names),
         "tones_at_once": [model.tone_sources.count(source) for source in range(model.n_sources)],
         "geometry": model.geometry.to_dict(),
-        "latency": latency_dict(StreamingSeparator(model).latency, model.geometry.sample_rate),
+        "stream_sample_rate": separator.sample_rate,
+        **latencies(LiveEngine(separator, rack=rack), with_rack=rack is not None),
         "latencies_ms": _latencies_ms(model.geometry),
         "output": model.output,
         "gain": model.gain,
@@ -194,7 +231,33 @@ def _latencies_ms(geometry: FrameGeometry) -> dict[str, float]:
 
 def latency_dict(ledger: Any, sample_rate: int) -> dict[str, float]:
     """Parts of a latency ledger (a dataclass of ``*_samples``), their sum, and the sum in ms."""
-    parts = {key: int(value) for key, value in asdict(ledger).items()}
+    return _summed({key: int(value) for key, value in asdict(ledger).items()}, sample_rate)
+
+
+def latencies(engine: LiveEngine, *, with_rack: bool) -> dict[str, dict[str, float]]:
+    """Latency of an engine as far as it is known without a device.
+
+    Parameters
+    ----------
+    engine : LiveEngine
+        One that has not played: its cushion is the one that it begins with.
+    with_rack : bool
+        Whether the effects of its rack belong to the stream.
+
+    Returns
+    -------
+    dict
+        ``latency`` of the stream, ``live_latency`` of all that is between the devices. Each has parts and total in
+        samples, and the total in ms. The buffers of the device are not among the parts: they are unknown, not 0.
+    """
+    live = asdict(engine.latency())
+    del live["device_samples"]
+    not_of_the_stream = ("cushion_samples",) if with_rack else ("cushion_samples", "boards_samples")
+    stream = {key: value for key, value in live.items() if key not in not_of_the_stream}
+    return {"latency": _summed(stream, engine.sample_rate), "live_latency": _summed(live, engine.sample_rate)}
+
+
+def _summed(parts: dict[str, int], sample_rate: int) -> dict[str, float]:
     total = sum(parts.values())
     return {**parts, "total_samples": total, "total_ms": 1000.0 * total / sample_rate}
 

@@ -10,6 +10,10 @@ from click.testing import CliRunner
 from bsep_stream.bench import bench, bench_signal, machine, peak_memory_mb
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
+from bsep_stream.live.engine import LiveEngine
+from bsep_stream.mixer import Mixer
+from bsep_stream.rack import rack_from_dict
+from bsep_stream.stream import StreamingSeparator
 
 
 def test_numbers_fit_together(tiny_model_path: Path) -> None:
@@ -43,6 +47,70 @@ def test_hop_of_a_low_latency_is_a_turn_of_the_network(models_folder: Path) -> N
     refused = CliRunner().invoke(main, ["bench", str(models_folder / "split_fast.onnx"), "--latency", "soon"])
     assert refused.exit_code == 2
     assert "quality, balanced, live or a number of milliseconds, got 'soon'" in refused.stderr
+
+
+def test_stream_at_another_rate_and_through_a_rack_is_what_is_measured(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, rate, hop = models_folder / "split_fast.onnx", 44_100, 471  # 512 samples at 48 kHz, rounded up
+    rack = rack_from_dict({"stems": {"flute": {"effects": [{"type": "BrickwallLimiter", "lookahead_ms": 2.0}]}}})
+    shapes = []
+    process = Mixer.process
+
+    def counted(self: Mixer, stems: np.ndarray) -> np.ndarray:
+        shapes.append(stems.shape)
+        return process(self, stems)
+
+    monkeypatch.setattr(Mixer, "process", counted)
+    result = bench(model, 0.2, latency="live", sample_rate=rate, rack=rack)
+    assert result.sample_rate == rate
+    assert result.n_hops == int(0.2 * rate) // hop
+    assert result.hop_ms == pytest.approx(1000 * hop / rate)
+    assert result.audio_seconds == pytest.approx(result.n_hops * hop / rate)
+    assert set(shapes) == {(3, 1, hop)}
+    assert len(shapes) >= result.n_hops
+
+    separator = StreamingSeparator(model, sample_rate=rate, latency="live")
+    engine = LiveEngine(separator, rack=rack)
+    assert engine.hop_samples == hop
+    ledger = engine.latency()
+    assert ledger.boards_samples > 0 < ledger.resampler_samples
+    assert result.latency["boards_samples"] == ledger.boards_samples
+    assert result.latency["total_samples"] == separator.latency_samples + ledger.boards_samples
+    assert result.live_latency["cushion_samples"] == ledger.cushion_samples
+    assert result.live_latency["total_samples"] == ledger.total_samples
+    assert result.live_latency["total_ms"] == pytest.approx(1000 * ledger.total_samples / rate)
+
+
+def test_ledger_is_printed_and_in_the_json(tiny_model_path: Path) -> None:
+    options = ["bench", str(tiny_model_path), "--seconds", "0.1", "--sample-rate", "44100", "--rack", "hall"]
+    shown = " ".join(CliRunner().invoke(main, options).stdout.split())
+    values = json.loads(CliRunner().invoke(main, [*options, "--json"]).stdout)
+    latency, live = values["latency"], values["live_latency"]
+    assert values["sample_rate"] == 44_100
+    assert f"resampler {latency['resampler_samples']}" in shown
+    assert f"bsep live {live['total_samples']} samples" in shown
+    assert f"with a cushion of {live['cushion_samples']}; the device adds its buffers" in shown
+    assert latency["boards_samples"] == live["boards_samples"]
+    ledgers = (*latency.items(), *live.items())
+    assert all(isinstance(value, int) for key, value in ledgers if key.endswith("_samples"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--sample-rate", "100"), "sample_rate must be a whole number from 4000 to 768000, got 100"),
+        (("--rack", "tuba.toml"), "[stems.tuba], but there is no such stem; valid: flute, oboe, residual"),
+    ],
+)
+def test_stream_that_cannot_be_is_one_sentence(
+    options: tuple[str, str], sentence: str, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tuba.toml").write_text("[stems.tuba]\ngain_db = -3\n")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["bench", str(tiny_model_path), *options])
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert sentence in result.stderr
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 1e-9])

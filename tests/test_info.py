@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,13 @@ from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
 from bsep_stream.errors import RunError
-from bsep_stream.info import describe, read_losses, read_run
+from bsep_stream.info import describe, describe_model, read_losses, read_run
+from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
+from bsep_stream.live.latency import default_cushion_samples
+from bsep_stream.rack import load_rack
+from bsep_stream.stream import StreamingSeparator
+
+LATE_RACK = '[stems.flute]\neffects = [{type = "BrickwallLimiter", lookahead_ms = 2.0}]\n'
 
 
 def run(*args: str | Path) -> Result:
@@ -58,6 +65,100 @@ def test_model_is_described_as_its_metadata_say(tiny_model_path: Path) -> None:
     assert latency["algorithmic_samples"] == 512 - 64
     assert latency["total_samples"] == 512 - 64 + 63
     assert latency["total_ms"] == pytest.approx(1000 * 511 / 48_000)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+@pytest.mark.parametrize("latency", ["quality", "live", 60.0])
+def test_latency_is_that_of_the_stream_and_the_stage(
+    latency: str | float, rate: int, models_folder: Path, tmp_path: Path
+) -> None:
+    model = models_folder / "split_fast.onnx"
+    (tmp_path / "late.toml").write_text(LATE_RACK)
+    facts = json.loads(
+        run(
+            model,
+            "--json",
+            *("--latency", str(latency)),
+            *("--sample-rate", str(rate)),
+            *("--rack", tmp_path / "late.toml"),
+        ).stdout
+    )
+    assert facts["stream_sample_rate"] == rate
+    separator = StreamingSeparator(model, sample_rate=rate, latency=latency)
+    rack = load_rack(tmp_path / "late.toml")
+    boards = rack.mixer(separator.stem_names, rate, 1).latency_samples
+    assert boards > 0
+    parts = {**asdict(separator.latency), "boards_samples": boards}
+    total = separator.latency_samples + boards
+    assert facts["latency"] == {**parts, "total_samples": total, "total_ms": pytest.approx(1000 * total / rate)}
+
+    engine = LiveEngine(separator, rack=rack)
+    cushion = default_cushion_samples(separator.setting, engine.hop_samples, USUAL_BLOCK)
+    live = facts["live_latency"]
+    assert live["cushion_samples"] == cushion
+    assert live["total_samples"] == total + cushion == engine.latency().total_samples
+    assert live.items() >= parts.items()
+    samples = (*facts["latency"].items(), *live.items())
+    assert all(isinstance(value, int) for key, value in samples if key.endswith("_samples"))
+
+
+def test_latency_of_nothing_special_is_that_of_the_model_alone(tiny_model_path: Path) -> None:
+    facts = describe_model(tiny_model_path)
+    assert set(facts["latency"]) == {
+        *("algorithmic_samples", "adaptation_samples", "resampler_samples"),
+        *("total_samples", "total_ms"),
+    }
+    assert facts["stream_sample_rate"] == 48_000
+    live = facts["live_latency"]
+    assert live["boards_samples"] == live["resampler_samples"] == 0
+    assert "device_samples" not in live
+    assert live["total_samples"] == facts["latency"]["total_samples"] + live["cushion_samples"]
+
+
+def test_table_has_a_line_for_the_stream_and_one_for_the_stage(tiny_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "late.toml").write_text(LATE_RACK)
+    shown = run(tiny_model_path, "--sample-rate", 44_100, "--rack", tmp_path / "late.toml").stdout
+    facts = describe_model(tiny_model_path, sample_rate=44_100, rack=load_rack(tmp_path / "late.toml"))
+    latency, live = facts["latency"], facts["live_latency"]
+    words = " ".join(shown.split())
+    assert "48000 Hz, the stream 44100 Hz" in words
+    assert f"latency {latency['total_samples']} samples ({latency['total_ms']:.1f} ms): algorithmic" in words
+    for part in ("resampler", "boards"):
+        assert f"{part} {latency[f'{part}_samples']}" in words
+    assert f"bsep live {live['total_samples']} samples ({live['total_ms']:.1f} ms)" in words
+    assert f"with a cushion of {live['cushion_samples']}; the device adds its buffers" in words
+    plain = run(tiny_model_path).stdout
+    assert not [part for part in ("resampler", "boards", "the stream") if part in plain]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--sample-rate", "100"), "sample_rate must be a whole number from 4000 to 768000, got 100"),
+        (("--latency", "soon"), "quality, balanced, live or a number of milliseconds, got 'soon'"),
+        (("--rack", "tuba.toml"), "[stems.tuba], but there is no such stem; valid: flute, oboe, residual"),
+        (("--rack", "nowhere.toml"), "cannot read the rack"),
+    ],
+)
+def test_stream_that_cannot_be_is_one_sentence(
+    options: tuple[str, str], sentence: str, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tuba.toml").write_text("[stems.tuba]\ngain_db = -3\n")
+    monkeypatch.chdir(tmp_path)
+    result = run(tiny_model_path, *options)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--latency=live", "--sample-rate=44100", "--rack=hall"])
+def test_run_has_no_stream(option: str, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(run_folder, option)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert f"{option.partition('=')[0]} goes with a model" in result.stderr
+    monkeypatch.chdir(run_folder)
+    Path("bsep.toml").write_text('[info]\nlatency = "live"\nsample-rate = 44100\nrack = "hall"\n')
+    assert run(run_folder).exit_code == 0  # a file of defaults is for models, too
+    assert "live_latency" not in describe(run_folder)
 
 
 def test_table_of_a_model_names_the_essentials(tiny_model_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bsep_stream.cli.latencyoption import latency_option
+from bsep_stream.cli.streamoptions import latency_lines, named_rack, stream_options
 
 if TYPE_CHECKING:
     from bsep_stream.bench import Benchmark
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 @click.command("bench")
 @click.argument("model", metavar="MODEL.onnx", type=click.Path(path_type=Path))
 @click.option("--seconds", type=float, default=20.0, show_default=True, help="Length of the audio that is streamed.")
-@latency_option
+@stream_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def bench(model: Path, seconds: float, latency: str, as_json: bool) -> None:
+def bench(
+    model: Path, seconds: float, latency: str, sample_rate: int | None, rack_name: str | None, as_json: bool
+) -> None:
     """Stream a test signal through MODEL.onnx hop by hop, on one thread, and measure."""
     import json
     import math
 
     from bsep_stream.bench import bench as measure
 
-    result = measure(model, seconds, latency=latency)
+    result = measure(model, seconds, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name))
     if as_json:
         values = result.to_dict()
         if math.isnan(values["peak_memory_mb"]):
@@ -40,12 +42,7 @@ def _print(result: Benchmark, model: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    facts, latency = result.machine, result.latency
-    parts = ", ".join(
-        f"{key.removesuffix('_samples')} {value}"
-        for key, value in latency.items()
-        if not key.startswith("total") and value
-    )
+    facts = result.machine
     share = 100.0 / result.hop_ms
     lines = {
         "real-time factor": f"{result.real_time_factor:.3f}",
@@ -57,7 +54,8 @@ def _print(result: Benchmark, model: Path) -> None:
             f"p99.9 {share * result.p999_ms:.0f}  max {share * result.max_ms:.0f} %"
         ),
         "deadline misses": f"{result.deadline_misses} of {result.n_hops} hops ({result.audio_seconds:.1f} s of audio)",
-        "latency": f"{latency['total_samples']} samples ({latency['total_ms']:.1f} ms): {parts}",
+        "sample rate": f"{result.sample_rate} Hz",
+        **latency_lines(result.to_dict()),
         "peak memory": f"{result.peak_memory_mb:.0f} MB",
         "machine": f"{facts['processor']}, {facts['cores']} cores, 1 thread used, load {facts['load_average']}",
         "versions": f"bsep-stream {facts['bsep-stream']}, onnxruntime {facts['onnxruntime']}, numpy {facts['numpy']}, "

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from bsep_stream.cli.streamoptions import STREAM_OPTIONS, latency_lines, named_rack, stream_options
+
 _SHOWN_HARMONICS = 6  # fits into 80 columns
 _BARS = " ▁▂▃▄▅▆▇█"
 _FLOOR_DB = -48.0  # 6 dB a step
@@ -14,18 +16,38 @@ _FLOOR_DB = -48.0  # 6 dB a step
 
 @click.command("info")
 @click.argument("path", metavar="MODEL.onnx|RUN", type=click.Path(path_type=Path))
+@stream_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def info(path: Path, as_json: bool) -> None:
+@click.pass_context
+def info(
+    ctx: click.Context, path: Path, latency: str, sample_rate: int | None, rack_name: str | None, as_json: bool
+) -> None:
     """Show sources, geometry, latency and dictionary of a model or a training run."""
     import json
 
-    from bsep_stream.info import describe
+    from bsep_stream.info import describe, describe_model
 
-    facts = describe(path)
+    if path.is_dir():
+        _refuse_stream_options(ctx)
+        facts = describe(path)
+    else:
+        facts = describe_model(path, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name))
     if as_json:
         click.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
+
+
+def _refuse_stream_options(ctx: click.Context) -> None:
+    """An option that would do nothing is refused where it was typed; a file of defaults may hold it for models."""
+    from bsep_stream.errors import ConfigError
+
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name in STREAM_OPTIONS and source is click.core.ParameterSource.COMMANDLINE:
+            raise ConfigError(
+                f"{parameter.opts[0]} goes with a model: leave it out for a training run, or give MODEL.onnx"
+            )
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -68,12 +90,6 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
     def ms(samples: float) -> str:
         return f"{1000 * samples / rate:.1f} ms"
 
-    latency = facts["latency"]
-    parts = ", ".join(
-        f"{key.removesuffix('_samples')} {value}"
-        for key, value in latency.items()
-        if not key.startswith("total") and value
-    )
     lines = {"kind": facts["kind"]}
     if facts["kind"] == "model":
         lines["kind"] = f"model, format {facts['format_version']}, {facts['megabytes']:.1f} MB"
@@ -82,13 +98,16 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         for name, most in zip(facts["source_names"], facts["tones_at_once"], strict=True)
     )
     lines["sample rate"] = f"{rate} Hz"
+    if facts.get("stream_sample_rate", rate) != rate:
+        lines["sample rate"] += f", the stream {facts['stream_sample_rate']} Hz"
     lines["frame"] = (
         f"{geometry.n_fft} samples ({ms(geometry.n_fft)}), every {geometry.hop_length} ({ms(geometry.hop_length)})"
     )
     lines["window"] = f"Gaussian, standard deviation {geometry.sigma_samples:g} samples ({ms(geometry.sigma_samples)})"
     lines["bins"] = f"{geometry.n_bins} of {geometry.bin_hz:.3f} Hz, up to {geometry.n_bins * geometry.bin_hz:.0f} Hz"
-    lines["latency"] = f"{latency['total_samples']} samples ({latency['total_ms']:.1f} ms): {parts}"
-    lines["--latency"] = ", ".join(f"{name} {value:.1f}" for name, value in facts["latencies_ms"].items()) + " ms"
+    lines.update(latency_lines(facts))
+    choices = ", ".join(f"{name} {value:.1f}" for name, value in facts["latencies_ms"].items())
+    lines["--latency"] = f"{choices} ms at {rate} Hz"
     lines["level"] = f"{20 * log10(facts['gain']):+.1f} dB before the network"
     if "output" in facts:
         lines["output"] = facts["output"]
