@@ -9,8 +9,8 @@ from bsep_stream.latency import QUALITY, LatencySetting
 from bsep_stream.stream import LatencyLedger
 
 CALM_HOPS = 5
-"""Cushion with `quality`, beside a block: nobody plays along with that, and a host may stop a virtual machine for 0.1 s.
-All other settings are for those who do, and have one hop."""
+"""Cushion with `quality`, beside a block: nobody plays along with that, and hosts stop virtual machines for 0.1 s.
+All other settings are for those who do play, and have one hop."""
 
 REPEATED_MISSES = 3
 REPEATED_WITHIN_SECONDS = 10.0
