@@ -58,6 +58,14 @@ class PlayedNote(NamedTuple):
     velocity: int
 
 
+class PlayedPart(NamedTuple):
+    """What one instrument plays: its name, its General MIDI program (from 0), its notes."""
+
+    name: str
+    program: int
+    notes: list[PlayedNote]
+
+
 def played(part: Part, beats_per_minute: float, generator: np.random.Generator) -> list[PlayedNote]:
     """Notes of a part as somebody may have played them, in the order of their beginnings."""
     beat = 60.0 / beats_per_minute
@@ -77,7 +85,7 @@ def midi_file(notes: Sequence[PlayedNote], program: int) -> mido.MidiFile:
         import mido
     except ImportError as error:
         raise MissingDependency(
-            "chords are played as MIDI, which needs mido: pip install 'bsep-stream[notes]'"
+            "notes are played as MIDI, which needs mido: pip install 'bsep-stream[notes]'"
         ) from error
     events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
     for number, note in enumerate(notes):
@@ -100,7 +108,7 @@ def rendered(notes: Sequence[PlayedNote], program: int, soundfont: Path) -> NDAr
     """The sound of one instrument, dry, both channels in one; shape (samples,)."""
     program_path = shutil.which("fluidsynth")
     if program_path is None:
-        raise MissingDependency("chords are played by FluidSynth, which is not there: apt-get install fluidsynth")
+        raise MissingDependency("notes are played by FluidSynth, which is not there: apt-get install fluidsynth")
     _check_soundfont(soundfont)
     with tempfile.TemporaryDirectory() as folder:
         midi, sound = Path(folder, "notes.mid"), Path(folder, "notes.wav")
@@ -124,51 +132,82 @@ def _check_soundfont(path: Path) -> None:
         raise ConfigError(f"{path} should be an SF2 soundfont and is not: name another one with --soundfont")
 
 
-def write_item(piece: Piece, output: Path, soundfont: Path) -> Path:
-    """Play a piece into a folder below `output`, which is returned."""
+def write_item(piece: Piece, output: Path, soundfont: Path | None) -> Path:
+    """Play a piece into a folder below `output`, see :func:`write_parts`."""
     generator = np.random.default_rng(_SEED)
-    notes = [played(part, piece.beats_per_minute, generator) for part in piece.parts]
-    sounds = [rendered(row, part.program, soundfont) for row, part in zip(notes, piece.parts, strict=True)]
+    parts = [
+        PlayedPart(part.name, part.program, played(part, piece.beats_per_minute, generator)) for part in piece.parts
+    ]
+    return write_parts(piece.item, piece.title, piece.composer, parts, output, soundfont)
+
+
+def write_parts(
+    item: str, title: str, composer: str | None, parts: Sequence[PlayedPart], output: Path, soundfont: Path | None
+) -> Path:
+    """Write the sound of every part, all as loud as each other, their sum, and what was played.
+
+    Parameters
+    ----------
+    item : str
+        Name of the folder, which is made below `output`.
+    title, composer : str
+        Of the piece, as ``meta.json`` shall have them; `composer` may be None.
+    parts : sequence of PlayedPart
+    output : Path
+    soundfont : Path or None
+        None: the first of :data:`SOUNDFONTS` that is there.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ConfigError
+        No soundfont, or a part without any sound.
+    MissingDependency
+        FluidSynth or mido is not there.
+    """
+    soundfont = soundfont or _default_soundfont()
+    sounds = [rendered(part.notes, part.program, soundfont) for part in parts]
     length = max(sound.size for sound in sounds)
     stems = np.stack([np.pad(sound, (0, length - sound.size)) for sound in sounds])
-    stems /= np.sqrt(np.square(stems).mean(axis=1, keepdims=True))  # as loud as each other
+    stems /= np.sqrt(np.square(stems).mean(axis=1, keepdims=True))
     stems *= 10 ** (_PEAK_DBFS / 20) / np.abs(stems.sum(axis=0)).max()
     whole = np.round(stems * _FULL_SCALE).astype(np.int32)  # integers, so that the mixture is their exact sum
-    folder = output / piece.item
+    folder = output / item
     folder.mkdir(parents=True, exist_ok=True)
-    for part, samples in zip(piece.parts, whole, strict=True):
+    for part, samples in zip(parts, whole, strict=True):
         _write_flac(folder / f"{part.name}.flac", samples)
     _write_flac(folder / "mix.flac", whole.sum(axis=0, dtype=np.int32))
+    meta = {
+        "item": item,
+        "piece": title,
+        "composer": composer,
+        "sample_rate": RATE,
+        "channels": 1,
+        "note_columns": NOTE_COLUMNS,
+        "instruments": [_instrument(part, soundfont) for part in parts],
+    }
     with whole_file(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps(_meta(piece, notes, soundfont), indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(meta, indent=1), encoding="utf-8")
     return folder
+
+
+def _instrument(part: PlayedPart, soundfont: Path) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "kind": "soundfont render",
+        "source": soundfont.name,
+        "tones_at_once": min(MAX_POLYPHONY, most_at_once(part.notes)),
+        "notes": part.notes,
+    }
 
 
 def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
     with whole_file(path) as temporary:
         soundfile.write(temporary, samples << 8, RATE, subtype="PCM_24", format="FLAC")
-
-
-def _meta(piece: Piece, notes: Sequence[Sequence[PlayedNote]], soundfont: Path) -> dict[str, Any]:
-    instruments = [
-        {
-            "name": part.name,
-            "kind": "soundfont render",
-            "source": soundfont.name,
-            "tones_at_once": min(MAX_POLYPHONY, most_at_once(row)),
-            "notes": row,
-        }
-        for part, row in zip(piece.parts, notes, strict=True)
-    ]
-    return {
-        "item": piece.item,
-        "piece": piece.title,
-        "composer": piece.composer,
-        "sample_rate": RATE,
-        "channels": 1,
-        "note_columns": NOTE_COLUMNS,
-        "instruments": instruments,
-    }
 
 
 def most_at_once(notes: Sequence[PlayedNote]) -> int:
@@ -197,7 +236,7 @@ def main(output: Path, soundfont: Path | None) -> None:
     """Write the chord mixtures below OUTPUT."""
     try:
         for piece in PIECES:
-            click.echo(write_item(piece, output, soundfont or _default_soundfont()))
+            click.echo(write_item(piece, output, soundfont))
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 
