@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from bsep_stream.errors import ConfigError
 from bsep_stream.foreign import NoiseFloor, Strikes
 from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.places import CHANNELS, StereoPlaces
 from bsep_stream.smoothing import BinSmoother
 
 _TINY = np.float32(1e-30)  # keeps 0 / 0 at 0; far below any power of tones that are scaled to peak 1
 _FADED = 1e3  # how far a peak may be below that of the frame before: more than that is another sound
 _LOUDEST = np.float32(1e9)  # of a mixture over its tones: the powers stay finite
+_AUDIBLE = 1e-6  # peak of the tones, at the level of the network: what is below says nothing of places
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class MaskSettings:
     noise_db : float or None
         So far above the noise that is always there a stem begins: what is below stays in ``residual`` (hiss, hum of
         an amplifier, a fan). None: the sources share the noise.
+    places : bool
+        In stereo, whether the sources are told apart by their places as well (:mod:`bsep_stream.places`).
 
     Notes
     -----
@@ -63,6 +67,7 @@ class MaskSettings:
     strike_db: float | None = 14.0
     noise_db: float | None = 8.0
     ring: float = 0.15
+    places: bool = True
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.exponent <= 4.0:
@@ -96,7 +101,8 @@ class MaskOutput:
     where the excess is what ``|mixture|**p`` has above a multiple of the sum, and the noise is a multiple of what is
     always there (:mod:`bsep_stream.foreign`), all of it smoothed over frequency if wished. Above ``n_bins`` the network
     is deaf: there every source keeps the share of the power that it has in the upper half of the bins below. Where no
-    tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it.
+    tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it. In stereo the masks are what
+    :mod:`bsep_stream.places` makes a filter of.
 
     Parameters
     ----------
@@ -144,6 +150,10 @@ class MaskOutput:
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._level = np.zeros((1, n_bins), dtype=np.float32)
         self._mono: NDArray[np.complex64] = np.zeros(all_bins, dtype=np.complex64)
+        self._places = None
+        if settings.places and channels == CHANNELS:
+            seconds = (hop_samples or geometry.hop_length) / geometry.sample_rate
+            self._places = StereoPlaces(n_sources, n_bins, seconds)
         self._stems: NDArray[np.complex64] = np.zeros((n_sources, channels, all_bins), dtype=np.complex64)
         self.forget()
 
@@ -153,6 +163,8 @@ class MaskOutput:
         self._peak = 0.0
         if self._noise is not None:
             self._noise.reset()
+        if self._places is not None:
+            self._places.forget()
 
     def hear(self, tones: Tones) -> None:
         """Take the tones that the next frames are shared out by; they are copied."""
@@ -223,14 +235,29 @@ class MaskOutput:
         n_bins, stems = self._n_bins, self._stems
         mono = mean_of_channels(mixture, self._mono)
         masks = self.masks(mono[:n_bins])
+        placed = self._places is not None and self._sounding
+        if self._places is not None and placed:
+            self._separate_by_place(self._places, masks, mixture)
         shares = self._shares_above(mono)
         # Row by row and part by part: numpy would take memory of its own to cast or to broadcast.
         for mask, share, stem in zip(masks, shares, stems, strict=True):
             for spectrum, out in zip(mixture, stem, strict=True):
                 for part, result in ((spectrum.real, out.real), (spectrum.imag, out.imag)):
-                    np.multiply(part[:n_bins], mask, out=result[:n_bins])
+                    if not placed:
+                        np.multiply(part[:n_bins], mask, out=result[:n_bins])
                     np.multiply(part[n_bins:], share, out=result[n_bins:])
         return stems
+
+    def _separate_by_place(
+        self, places: StereoPlaces, masks: NDArray[np.float32], mixture: NDArray[np.complex64]
+    ) -> None:
+        n_bins, expected = self._n_bins, self._level[0]
+        places.separate(masks, mixture[:, :n_bins], self._stems[..., :n_bins])
+        if self._scale * _AUDIBLE >= 1.0:
+            return
+        if self._exponent != 2.0:
+            np.power(expected, np.float32(2.0) / self._exponent, out=expected)
+        places.learn(masks, expected, float(self._scale))
 
     def _to_power(self, moduli: NDArray[np.float32]) -> None:
         """Moduli of the mixture, comparable with those of the tones."""
