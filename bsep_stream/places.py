@@ -1,6 +1,6 @@
 """Places: from where in the stereo picture the sources sound, and the stems that this says more of than masks can.
 
-Two microphones, or a pan pot, give every source differences of level and phase between the channels, and others in every
+Two microphones, or a pan pot, give every source differences of level and phase between the channels, others in every
 bin. Where a source is almost alone they are seen, and where it is not alone they tell the sources apart: with a
 covariance of the channels for every source and bin, the shares of a frame's power become a multichannel Wiener filter
 (Duong, Vincent, Gribonval 2010). Nothing is known at first; then stems are what the masks alone make of them.
