@@ -1,0 +1,187 @@
+"""What places are worth in stereo: ``python -m bsep_stream.train.benchmark.stereo DATA_DIR --output DIR``.
+
+The model of the benchmark (``python -m bsep_stream.train.benchmark DATA_DIR --output DIR`` comes first; what has no
+model is left out) separates a stereo picture twice, by its masks alone and with the places of the sources
+(:mod:`bsep_stream.places`). Stereo recordings are taken as they are. Of mono ones two pictures are made from the true
+stems, :mod:`bsep_stream.train.benchmark.stereoimages`; their model has heard neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.atomic import whole_file
+from bsep_stream.audiofile import read_recording
+from bsep_stream.errors import BsepError, RunError
+from bsep_stream.masks import MaskSettings
+from bsep_stream.measures import evaluate
+from bsep_stream.model import SeparationModel
+from bsep_stream.separation import separate
+from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.stereoimages import in_room, panned, room_of
+from bsep_stream.train.benchmark.table import three
+from bsep_stream.train.benchmark.trial import Settings, trial_name
+
+AS_IT_IS, ROOM, PAN = "as it is", "room", "pan"
+WITHOUT, WITH = "without places", "with places"
+
+_Audio = NDArray[np.float32]
+_KEYS = ("sdr_db", "sir_db", "sar_db")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stereo recording with its true stems.
+
+    Parameters
+    ----------
+    kind : str
+        :data:`AS_IT_IS`, :data:`ROOM` or :data:`PAN`.
+    sample_rate : int
+    mixture : ndarray, shape (channels, samples), float32
+    images : ndarray, shape (n_sources, channels, samples), float32
+    """
+
+    kind: str
+    sample_rate: int
+    mixture: _Audio
+    images: _Audio
+
+
+def pictures(item: Item) -> Iterator[Picture]:
+    """The recording of an item as it is, or, if it is mono, in a room and panned.
+
+    Raises
+    ------
+    MissingDependency
+        If a room has to be simulated, and pyroomacoustics is not there.
+    """
+    mixture, rate = read_recording(item.mixture)
+    stems = np.stack(item.true_stems())
+    if len(mixture) > 1:
+        yield Picture(AS_IT_IS, rate, mixture, stems)
+        return
+    dry = stems[:, 0]
+    for kind, images in (
+        (ROOM, in_room(dry, rate, room_of(item.folder.name, len(dry)))),
+        (PAN, panned(dry)),
+    ):
+        yield Picture(kind, rate, images.sum(axis=0), images)
+
+
+def judge_picture(
+    item: Item, picture: Picture, model: SeparationModel, latency: str, filtered: bool = False
+) -> dict[str, Any]:
+    """Measures of the stems of a picture without and with places.
+
+    Returns
+    -------
+    dict
+        ``item``, ``picture``, and at :data:`WITHOUT` and :data:`WITH` ``Evaluation.to_dict()``.
+    """
+    row: dict[str, Any] = {"item": item.folder.name, "picture": picture.kind}
+    for key, mask in ((WITHOUT, MaskSettings(places=False)), (WITH, MaskSettings())):
+        stems = separate(
+            model,
+            picture.mixture,
+            picture.sample_rate,
+            output="mask",
+            residual=False,
+            mask=mask,
+            latency=latency,
+        )
+        row[key] = evaluate(picture.images, list(np.asarray(stems)), item.names, filtered).to_dict()
+    return row
+
+
+def table(rows: list[dict[str, Any]], filtered: bool = False) -> str:
+    """Markdown: SDR / SIR / SAR without and with places, gain in SDR, means by picture and of all.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of :func:`judge_picture`.
+    filtered : bool
+        The measures that forgive a short filter.
+    """
+    measured = [(row["item"], row["picture"], *(_mean(row[key], filtered) for key in (WITHOUT, WITH))) for row in rows]
+    lines = [f"| item | picture | {WITHOUT} | {WITH} | gain, dB |", "|---|---|---|---|---|"]
+    lines += [_line(*row) for row in measured]
+    for kind in dict.fromkeys(row[1] for row in measured):
+        own = [row for row in measured if row[1] == kind]
+        if len(own) > 1:
+            lines.append(_line("mean", kind, _over([row[2] for row in own]), _over([row[3] for row in own])))
+    lines.append(_line("mean", "all", _over([row[2] for row in measured]), _over([row[3] for row in measured])))
+    return "\n".join(lines) + "\n"
+
+
+def _mean(measures: dict[str, Any], filtered: bool) -> dict[str, float]:
+    """Over the stems that are not silent."""
+    stems = [stem["filtered"] if filtered else stem for stem in measures["stems"]]
+    return {key: fmean(stem[key] for stem in stems if stem[key] is not None) for key in _KEYS}
+
+
+def _over(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {key: fmean(row[key] for row in rows) for key in _KEYS}
+
+
+def _line(item: str, kind: str, without: dict[str, float], with_places: dict[str, float]) -> str:
+    gain = with_places["sdr_db"] - without["sdr_db"]
+    return f"| {item} | {kind} | {three(without)} | {three(with_places)} | {gain:.1f} |"
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
+@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
+@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@click.option("--latency", default="quality", show_default=True)
+@click.option("--filtered", is_flag=True, help="Also BSS-eval, which forgives a short filter.")
+@click.option("--preset", default="fast", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(
+    data: Path,
+    output: Path,
+    trials: Path | None,
+    items: str,
+    latency: str,
+    filtered: bool,
+    preset: str,
+    seed: int,
+) -> None:
+    """SDR / SIR / SAR in dB of stereo recordings, without and with the places of the sources."""
+    rows = []
+    try:
+        for item in find_items(data, [name for name in items.split(",") if name]):
+            path = (trials or output) / trial_name(item, Settings(preset), seed) / "model.onnx"
+            if not path.exists():
+                click.echo(f"{item.folder.name}: skipped, {path} is not there", err=True)
+                continue
+            model = SeparationModel(path)
+            rows += [judge_picture(item, picture, model, latency, filtered) for picture in pictures(item)]
+            click.echo(f"{item.folder.name} done", err=True)
+        if not rows:
+            raise RunError("no model to judge; train: python -m bsep_stream.train.benchmark DATA --output DIR")
+        text = table(rows)
+        if filtered:
+            text += f"\nBSS-eval with filters:\n\n{table(rows, filtered=True)}"
+        content = {"latency": latency, "rows": rows}
+        for name, written in (("stereo.json", json.dumps(content, indent=1) + "\n"), ("stereo.md", text)):
+            with whole_file(output / name) as temporary:
+                temporary.write_text(written, encoding="utf-8")
+        click.echo(text)
+    except BsepError as error:
+        raise click.UsageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
