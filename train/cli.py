@@ -67,7 +67,7 @@ def sources_text(names: Sequence[str], polyphony: Sequence[int]) -> str:
 @click.option(
     "--sources",
     help="Names of the instruments, from the highest to the lowest, such as recorder,violin; of those that play chords "
-    "with the number of tones, such as violin,piano:4.",
+    "or ring on with the number of tones, such as violin,piano:4.",
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--preset", help="fast (default) or paper, the published method.")
