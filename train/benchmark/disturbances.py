@@ -10,7 +10,7 @@ disturbed mixture, and are applied to both parts alone.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -39,7 +39,7 @@ _Audio = NDArray[np.float32]
 def disturbed_stems(
     model: SeparationModel, mixture: _Audio, disturbance: _Audio, sample_rate: int, mask: MaskSettings, latency: str
 ) -> tuple[_Audio, _Audio]:
-    """What the masks of ``mixture + disturbance`` make of the mixture, and of the disturbance.
+    """What the masks of ``mixture + disturbance`` make of the mixture, and of the disturbance; places have no part in it.
 
     Parameters
     ----------
@@ -57,6 +57,7 @@ def disturbed_stems(
         The last is what stays in the residual.
     """
     channels = len(mixture)
+    mask = replace(mask, places=False)  # the channels here are no places
     parts = np.concatenate([2.0 * mixture, np.broadcast_to(2.0 * disturbance, mixture.shape)]).astype(np.float32)
     stems = np.asarray(separate(model, parts, sample_rate, output="mask", mask=mask, latency=latency)) / 2.0
     return stems[:, :channels], stems[:, channels:]
