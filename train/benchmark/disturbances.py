@@ -39,7 +39,7 @@ _Audio = NDArray[np.float32]
 def disturbed_stems(
     model: SeparationModel, mixture: _Audio, disturbance: _Audio, sample_rate: int, mask: MaskSettings, latency: str
 ) -> tuple[_Audio, _Audio]:
-    """What the masks of ``mixture + disturbance`` make of the mixture, and of the disturbance; places have no part in it.
+    """What the masks of ``mixture + disturbance``, without places, make of the mixture, and of the disturbance.
 
     Parameters
     ----------
