@@ -121,8 +121,8 @@ def test_late_blocks_that_come_in_a_burst(tiny_model_path: Path, rng: np.random.
 def test_block_sizes_that_change(sizes: tuple[int, ...], tiny_model_path: Path, rng: np.random.Generator) -> None:
     stage = make_stage(tiny_model_path, rng, sizes=sizes, block_size=64)
     stage.run(2.0)
-    most = latency.default_cushion_samples(stage.engine.separator.setting, stage.engine.hop_samples, max(sizes))
-    assert stage.engine.latency(0).cushion_samples <= most + stage.engine.hop_samples
+    setting, hop = stage.engine.separator.setting, stage.engine.hop_samples
+    assert stage.engine.latency(0).cushion_samples <= hop + latency.default_cushion_samples(setting, hop, max(sizes))
     assert stage.engine.counters.underruns <= 1  # the first block that is larger than the cushion
     assert_no_click(stage)
     assert_separated_again(stage, 0.5)
@@ -272,8 +272,7 @@ def test_repeated_misses_grow_the_latency_by_a_hop_and_room_shrinks_it(
     monkeypatch.setattr(latency, "ROOM_SECONDS", 2.0)
     stage = make_stage(tiny_model_path, rng, 8.0)
     hop, before = stage.engine.hop_samples, stage.engine.latency_samples
-    stalled = 0.006 + (latency.CALM_HOPS - 1) * hop / RATE
-    stage.stalls = [(at, stalled) for at in (0.5, 1.0, 1.5)]
+    stage.stalls = [(at, 0.006 + (latency.CALM_HOPS - 1) * hop / RATE) for at in (0.5, 1.0, 1.5)]
     stage.run(2.0)
     changes = [event for event in stage.engine.counters.events if event.kind == "latency"]
     assert stage.engine.counters.underruns == latency.REPEATED_MISSES

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import read_recording
-from bsep_stream.errors import BsepError, RunError
 from bsep_stream.masks import MaskSettings
 from bsep_stream.model import SeparationModel
 from bsep_stream.separation import separate
 from bsep_stream.train.benchmark.foreignsounds import SOUNDS, foreign_sound
-from bsep_stream.train.benchmark.items import Item, find_items, judge
+from bsep_stream.train.benchmark.items import Item, judge
+from bsep_stream.train.benchmark.trained import Trained, trained_options
 from bsep_stream.train.benchmark.trial import Settings, train_to_end, trial_name
 
 NOTHING = "nothing"
@@ -130,53 +130,27 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
-@click.option("--items", default="01_,02,05,07", show_default=True, help="Beginnings of the names of folders.")
+@trained_options("01_,02,05,07")
 @click.option("--kinds", default=",".join(SOUNDS), show_default=True, help="With commas.")
-@click.option("--train", "trained", is_flag=True, help="Also train on each disturbed mixture.")
+@click.option("--train", "also_train", is_flag=True, help="Also train on each disturbed mixture.")
 @click.option("--latency", default="quality", show_default=True)
 @click.option("--excess-db", type=float, help="Of the masks.")
-@click.option("--preset", default="fast", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(
-    data: Path,
-    output: Path,
-    trials: Path | None,
-    items: str,
-    kinds: str,
-    trained: bool,
-    latency: str,
-    excess_db: float | None,
-    preset: str,
-    seed: int,
-) -> None:
+def main(trained: Trained, kinds: str, also_train: bool, latency: str, excess_db: float | None) -> None:
     """SDR of the stems with and without sound that nobody models, and where that sound ends."""
     mask = MaskSettings() if excess_db is None else MaskSettings(excess_db=excess_db)
-    settings, rows = Settings(preset), []
-    try:
-        for item in find_items(data, [name for name in items.split(",") if name]):
-            path = (trials or output) / trial_name(item, settings, seed) / "model.onnx"
-            if not path.exists():
-                raise RunError(
-                    f"{path} is not there; train it: python -m bsep_stream.train.benchmark DATA --output DIR"
-                )
-            model = SeparationModel(path)
-            for kind in (NOTHING, *kinds.split(",")):
-                rows.append(judge_disturbed(item, model, kind, mask, latency, seed) | {"trained": "clean"})
-                if trained and kind != NOTHING:
-                    heard = disturbed_model(item, kind, settings, seed, output)
-                    rows.append(judge_disturbed(item, heard, kind, mask, latency, seed) | {"trained": "disturbed"})
-            click.echo(f"{item.folder.name} done", err=True)
-        text = table(rows)
-        content = {"mask": asdict(mask), "latency": latency, "rows": rows}
-        for name, written in (("disturbances.json", json.dumps(content, indent=1) + "\n"), ("disturbances.md", text)):
-            with whole_file(output / name) as temporary:
-                temporary.write_text(written, encoding="utf-8")
-        click.echo(text)
-    except BsepError as error:
-        raise click.UsageError(str(error)) from error
+    settings, seed, rows = Settings(trained.preset), trained.seed, []
+    for item, trial in trained:
+        model = SeparationModel(trial / "model.onnx")
+        for kind in (NOTHING, *kinds.split(",")):
+            rows.append(judge_disturbed(item, model, kind, mask, latency, seed) | {"trained": "clean"})
+            if also_train and kind != NOTHING:
+                heard = disturbed_model(item, kind, settings, seed, trained.output)
+                rows.append(judge_disturbed(item, heard, kind, mask, latency, seed) | {"trained": "disturbed"})
+    text = table(rows)
+    content = {"mask": asdict(mask), "latency": latency, "rows": rows}
+    trained.write("disturbances.json", json.dumps(content, indent=1) + "\n")
+    trained.write("disturbances.md", text)
+    click.echo(text)
 
 
 if __name__ == "__main__":

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import read_recording
-from bsep_stream.errors import BsepError, RunError
+from bsep_stream.errors import RunError
 from bsep_stream.hops import HopEngine
 from bsep_stream.latency import LatencySetting, choose_setting
 from bsep_stream.measures import evaluate
 from bsep_stream.model import SeparationModel
 from bsep_stream.separation import separate
-from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.table import three
-from bsep_stream.train.benchmark.trial import Settings, trial_name
+from bsep_stream.train.benchmark.trained import Trained, trained_options
 from bsep_stream.train.benchmark.truetones import TrueTonesMaker
 from bsep_stream.train.benchmark.truth import kept_tones
 from bsep_stream.train.start import load_separator
@@ -156,44 +156,19 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
-@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@trained_options()
 @click.option("--latencies", default="quality,balanced,32.1,live,10.7,8,5.4", show_default=True)
 @click.option("--seconds", type=click.FloatRange(min=1), help="Only so much of every recording, from its start.")
 @click.option("--network-only", is_flag=True, help="Without the true pitches.")
-@click.option("--preset", default="fast", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(
-    data: Path,
-    output: Path,
-    trials: Path | None,
-    items: str,
-    latencies: str,
-    seconds: float | None,
-    network_only: bool,
-    preset: str,
-    seed: int,
-) -> None:
+def main(trained: Trained, latencies: str, seconds: float | None, network_only: bool) -> None:
     """SDR / SIR / SAR in dB over latency: with the network's pitches and with the true ones."""
     wishes = [wish.strip() for wish in latencies.split(",")]
-    try:
-        rows = []
-        for item in find_items(data, [name for name in items.split(",") if name]):
-            trial = (trials or output) / trial_name(item, Settings(preset), seed)
-            if not (trial / "model.onnx").exists():
-                raise RunError(
-                    f"{trial} has no model; train it: python -m bsep_stream.train.benchmark DATA --output DIR"
-                )
-            rows += judge(item, trial, wishes, seconds, output, PITCHES[:1] if network_only else PITCHES)
-            click.echo(f"{item.folder.name} done", err=True)
-        text = table(rows)
-        with whole_file(output / "latencies.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        click.echo(text)
-    except BsepError as error:
-        raise click.UsageError(str(error)) from error
+    rows = []
+    for item, trial in trained:
+        rows += judge(item, trial, wishes, seconds, trained.output, PITCHES[:1] if network_only else PITCHES)
+    text = table(rows)
+    trained.write("latencies.md", text)
+    click.echo(text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,17 +17,15 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import read_recording
-from bsep_stream.errors import BsepError, RunError
 from bsep_stream.hops import HopEngine
 from bsep_stream.latency import QUALITY, choose_setting
 from bsep_stream.masks import MaskOutput
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.stemspectra import SpectraMaker, spectra_maker
-from bsep_stream.train.benchmark.items import Item, find_items, judge
+from bsep_stream.train.benchmark.items import Item, judge
 from bsep_stream.train.benchmark.table import three
-from bsep_stream.train.benchmark.trial import Settings, trial_name
+from bsep_stream.train.benchmark.trained import Trained, trained_options
 
 _SAME_SEMITONES = 0.5  # what a vibrato or a glide moves in two frames
 _OTHER_SEMITONES = 0.8  # further away is another note
@@ -167,34 +164,18 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
-@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
-@click.option("--preset", default="fast", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(data: Path, output: Path, trials: Path | None, items: str, preset: str, seed: int) -> None:
+@trained_options()
+def main(trained: Trained) -> None:
     """Tones that flip for a single frame, and SDR / SIR / SAR in dB if none did; not of items with chords."""
     rows = []
-    try:
-        for item in find_items(data, [name for name in items.split(",") if name]):
-            path = (trials or output) / trial_name(item, Settings(preset), seed) / "model.onnx"
-            if item.has_chords:  # their tones have no order that holds from frame to frame
-                click.echo(f"{item.folder.name} has chords: left out", err=True)
-                continue
-            if not path.exists():
-                click.echo(f"{path} is not there: left out", err=True)
-                continue
-            rows.append(judge_steadiness(item, SeparationModel(path)))
-            click.echo(f"{item.folder.name} done", err=True)
-        if not rows:
-            raise RunError("no model was found; train some: python -m bsep_stream.train.benchmark DATA --output DIR")
-        text = table(rows)
-        with whole_file(output / "steadiness.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        click.echo(text)
-    except BsepError as error:
-        raise click.UsageError(str(error)) from error
+    for item, trial in trained:
+        if item.has_chords:  # their tones have no order that holds from frame to frame
+            click.echo(f"{item.folder.name} has chords: left out", err=True)
+        else:
+            rows.append(judge_steadiness(item, SeparationModel(trial / "model.onnx")))
+    text = table(rows)
+    trained.write("steadiness.md", text)
+    click.echo(text)
 
 
 if __name__ == "__main__":

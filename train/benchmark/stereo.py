@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -19,17 +18,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.audiofile import read_recording
-from bsep_stream.errors import BsepError, RunError
 from bsep_stream.masks import MaskSettings
 from bsep_stream.measures import evaluate
 from bsep_stream.model import SeparationModel
 from bsep_stream.separation import separate
-from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.stereoimages import in_room, panned, room_of
 from bsep_stream.train.benchmark.table import three
-from bsep_stream.train.benchmark.trial import Settings, trial_name
+from bsep_stream.train.benchmark.trained import Trained, trained_options
 
 AS_IT_IS, ROOM, PAN = "as it is", "room", "pan"
 WITHOUT, WITH = "without places", "with places"
@@ -140,47 +137,21 @@ def _line(item: str, kind: str, without: dict[str, float], with_places: dict[str
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of results.")
-@click.option("--trials", type=click.Path(path_type=Path), help="Folder of the benchmark's trials, if another.")
-@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@trained_options()
 @click.option("--latency", default="quality", show_default=True)
 @click.option("--filtered", is_flag=True, help="Also BSS-eval, which forgives a short filter.")
-@click.option("--preset", default="fast", show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(
-    data: Path,
-    output: Path,
-    trials: Path | None,
-    items: str,
-    latency: str,
-    filtered: bool,
-    preset: str,
-    seed: int,
-) -> None:
+def main(trained: Trained, latency: str, filtered: bool) -> None:
     """SDR / SIR / SAR in dB of stereo recordings, without and with the places of the sources."""
     rows = []
-    try:
-        for item in find_items(data, [name for name in items.split(",") if name]):
-            path = (trials or output) / trial_name(item, Settings(preset), seed) / "model.onnx"
-            if not path.exists():
-                click.echo(f"{item.folder.name}: skipped, {path} is not there", err=True)
-                continue
-            model = SeparationModel(path)
-            rows += [judge_picture(item, picture, model, latency, filtered) for picture in pictures(item)]
-            click.echo(f"{item.folder.name} done", err=True)
-        if not rows:
-            raise RunError("no model to judge; train: python -m bsep_stream.train.benchmark DATA --output DIR")
-        text = table(rows)
-        if filtered:
-            text += f"\nBSS-eval with filters:\n\n{table(rows, filtered=True)}"
-        content = {"latency": latency, "rows": rows}
-        for name, written in (("stereo.json", json.dumps(content, indent=1) + "\n"), ("stereo.md", text)):
-            with whole_file(output / name) as temporary:
-                temporary.write_text(written, encoding="utf-8")
-        click.echo(text)
-    except BsepError as error:
-        raise click.UsageError(str(error)) from error
+    for item, trial in trained:
+        model = SeparationModel(trial / "model.onnx")
+        rows += [judge_picture(item, picture, model, latency, filtered) for picture in pictures(item)]
+    text = table(rows)
+    if filtered:
+        text += f"\nBSS-eval with filters:\n\n{table(rows, filtered=True)}"
+    trained.write("stereo.json", json.dumps({"latency": latency, "rows": rows}, indent=1) + "\n")
+    trained.write("stereo.md", text)
+    click.echo(text)
 
 
 if __name__ == "__main__":
