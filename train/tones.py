@@ -134,25 +134,6 @@ class LocalPeaks:
         moduli = torch.zeros(samples.shape[0], self.n_bins, dtype=samples.dtype, device=samples.device)
         return moduli.scatter_add(1, self.index, samples)
 
-    def render_with_slopes(self, heights: Tensor) -> Tensor:
-        """As :meth:`render_heights`, with derivatives by the logarithms of pitch and width.
-
-        Parameters
-        ----------
-        heights : Tensor, shape (batch, m)
-
-        Returns
-        -------
-        Tensor, shape (batch, 3, n_bins)
-            Moduli; what they change by when all centres grow in proportion; when all widths do.
-        """
-        distance = (self.index.reshape(self.weight.shape) - self.centres[..., None]) / self.widths[..., None]
-        peaks = heights[..., None] * self.weight
-        by_pitch = peaks * distance * (self.centres / self.widths)[..., None]
-        samples = torch.stack([peaks, by_pitch, peaks * distance.square()], dim=1).flatten(2)
-        nothing = torch.zeros(samples.shape[0], 3, self.n_bins, dtype=samples.dtype, device=samples.device)
-        return nothing.scatter_add(2, self.index[:, None].expand(-1, 3, -1), samples)
-
     def switched(self, on: Tensor) -> LocalPeaks:
         """Peaks times a switch of shape (batch,), 1 or 0: those switched off explain nothing."""
         weight, present = self.weight * on[:, None, None], self.present * on[:, None]
