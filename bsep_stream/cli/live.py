@@ -93,6 +93,7 @@ def live(
     from bsep_stream.live.session import LiveSession
     from bsep_stream.live.status import latency_line, summary_dict, summary_text
     from bsep_stream.live.streams import Connector, plan
+    from bsep_stream.live.wakefulness import wakeful_processors
     from bsep_stream.rack import load_rack
     from bsep_stream.racks import find_rack
     from bsep_stream.stream import StreamingSeparator
@@ -142,6 +143,7 @@ def live(
                 recorder = stack.enter_context(Recorder(engine, record, overwrite=overwrite))
             if not stack.enter_context(real_time_priority()):
                 console.print("no real-time priority: a busy machine may cost sound (ulimit -r)")
+            stack.enter_context(wakeful_processors())
             stack.callback(session.close)
             session.open()
             played = True
