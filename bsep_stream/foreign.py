@@ -1,15 +1,18 @@
-"""What no instrument of the session makes: strikes above the tones of a frame, and the noise below all of them.
+"""What no instrument of the session makes: strikes above the tones of a frame, the noise below all, a metronome.
 
-Both are found in the moduli of the mixture, frame by frame, from what has been heard so far, in memory that is
+All are found in the moduli of the mixture, frame by frame, from what has been heard so far, in memory that is
 allocated once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.metronome import Metronome, Strike
 from bsep_stream.smoothing import BoxMean, lowest_around
 
 _Row = NDArray[np.float32]
@@ -156,3 +159,55 @@ class NoiseFloor:
         if self._frame == self._frames_a_slot:
             self._frame, self._slot = 0, (self._slot + 1) % len(self._slots)
         return np.minimum.reduce(self._slots, axis=0, out=self._floor)
+
+
+class Foreign:
+    """What of every frame is nobody's however loud the tones are: the noise that is always there, and a metronome.
+
+    Parameters
+    ----------
+    geometry : FrameGeometry
+    hop_samples : int
+        Between frames.
+    noise_db : float or None
+        So far above the noise floor is noise. None: there is none.
+    strikes : sequence of Strike
+        Of the metronome; empty: there is none.
+    """
+
+    def __init__(
+        self, geometry: FrameGeometry, hop_samples: int, noise_db: float | None, strikes: Sequence[Strike]
+    ) -> None:
+        self._floor = None if noise_db is None else NoiseFloor(geometry, hop_samples)
+        self._above_floor = np.float32(10.0 ** ((noise_db or 0.0) / 20.0))
+        self._metronome = Metronome(strikes, geometry, hop_samples) if strikes else None
+        self._moduli = np.zeros((1, geometry.n_bins), dtype=np.float32)
+
+    def reset(self) -> None:
+        """As if nothing had been heard."""
+        for part in (self._floor, self._metronome):
+            if part is not None:
+                part.reset()
+
+    def hear(self, moduli: _Row) -> NDArray[np.float32] | None:
+        """Foreign sound in the next frame.
+
+        Parameters
+        ----------
+        moduli : ndarray, shape (n_bins,), float32
+            Of the mixture.
+
+        Returns
+        -------
+        ndarray, shape (1, n_bins), float32, or None
+            Moduli; they may be overwritten, and are valid until the next call. None if there is never any.
+        """
+        if self._floor is None and self._metronome is None:
+            return None
+        foreign = self._moduli[0]
+        foreign[...] = 0.0
+        if self._floor is not None:
+            np.multiply(self._floor.hear(moduli), self._above_floor, out=foreign)
+        if self._metronome is not None:
+            np.maximum(foreign, self._metronome.hear(moduli), out=foreign)
+        return self._moduli

@@ -159,8 +159,9 @@ def describe_model(
     Returns
     -------
     dict
-        As :func:`describe` has it; and ``format_version``, ``output``, ``megabytes``, ``stream_sample_rate`` in Hz, to
-        which ``latency`` and ``live_latency`` (see :func:`latencies`) belong.
+        As :func:`describe` has it; and ``format_version``, ``output``, ``megabytes``, ``metronome_seconds`` (from
+        strike to strike of each sound of a metronome), ``stream_sample_rate`` in Hz, to which ``latency`` and
+        ``live_latency`` (see :func:`latencies`) belong.
 
     Raises
     ------
@@ -190,6 +191,7 @@ def describe_model(
         "output": model.output,
         "gain": model.gain,
         "dictionary": [[round(float(value), 6) for value in row] for row in model.dictionary],
+        "metronome_seconds": [strike.period_seconds for strike in model.metronome],
         "training": model.training,
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.foreign import NoiseFloor, Strikes
+from bsep_stream.foreign import Foreign, Strikes
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.places import CHANNELS, StereoPlaces
 from bsep_stream.smoothing import BinSmoother
@@ -51,6 +51,9 @@ class MaskSettings:
     noise_db : float or None
         So far above the noise that is always there a stem begins: what is below stays in ``residual`` (hiss, hum of
         an amplifier, a fan). None: the sources share the noise.
+    metronome : bool
+        Whether the strikes of a metronome that training found in its recording stay in ``residual``
+        (:mod:`bsep_stream.metronome`). Without effect where masks are made from the tones of another frame.
     places : bool
         In stereo, whether the sources are told apart by their places as well (:mod:`bsep_stream.places`).
 
@@ -67,6 +70,7 @@ class MaskSettings:
     strike_db: float | None = 14.0
     noise_db: float | None = 8.0
     ring: float = 0.15
+    metronome: bool = True
     places: bool = True
 
     def __post_init__(self) -> None:
@@ -84,7 +88,7 @@ class MaskSettings:
                 raise ConfigError(f"{name} must be 0 to 60 or None, got {value}")
 
 
-FOREIGN_TO_STEMS = MaskSettings(excess_db=None, strike_db=None, noise_db=None)
+FOREIGN_TO_STEMS = MaskSettings(excess_db=None, strike_db=None, noise_db=None, metronome=False)
 """The sources share whatever sounds while they play."""
 
 FOREIGN_TO_STEMS_NEVER = MaskSettings(excess_db=18.0, strike_db=8.0, noise_db=14.0)
@@ -96,10 +100,11 @@ class MaskOutput:
 
     The tones are found once, in the mean of the channels. Source ``i`` gets, of every channel,
 
-        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess + noise)
+        timbre_i**p / (sum_j timbre_j**p + floor * |mixture|**p + excess + foreign**p)
 
-    where the excess is what ``|mixture|**p`` has above a multiple of the sum, and the noise is a multiple of what is
-    always there (:mod:`bsep_stream.foreign`), all of it smoothed over frequency if wished. Above ``n_bins`` the network
+    where the excess is what ``|mixture|**p`` has above a multiple of the sum, and foreign is the larger of a multiple
+    of the noise that is always there (:mod:`bsep_stream.foreign`) and the strikes of a metronome
+    (:mod:`bsep_stream.metronome`), all of it smoothed over frequency if wished. Above ``n_bins`` the network
     is deaf: there every source keeps the share of the power that it has in the upper half of the bins below. Where no
     tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it. In stereo the masks are what
     :mod:`bsep_stream.places` makes a filter of.
@@ -129,13 +134,11 @@ class MaskOutput:
         self._gain = model.gain
         self._exponent = np.float32(settings.exponent)
         self._floor = np.float32(10.0 ** (settings.floor_db * settings.exponent / 20.0))
-        self._strikes = self._noise = None
+        self._strikes = None
         if settings.excess_db is not None:
             self._strikes = Strikes(geometry, settings.exponent, settings.excess_db, settings.strike_db)
-        if settings.noise_db is not None:
-            self._noise = NoiseFloor(geometry, hop_samples or geometry.hop_length)
-            self._above_noise = np.float32(10.0 ** (settings.noise_db / 20.0))
-            self._foreign = np.zeros((1, n_bins), dtype=np.float32)
+        strikes = model.metronome if settings.metronome else ()
+        self._foreign = Foreign(geometry, hop_samples or geometry.hop_length, settings.noise_db, strikes)
         widest = (n_bins - 1) // 6
         if settings.smoothing_bins > widest:
             raise ConfigError(
@@ -161,8 +164,7 @@ class MaskOutput:
         """As if nothing had been heard."""
         self._sounding = False
         self._peak = 0.0
-        if self._noise is not None:
-            self._noise.reset()
+        self._foreign.reset()
         if self._places is not None:
             self._places.forget()
 
@@ -202,7 +204,7 @@ class MaskOutput:
         """
         level = self._level
         np.abs(frame, out=level[0])
-        floor = None if self._noise is None else self._noise.hear(level[0])
+        foreign = self._foreign.hear(level[0])
         if not self._sounding:
             self._masks[...] = 0.0
             return self._masks
@@ -212,10 +214,9 @@ class MaskOutput:
         level += self._explained
         if excess is not None:
             level += excess
-        if floor is not None:
-            np.multiply(floor, self._above_noise, out=self._foreign[0])
-            self._to_power(self._foreign)
-            level += self._foreign
+        if foreign is not None:
+            self._to_power(foreign)
+            level += foreign
         for power, mask in zip(self._powers, self._masks, strict=True):  # row by row: see spectra()
             np.divide(power, level[0], out=mask)
         return self._masks

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, ModelError
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.metronome import Strike
 from bsep_stream.step import INPUT_NAME, OUTPUTS, TONE_OUTPUTS, Stepper, tones_of
 from bsep_stream.step import Tones as Tones
 
@@ -33,6 +34,7 @@ _FIELDS = (
     "output",
     "training",
 )
+_METRONOME = "metronome"  # only models of recordings that have one
 _RESERVED_NAMES = ("residual", "remix")
 _WARM_UP_STEPS = 3
 
@@ -59,6 +61,8 @@ class SeparationModel:
         What the mixture is multiplied by before the network sees it.
     output : {"direct", "dictionary", "mask"}
         What the stream makes of the tones unless it is told otherwise.
+    metronome : tuple of Strike
+        What strikes in the recording that the model was trained on, if anything.
     training : dict
         Where the model comes from: preset, iterations, seconds, seed, recordings, version.
 
@@ -87,6 +91,8 @@ class SeparationModel:
             self.dictionary: NDArray[np.float32] = np.array(metadata["dictionary"], dtype=np.float32)
             self.gain = float(metadata["gain"])
             self.output = str(metadata["output"])
+            strikes = metadata.get(_METRONOME, [])
+            self.metronome = tuple(Strike.from_dict(strike, self.geometry.n_bins) for strike in strikes)
             self._check()
         except (ConfigError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{self.path} has damaged metadata ({error}); export the model again") from error
@@ -186,7 +192,7 @@ def _metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, An
         raise ModelError(
             f"{path} has format version {version} and this program reads up to {FORMAT_VERSION}; update bsep-stream"
         )
-    if set(metadata) != set(_FIELDS):
+    if set(metadata) - {_METRONOME} != set(_FIELDS):
         raise ModelError(
             f"{path} should have the metadata {', '.join(_FIELDS)}, has {', '.join(metadata)}; export the model again"
         )

@@ -133,8 +133,9 @@ class CutFrame:
         window: NDArray[np.float32],
         setting: LatencySetting,
     ) -> None:
-        # Above older tones is what is new, not what is foreign; and they are late enough without what rings on.
-        mask = replace(mask or MaskSettings(), excess_db=None, ring=0.0)
+        # Above older tones is what is new, not what is foreign; they are late enough without what rings on; and strikes
+        # are known as they are in the window of the network.
+        mask = replace(mask or MaskSettings(), excess_db=None, ring=0.0, metronome=False)
         spread = spread_bins(model.geometry, setting)
         self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples)
         self._ear = _MonoEar(model)

@@ -105,4 +105,8 @@ def export_run(
             "version": info.version,
         },
     }
-    return export_model(separator, config, metadata, output, RunFolder(run).read_parity_frames())
+    folder = RunFolder(run)
+    strikes = folder.read_metronome(config.geometry.n_bins)
+    if strikes:
+        metadata["metronome"] = [strike.to_dict() for strike in strikes]
+    return export_model(separator, config, metadata, output, folder.read_parity_frames())

@@ -87,8 +87,9 @@ def export_model(
     separator : Separator
     config : TrainConfig
     metadata : dict
-        `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary"); see
-        docs/design.md. Geometry, source names, tones, dictionary and format version are added here.
+        `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary") and
+        `metronome` (list of :meth:`bsep_stream.metronome.Strike.to_dict`); see docs/design.md. Geometry, source names,
+        tones, dictionary and format version are added here.
     path : Path
         Appears whole or not at all; an existing file is replaced.
     parity_frames : ndarray, shape (n_frames, n_bins), complex64
@@ -124,12 +125,12 @@ def export_model(
 
 
 def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(metadata) - {"gain", "output", "training"})
+    unknown = sorted(set(metadata) - {"gain", "output", "training", "metronome"})
     gain = metadata.get("gain")
     output = metadata.get("output", "mask")
     if unknown or not isinstance(gain, int | float) or not gain > 0 or output not in OUTPUT_KINDS:
         raise ModelError(
-            f"the metadata of a model are gain (positive), output ({', '.join(OUTPUT_KINDS)}) and training, "
+            f"the metadata of a model are gain (positive), output ({', '.join(OUTPUT_KINDS)}), training and metronome, "
             f"got gain = {gain!r}, output = {output!r}, unknown: {unknown}"
         )
     rows = separator.dictionary.relative_amplitudes.detach().to(torch.float64)
@@ -142,6 +143,7 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
         "gain": float(gain),
         "output": output,
         "training": metadata.get("training", {}),
+        **{name: metadata[name] for name in ("metronome",) if name in metadata},
     }
 
 

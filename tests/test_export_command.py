@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
 from trainings import SOURCES, bsep, run_info
+
+from bsep_stream.metronome import Strike
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 
@@ -41,6 +44,33 @@ def test_export_hands_over_checkpoint_gain_origin_and_frames(
     assert (training["preset"], training["iterations"], training["seed"]) == ("fast", 3, 4)
     assert [entry["name"] for entry in training["recordings"]] == ["mix.wav"]
     assert str(tmp_path) not in json.dumps(training)  # where a recording lay is nobody's business
+
+
+def test_a_metronome_goes_from_the_recording_to_the_model(
+    mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx")
+    from bsep_stream.export import onnx_file
+    from bsep_stream.train import start
+
+    strike = Strike(np.linspace(0.1, 0.2, 128, dtype=np.float32), np.arange(64, 128), 0.5)
+    monkeypatch.setattr(start, "find_metronome", lambda session, geometry: (strike,))
+    run = tmp_path / "run"
+    assert "A metronome strikes every 0.50 s" in bsep("train", mix, *SOURCES, "--output", run).stdout
+    handed: dict[str, Any] = {}
+
+    def export_model(separator: Any, config: Any, metadata: Any, path: Path, parity_frames: Any) -> Any:
+        handed.update(metadata)
+        return onnx_file.ExportReport(path, 3_000_000, len(parity_frames), 0, 0, 1e-6, 2.5)
+
+    monkeypatch.setattr(onnx_file, "export_model", export_model)
+    assert bsep("export", run, "--output", tmp_path / "model.onnx").exit_code == 0
+    assert handed["metronome"] == [strike.to_dict()]
+
+    (run / "metronome.json").write_text('{"strikes": [{}]}')
+    damaged = bsep("export", run, "--output", tmp_path / "model.onnx")
+    assert damaged.exit_code == 2
+    assert "metronome.json cannot be used" in damaged.stderr
 
 
 def test_export_keeps_an_existing_file(mix: Path, tmp_path: Path) -> None:

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 from blocks import noise
 from click.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from itemfolders import NAMES, RATE, write_item
+
 from bsep_stream.errors import MissingDependency
 from bsep_stream.model import SeparationModel
-from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.stereo import AS_IT_IS, PAN, ROOM, WITH, WITHOUT, judge_picture, main, pictures, table
 from bsep_stream.train.benchmark.stereoimages import in_room, panned, room_of
 
-RATE = 48_000
 ROUNDING = 1e-6  # of float32 sums over two sources
-NAMES = ("flute", "oboe")
-
-
-def write_item(folder: Path, stems: Any) -> Item:
-    """Stems of shape (n_sources, channels, samples) as a folder of recordings."""
-    folder.mkdir()
-    for name, samples in (("mix", sum(stems)), *zip(NAMES, stems, strict=True)):
-        soundfile.write(folder / f"{name}.flac", samples.T, RATE)
-    (folder / "meta.json").write_text(json.dumps({"instruments": [{"name": name} for name in NAMES]}))
-    return find_items(folder.parent)[0]
 
 
 def test_images_sum_to_the_mixture_with_the_power_of_the_stems(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -235,6 +235,7 @@ def run_training(training: Training) -> None:
     """Train with a progress bar, and say in the end what there is and what comes next."""
     from rich.console import Console
 
+    from bsep_stream.metronome import periods_text
     from bsep_stream.train.progress import ProgressBar
 
     folder = training.folder.path
@@ -247,6 +248,10 @@ def run_training(training: Training) -> None:
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in training.folder.read_sentences():
         click.echo(sentence)
+    strikes = training.folder.read_metronome(training.config.geometry.n_bins)
+    if strikes:
+        periods = periods_text([strike.period_seconds for strike in strikes])
+        click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
     click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, RunError
+from bsep_stream.metronome import Strike
 from bsep_stream.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RunFolder:
         self.checkpoint_path = self.path / "checkpoint.safetensors"
         self.parity_path = self.path / "parity_frames.npy"
         self.labels_path = self.path / "labels.npz"
+        self.metronome_path = self.path / "metronome.json"
         self.verdict_path = self.path / "verdict.json"
         self.race_path = self.path / "race.json"
         self.starts_path = self.path / "starts"
@@ -122,7 +124,7 @@ class RunFolder:
 
     def remove(self) -> None:
         """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
-        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels"):
+        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels", "metronome"):
             path: Path = getattr(self, f"{name}_path")
             path.unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
@@ -140,6 +142,20 @@ class RunFolder:
             return TrainConfig.from_dict(read_json(self.config_path))
         except (BsepError, TypeError) as error:
             raise RunError(f"{self.config_path} cannot be used: {error}") from error
+
+    def write_metronome(self, strikes: Sequence[Strike]) -> None:
+        """Store what strikes evenly in the recording, if anything."""
+        if strikes:
+            write_json(self.metronome_path, {"strikes": [strike.to_dict() for strike in strikes]})
+
+    def read_metronome(self, n_bins: int) -> tuple[Strike, ...]:
+        """What strikes evenly in the recording; RunError if it cannot be read."""
+        if not self.metronome_path.exists():
+            return ()
+        try:
+            return tuple(Strike.from_dict(values, n_bins) for values in read_json(self.metronome_path)["strikes"])
+        except (BsepError, KeyError, TypeError) as error:
+            raise RunError(f"{self.metronome_path} cannot be used ({error}); restore it, or remove it") from error
 
     def write_verdict(self, verdict: Verdict) -> None:
         """Store what was learned, in numbers and in words."""

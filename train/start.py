@@ -17,6 +17,7 @@ from bsep_stream.train.frames import FrameSource
 from bsep_stream.train.labels import Labels, fit_timbre, search_labels
 from bsep_stream.train.learner import Learner
 from bsep_stream.train.loop import Training
+from bsep_stream.train.metronome import find_metronome
 from bsep_stream.train.pretraining.network_file import shipped_network, start_from_network
 from bsep_stream.train.recording import Session, load_session
 from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
@@ -91,6 +92,7 @@ def start_training(
         target_iterations=config.iterations,
         target_seconds=target_seconds,
     )
+    strikes = find_metronome(session, config.geometry)
     frames = _frame_source(session, config, seed)
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
     try:
@@ -98,6 +100,7 @@ def start_training(
             folder.write_config(config)
             if labels is not None:
                 labels.save(folder.labels_path)
+            folder.write_metronome(strikes)
             folder.write_parity_frames(frames.spread())
             training.save()
     except BaseException:  # a run without a checkpoint could neither be resumed nor begun again

@@ -83,6 +83,7 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
     from math import log10
 
     from bsep_stream.geometry import FrameGeometry
+    from bsep_stream.metronome import periods_text
 
     geometry = FrameGeometry.from_dict(facts["geometry"])
     rate = geometry.sample_rate
@@ -111,6 +112,8 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
     lines["level"] = f"{20 * log10(facts['gain']):+.1f} dB before the network"
     if "output" in facts:
         lines["output"] = facts["output"]
+    if facts.get("metronome_seconds"):
+        lines["metronome"] = f"{periods_text(facts['metronome_seconds'])}; it stays in the residual"
     lines["training"] = _training(facts["training"])
     return lines
 

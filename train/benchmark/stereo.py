@@ -110,7 +110,9 @@ def table(rows: list[dict[str, Any]], filtered: bool = False) -> str:
     filtered : bool
         The measures that forgive a short filter.
     """
-    measured = [(row["item"], row["picture"], *(_mean(row[key], filtered) for key in (WITHOUT, WITH))) for row in rows]
+    measured = [
+        (row["item"], row["picture"], *(mean_of_stems(row[key], filtered) for key in (WITHOUT, WITH))) for row in rows
+    ]
     lines = [f"| item | picture | {WITHOUT} | {WITH} | gain, dB |", "|---|---|---|---|---|"]
     lines += [_line(*row) for row in measured]
     for kind in dict.fromkeys(row[1] for row in measured):
@@ -121,8 +123,8 @@ def table(rows: list[dict[str, Any]], filtered: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mean(measures: dict[str, Any], filtered: bool) -> dict[str, float]:
-    """Over the stems that are not silent."""
+def mean_of_stems(measures: dict[str, Any], filtered: bool) -> dict[str, float]:
+    """Mean of what ``Evaluation.to_dict()`` says over the stems that are not silent."""
     stems = [stem["filtered"] if filtered else stem for stem in measures["stems"]]
     return {key: fmean(stem[key] for stem in stems if stem[key] is not None) for key in _KEYS}
 
