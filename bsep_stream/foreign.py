@@ -146,19 +146,34 @@ class NoiseFloor:
         ndarray, shape (n_bins,), float32
             Valid until the next call.
         """
-        np.copyto(self._valley, moduli)
-        self._mean(self._valley)
-        np.maximum(self._valley, 0.0, out=self._valley)  # rounding
-        lowest_around(self._valley, self._reach, self._spare)
+        valley = self.valley(moduli)
         now = self._slots[self._slot]
         if self._frame == 0:
-            np.copyto(now, self._valley)
+            np.copyto(now, valley)
         else:
-            np.minimum(now, self._valley, out=now)
+            np.minimum(now, valley, out=now)
         self._frame += 1
         if self._frame == self._frames_a_slot:
             self._frame, self._slot = 0, (self._slot + 1) % len(self._slots)
         return np.minimum.reduce(self._slots, axis=0, out=self._floor)
+
+    def valley(self, moduli: _Row) -> _Row:
+        """What is between the tones of a frame alone: its minima over frequency.
+
+        Parameters
+        ----------
+        moduli : ndarray, shape (n_bins,), float32
+
+        Returns
+        -------
+        ndarray, shape (n_bins,), float32
+            Valid until the next call.
+        """
+        np.copyto(self._valley, moduli)
+        self._mean(self._valley)
+        np.maximum(self._valley, 0.0, out=self._valley)  # rounding
+        lowest_around(self._valley, self._reach, self._spare)
+        return self._valley
 
 
 class Foreign:

@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 from test_learner import some_frames, tiny_config
 
 from bsep_stream.errors import ModelError
-from bsep_stream.export import onnx_file
+from bsep_stream.export import onnx_file, parity
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
 from bsep_stream.export.onnx_file import export_model
 from bsep_stream.model import SeparationModel
@@ -129,7 +129,7 @@ def test_a_file_that_disagrees_is_not_written(
     separator: Separator, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
 ) -> None:
     """The reference is falsified: spectra by 1 % of the frame's peak, or tones by one bin, or on for off."""
-    true_predict = onnx_file.predict
+    true_predict = parity.predict
 
     def false_predict(*arguments: object) -> object:
         prediction = true_predict(*arguments)
@@ -137,10 +137,33 @@ def test_a_file_that_disagrees_is_not_written(
         changes = {"f0_bin": true + 1, "on": 1 - true}
         return prediction._replace(**{output: changes.get(output, true + 0.01 * arguments[1].abs().amax())})
 
-    monkeypatch.setattr(onnx_file, "predict", false_predict)
+    monkeypatch.setattr(parity, "predict", false_predict)
     with pytest.raises(ModelError, match="other tones" if output in ("f0_bin", "on") else "differ by"):
         export_model(separator, separator.config, METADATA, tmp_path / "wrong.onnx", frames)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("traced_before")
+def test_frames_that_hang_on_rounding_are_left_out(
+    separator: Separator, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch is made to jump between two answers for some frames, as it does where one more rounding decides."""
+    true_predict, frames = parity.predict, np.concatenate([frames, frames[:60]])
+    loud = np.abs(frames).max(axis=1).argsort()[-20:]
+
+    def unstable_predict(*arguments: object) -> object:
+        prediction, inputs = true_predict(*arguments), arguments[1]
+        marked = (inputs.square().sum(dim=1).amax(dim=1) > 0.999 * threshold).float()
+        up = (torch.rand(len(inputs), generator=generator) < 0.5).float()
+        jump = 0.01 * marked * up * inputs.abs().flatten(1).amax(dim=1)
+        return prediction._replace(timbre=prediction.timbre + jump[:, None, None])
+
+    threshold = float((np.abs(frames[loud]) ** 2).max(axis=1).min())
+    generator = torch.Generator().manual_seed(1)
+    monkeypatch.setattr(parity, "predict", unstable_predict)
+    report = export_model(separator, separator.config, METADATA, tmp_path / "model.onnx", frames)
+    assert 1 <= report.n_ambiguous <= 40
+    assert report.worst_difference <= parity.PARITY_TOLERANCE
 
 
 @pytest.mark.usefixtures("traced_before")
@@ -158,17 +181,17 @@ def test_too_few_frames_are_refused(separator: Separator, frames: np.ndarray, tm
 def test_quiet_frames_do_not_count_unless_they_agree_relative_to_their_own_peak(
     separator: Separator, frames: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_predict = onnx_file.predict
-    difference = 0.6 * onnx_file.PARITY_TOLERANCE * onnx_file.QUIET_PEAK
+    true_predict = parity.predict
+    difference = 0.6 * parity.PARITY_TOLERANCE * parity.QUIET_PEAK
 
     def false_predict(*arguments: object) -> object:
         prediction = true_predict(*arguments)
         return prediction._replace(direct=prediction.direct + difference)
 
-    monkeypatch.setattr(onnx_file, "predict", false_predict)
+    monkeypatch.setattr(parity, "predict", false_predict)
     peaks = np.abs(frames).max(axis=1, keepdims=True)
     quiet = frames / peaks
-    quiet[100:] *= 0.4 * onnx_file.QUIET_PEAK
+    quiet[100:] *= 0.4 * parity.QUIET_PEAK
     with pytest.raises(ModelError, match="only 100 count"):
         export_model(separator, separator.config, METADATA, tmp_path / "few.onnx", quiet)
     quiet[100:] *= 2

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from blocks import noise
 from click.testing import CliRunner
@@ -120,6 +119,7 @@ def test_periods_are_told_in_words() -> None:
 
 def with_metronome(path: Path, strikes: list[dict[str, object]], to: Path) -> Path:
     """A copy of a model that knows a metronome."""
+    onnx = pytest.importorskip("onnx")
     shutil.copy(path, to)
     model = onnx.load(str(to))
     (entry,) = (entry for entry in model.metadata_props if entry.key == METADATA_KEY)

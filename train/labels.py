@@ -19,6 +19,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.geometry import FrameGeometry
 from bsep_stream.train.config import TrainConfig
 from bsep_stream.train.dictionary import SMALLEST_START
+from bsep_stream.train.noise import without_noise
 from bsep_stream.train.policy import pitch_range
 from bsep_stream.train.recording import Session
 from bsep_stream.train.search.session import SessionSearch
@@ -118,12 +119,13 @@ def frames_at(
 
 
 def fit_timbre(labels: Labels, session: Session, config: TrainConfig) -> Timbre:
-    """The timbre of the sources, from all labelled frames of a session."""
+    """The timbre of the sources, from all labelled frames of a session, without what is noise in each take."""
     timbre = Timbre(config)
     moduli = np.empty((len(labels.centre), config.geometry.n_bins), np.float32)
     for take in np.unique(labels.take):
         place = labels.take == take
-        moduli[place] = np.abs(frames_at(session.takes[take].samples, labels.centre[place], config.geometry))
+        take_moduli = np.abs(frames_at(session.takes[take].samples, labels.centre[place], config.geometry))
+        moduli[place] = without_noise(take_moduli, config.geometry)
     timbre.fit(torch.from_numpy(moduli), torch.from_numpy(labels.f0_bin))
     return timbre
 
