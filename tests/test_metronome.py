@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,22 @@ def test_reset_forgets(rng: np.random.Generator) -> None:
     fresh = heard(metronome, frames_of(known))
     metronome.reset()
     assert np.array_equal(heard(metronome, frames_of(known)), fresh)
+
+
+def test_nothing_is_allocated(rng: np.random.Generator) -> None:
+    known = strike(rng)
+    metronome, frames = Metronome([known, known], GEOMETRY, GEOMETRY.hop_length), frames_of(known)
+    heard(metronome, frames)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for frame in frames:
+            metronome.hear(frame)
+        most = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * GEOMETRY.n_bins  # bytes of an array of moduli; a partition takes 2.8 kB, however long it is
 
 
 def test_strikes_go_through_json(rng: np.random.Generator) -> None:
