@@ -14,7 +14,7 @@ from bsep_stream.places import CHANNELS, StereoPlaces
 from bsep_stream.smoothing import BinSmoother
 
 _TINY = np.float32(1e-30)  # keeps 0 / 0 at 0; far below any power of tones that are scaled to peak 1
-_FADED = 1e3  # how far a peak may be below that of the frame before: more than that is another sound
+_FADED = 1e3  # how far a peak may be below what rings on: more than that is another sound, and powers would overflow
 _LOUDEST = np.float32(1e9)  # of a mixture over its tones: the powers stay finite
 _AUDIBLE = 1e-6  # peak of the tones, at the level of the network: what is below says nothing of places
 
@@ -147,7 +147,7 @@ class MaskOutput:
         smoothing = min(float(np.hypot(settings.smoothing_bins, spread_bins)), float(widest))
         self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
-        self._ring = settings.ring
+        self._ring, self._loudest_ring = settings.ring, np.float32(_FADED**settings.exponent)
         self._before = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._explained = np.zeros(n_bins, dtype=np.float32)
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
@@ -183,6 +183,7 @@ class MaskOutput:
         if self._ring:
             faded = min(self._peak / peak, _FADED) ** float(self._exponent)
             self._before *= np.float32(self._ring * faded)
+            np.minimum(self._before, self._loudest_ring, out=self._before)
             self._powers += self._before
             np.copyto(self._before, self._powers)
             self._peak = peak

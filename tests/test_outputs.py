@@ -152,6 +152,22 @@ def test_what_has_sounded_rings_on(models: dict[str, SeparationModel]) -> None:
     assert np.allclose(output.masks(frame)[:, 50], [0.0, 1.0], atol=ROUNDING)
 
 
+@pytest.mark.parametrize("exponent", [0.5, 2.0, 4.0])
+def test_what_rings_on_stays_finite_however_far_tones_fade(
+    models: dict[str, SeparationModel], exponent: float
+) -> None:
+    """A digital fade: the network goes on hearing tones that are 58 dB softer in every frame; then one begins."""
+    output = MaskOutput(models["split"], MaskSettings(floor_db=-300, ring=0.9, exponent=exponent))
+    frame = np.full(257, 1e-3, dtype=np.complex64)
+    for fall in range(10):
+        output.hear(tones_of(np.full((2, 257), 1e5 * 800.0**-fall, dtype=np.complex64)))
+        assert np.isfinite(output.masks(frame)).all()
+    louder = np.full((2, 257), 1e-20, dtype=np.complex64)
+    louder[1] = 1.0
+    output.hear(tones_of(louder))
+    assert np.allclose(output.masks(frame / np.float32(1e-3 * models["split"].gain))[:, 50], [0.0, 1.0], atol=1e-3)
+
+
 def test_smoothing_gives_the_neighbouring_bins_to_the_tone(models: dict[str, SeparationModel]) -> None:
     direct = np.zeros((2, 257), dtype=np.complex64)
     direct[0, 100], direct[1, 104] = 1.0, 0.5
