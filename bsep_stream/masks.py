@@ -69,7 +69,7 @@ class MaskSettings:
     excess_db: float | None = 28.0
     strike_db: float | None = 14.0
     noise_db: float | None = 8.0
-    ring: float = 0.15
+    ring: float = 0.3
     metronome: bool = True
     places: bool = True
 
