@@ -122,7 +122,7 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
             f"got gain = {gain!r}, output = {output!r}, unknown: {unknown}"
         )
     rows = separator.dictionary.relative_amplitudes.detach().to(torch.float64)
-    return {
+    full = {
         "format_version": FORMAT_VERSION,
         "geometry": config.geometry.to_dict(),
         "source_names": list(config.source_names),
@@ -131,8 +131,10 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
         "gain": float(gain),
         "output": output,
         "training": metadata.get("training", {}),
-        **{name: metadata[name] for name in ("metronome",) if name in metadata},
     }
+    if "metronome" in metadata:
+        full["metronome"] = metadata["metronome"]
+    return full
 
 
 def _write_graph(separator: Separator, path: Path) -> None:
