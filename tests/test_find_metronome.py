@@ -91,6 +91,32 @@ def test_silence_and_takes_that_are_too_short_have_none(rng: np.random.Generator
     assert find_metronome(session(melody(rng, 1.0)), GEOMETRY) == ()
 
 
+@pytest.mark.parametrize("sounding", [(7.0, SECONDS), (0.0, SECONDS - 7.0)])
+def test_it_may_start_late_and_stop_early(rng: np.random.Generator, sounding: tuple[float, float]) -> None:
+    times = np.arange(sounding[0] + 0.2, sounding[1] - 0.2, 0.5)
+    music = melody(rng)
+    (strike,) = find_metronome(session(music + beats(times, np.full(times.size, 0.2), music.size)), GEOMETRY)
+    assert strike.period_seconds == pytest.approx(0.5, abs=0.01)
+
+
+def test_it_is_found_where_notes_hide_half_of_its_strikes(rng: np.random.Generator) -> None:
+    music = melody(rng)
+    times = np.arange(0.5, SECONDS - 1, 0.5)
+    hidden = times[rng.random(times.size) < 0.4] - 0.01
+    louder = beats(hidden, np.full(hidden.size, 0.9), music.size)
+    struck = beats(times, np.full(times.size, 0.2), music.size)
+    (strike,) = find_metronome(session(music + struck + louder), GEOMETRY)
+    assert strike.period_seconds == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_is_missing_on_some_of_its_beats_is_played(rng: np.random.Generator) -> None:
+    music = melody(rng)
+    times = np.arange(0.5, SECONDS - 1, 0.5)
+    times = times[np.random.default_rng(4).random(times.size) < 0.7]  # on every second, third... beat, too
+    struck = beats(times, np.full(times.size, 0.2), music.size)
+    assert find_metronome(session(music + struck), GEOMETRY) == ()
+
+
 def test_strikes_at_uneven_times_are_played(rng: np.random.Generator) -> None:
     times = np.sort(rng.uniform(0.3, SECONDS - 1, 40))
     music = melody(rng)

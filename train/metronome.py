@@ -1,14 +1,16 @@
 """Finds a metronome in a recording, by what no player does: strikes that are always alike, at even times.
 
-Nothing of what follows knows tones. A candidate is what a frame has beyond the frames before and after it. How strong
-it is in every frame of the recording is a low quantile over its bins, which other sounds hardly raise. Where that
-strength has a short peak, it struck; a machine strikes with the same strength each time, and on a grid.
+Nothing of what follows knows tones. The recording is folded over every period there could be: what strikes with a
+period adds up, what is played does not. Each of the best periods gives the frames of its beats, and a low quantile over
+beats that should be alike gives what strikes there. How strong that is in every frame of the recording is a low
+quantile over its bins, which other sounds only raise: where they do not, a metronome has short peaks with the same
+strength each time, and it is never weaker on one of its beats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,37 +27,31 @@ MOST_STRIKES = 4
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.23, 4.0
 """Between strikes that are alike: eighths at 130 beats a minute, four beats at 60."""
 
-_MOST_CANDIDATES = 250
-_FEWEST_HITS = 5
 _LOWEST_HZ = 100.0
 _EVERY = 3  # bins: powers are smoothed, and the search is that much faster
+_BAND = 10  # of those bins, for folding
 _STANDS_OUT = 2.0  # powers, against the frames around
+_DRIFT_FRAMES = 1.5  # from one period to the next, over the whole recording
+_MOST_PERIODS, _APART = 12, 0.02  # of a period
+_BARS = (1, 2, 3, 4, 6, 8)  # every so many beats, strikes are alike
 _SHORT = 4.0  # powers: a peak of the strength, against the strength around it
-_NEAR_DB = (3.0, 3.0, 2.0)  # of its usual strength is what strikes, in the rounds of the refinement
-_ALIKE_DB = 0.9  # mean deviation of the strengths: music has 0.7 to 2.5 dB, and is not even; a machine has 0.2 to 0.5
-_TYPICAL = 0.3  # quantile over its hits: other sounds only add to it
+_NEAR_DB = (6.0, 3.0, 2.0)  # of its usual strength is what strikes, in the rounds of the refinement
+_ALIKE_DB = 0.65  # mean deviation of the strengths: a machine has 0.0 to 0.5 dB, music on a grid 0.4 to 1.5 dB
+_AT_FIRST, _TYPICAL = 0.2, 0.3  # quantiles over beats, and over hits: other sounds only add to them
 _PROMINENT, _MOST_PROMINENT = 0.05, 0.99  # of what it is, against the music, in its most prominent bins
-_ON_GRID_FRAMES, _ON_GRID_SHARE, _GRID_FILLED, _GRID_SPAN = 1.6, 0.75, 0.7, 0.6
-_COHERENT = 0.6  # mean of the phases of the hits in a period, below which it is none
+_FEWEST_HITS, _SURE_HITS = 4, 7  # that are alike: of any of its sounds, and of one of them
+_ALIKE, _PRESENT, _SPAN = 0.5, 0.9, 0.6  # shares: of the beats, those and all others that have it; of the recording
+_ABSENT_DB = -3.0
+_LAGS = (-2, -1, 0, 1, 2)  # frames: so far from its beat may a hit be
 
 
 @dataclass(frozen=True)
 class _Sound:
-    """Something that struck more than once."""
+    """Something that struck on all of some beats: those that are alike, and the period, in frames."""
 
     hits: NDArray[np.int64]
-    spread_db: float
-    powers: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Even times, in frames."""
-
     period: float
-    first: float
-    hits: NDArray[np.int64]
-    filled: float
+    spread_db: float
 
 
 def find_metronome(session: Session, geometry: FrameGeometry) -> tuple[Strike, ...]:
@@ -104,69 +100,99 @@ class Listener:
         around = _STANDS_OUT * _wider(_most_around(self._powers))
         self._beyond = np.maximum(self._powers - around, 0.0)
         self._usual = _wider(np.median(self._powers, axis=0)[None])[0] + self._tiny
-        share = self._beyond.sum(axis=1) / (self._powers.sum(axis=1) + self._tiny)
-        rise = np.maximum(np.log((self._powers + self._tiny) / (around + self._tiny)), 0.0).mean(axis=1)
-        self._prominence = np.maximum(share / 0.1, rise / 0.2)  # a pitched strike has energy, a click is broad
 
     def strikes(self) -> tuple[Strike, ...]:
-        """What strikes evenly and alike, the surest first."""
-        found = [sound for sound in map(self._refined, self._beyond[self._candidates()]) if sound is not None]
-        even = [(sound, grid) for sound in found if (grid := _even(sound.hits, len(self._powers), self._hop_seconds))]
-        even.sort(key=lambda pair: -len(pair[1].hits) / (pair[0].spread_db + 0.2))
-        taken = np.zeros(len(self._powers), dtype=np.bool_)
-        chosen: list[tuple[NDArray[np.int64], float]] = []
-        for _, grid in even:
-            if len(chosen) < MOST_STRIKES and taken[grid.hits].mean() <= 0.5:
-                chosen.append((grid.hits, grid.period))
-                _take(taken, grid.hits)
-        if chosen and len(chosen) < MOST_STRIKES:
-            rest = self._between(even[0][1], taken)
-            if rest is not None:
-                chosen.append((rest, even[0][1].period))
-        return tuple(self._strike(hits, period) for hits, period in chosen)
+        """What strikes evenly and alike, the most frequent first."""
+        metronomes = [self._sounds(period, first) for period, first in self._periods()]
+        best = max(metronomes, key=lambda sounds: sum(len(sound.hits) for sound in sounds), default=[])
+        return tuple(self._strike(sound) for sound in best)
 
-    def _candidates(self) -> NDArray[np.int64]:
-        """Frames with something that is not there before and after, the most prominent first."""
-        energy = self._beyond.sum(axis=1)
-        reach = AROUND_SIGMAS[1]
-        frames = np.flatnonzero((energy >= _local_maximum(energy, range(-2, 3))) & (energy > 0.0))
-        frames = frames[(frames >= reach) & (frames < len(energy) - reach) & (self._prominence[frames] > 0.25)]
-        best: NDArray[np.int64] = frames[np.argsort(-self._prominence[frames], kind="stable")][:_MOST_CANDIDATES]
+    def _periods(self) -> list[tuple[float, float]]:
+        """The periods that add up to most, and a time at which something strikes with each; both in frames."""
+        n_frames, n_bins = self._beyond.shape
+        if n_frames * self._hop_seconds < _SURE_HITS * FASTEST_SECONDS:
+            return []
+        bands = np.log1p(self._beyond / self._usual)[:, : n_bins // _BAND * _BAND]
+        bands = bands.reshape(n_frames, -1, _BAND).mean(axis=2)
+        bands = (bands - bands.mean(axis=0)) / (bands.std(axis=0) + 1e-6)
+        ratio, fastest = 1.0 + _DRIFT_FRAMES / n_frames, FASTEST_SECONDS / self._hop_seconds
+        longest = min(SLOWEST_SECONDS / self._hop_seconds, n_frames / _SURE_HITS)
+        n_periods = int(np.log(longest / fastest) / np.log(ratio)) + 1
+        found = [_folded(bands, fastest * ratio**step) for step in range(n_periods)]
+        best: list[tuple[float, float]] = []
+        for _, period, first in sorted(found, reverse=True):
+            if len(best) < _MOST_PERIODS and all(abs(period - other) > _APART * other for other, _ in best):
+                best.append((period, first))
         return best
 
-    def _refined(self, powers: NDArray[np.float32]) -> _Sound | None:
-        """Where something struck, and what it is by all of its hits; None if it is not always alike."""
-        for near_db in _NEAR_DB:
+    def _sounds(self, period: float, first: float) -> list[_Sound]:
+        """What strikes on every beat of a period, or on every second, third and so on; none if nothing is sure."""
+        found = []
+        for bar in _BARS:
+            if bar * period * self._hop_seconds <= SLOWEST_SECONDS:
+                found += [self._sound(first + beat * period, bar * period) for beat in range(bar)]
+        sounds = sorted(filter(None, found), key=lambda sound: -len(sound.hits) / (sound.spread_db + 0.2))
+        if not any(len(sound.hits) >= _SURE_HITS for sound in sounds):
+            return []
+        chosen: list[_Sound] = []
+        for sound in sounds:
+            same = next((place for place, other in enumerate(chosen) if self._same(other, sound)), None)
+            if same is not None:
+                hits = np.union1d(chosen[same].hits, sound.hits)
+                steps = np.round(np.diff(hits) / min(float(np.median(np.diff(hits))), chosen[same].period))
+                chosen[same] = replace(chosen[same], hits=hits, period=float(np.ptp(hits) / steps.sum()))
+            elif len(chosen) < MOST_STRIKES:
+                chosen.append(sound)
+        return sorted(chosen, key=lambda sound: -len(sound.hits))
+
+    def _same(self, one: _Sound, other: _Sound) -> bool:
+        """Whether what strikes at the hits of the one strikes at those of the other, as strong."""
+        strength = self._strength(self._typical(one.hits), self._powers[other.hits])
+        return bool((np.abs(_decibels(strength)) < _NEAR_DB[-1]).mean() > 0.5)
+
+    def _sound(self, first: float, period: float) -> _Sound | None:
+        """What strikes with a period, if it is always alike; a metronome may start late, or stop early."""
+        reach, n_frames = AROUND_SIGMAS[1], len(self._powers)
+        steps = np.arange(np.ceil((reach - first) / period), (n_frames - 1 - reach - first) / period)
+        beats = np.round(first + steps * period).astype(np.int64)
+        part = round(_SPAN * len(beats))
+        for some in (beats, beats[:part], beats[-part:]):
+            sound = self._refined(beats, some, period)
+            if sound is not None:
+                return sound
+        return None
+
+    def _refined(self, beats: NDArray[np.int64], some: NDArray[np.int64], period: float) -> _Sound | None:
+        """What is on ``some`` of the beats, and the hits on all of them; None if it is not always alike."""
+        if len(some) < _FEWEST_HITS:
+            return None
+        near = np.max([self._powers[some + lag] for lag in (-1, 0, 1)], axis=0)
+        powers = np.quantile(near, _AT_FIRST, axis=0).astype(np.float32)
+        for near_db, lags in zip(_NEAR_DB, (_LAGS, _LAGS, _LAGS[1:-1]), strict=True):
             strength = self._strength(powers, self._powers)
-            hits = _short_peaks(strength)
-            hits = hits[np.abs(_decibels(strength[hits])) < near_db]
+            hits = beats + np.array(lags)[np.argmax([strength[beats + lag] for lag in lags], axis=0)]
+            hits = hits[np.isin(hits, _short_peaks(strength))]
+            usual = np.median(_decibels(strength[hits])) if len(hits) else 0.0
+            hits = hits[np.abs(_decibels(strength[hits]) - usual) < near_db]
             if len(hits) < _FEWEST_HITS:
                 return None
-            powers = np.quantile(self._powers[hits], _TYPICAL, axis=0).astype(np.float32)
-        spread = self._spread_db(powers, hits)
-        return _Sound(hits, spread, powers) if spread < _ALIKE_DB else None
-
-    def _between(self, grid: _Grid, taken: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-        """Hits of what strikes on the rest of a grid, if it is always alike."""
-        steps = np.arange(np.ceil(-grid.first / grid.period), (len(taken) - 1 - grid.first) / grid.period)
-        frames = np.round(grid.first + steps * grid.period).astype(np.int64)
-        reach = AROUND_SIGMAS[1]
-        frames = frames[(frames >= reach) & (frames < len(taken) - reach)]
-        frames = np.array([frame for frame in frames if not taken[frame - 2 : frame + 3].any()], dtype=np.int64)
-        if len(frames) < _FEWEST_HITS - 1:
+            powers = self._typical(hits)
+        beats = beats[(beats >= hits[0] - 1) & (beats <= hits[-1] + 1)]
+        strength = self._strength(powers, self._powers)
+        present = _decibels(np.max([strength[beats + lag] for lag in _LAGS[1:-1]], axis=0)) > _ABSENT_DB
+        alike = _spread(_decibels(strength[hits]))
+        if len(hits) < _ALIKE * len(beats) or present.mean() < _PRESENT or alike > _ALIKE_DB:
             return None
-        beyond = np.max([self._beyond[frames + lag] for lag in (-1, 0, 1)], axis=0)
-        strength = self._strength(np.quantile(beyond, _TYPICAL, axis=0).astype(np.float32), self._powers)
-        hits = frames - 1 + np.argmax([strength[frames + lag] for lag in (-1, 0, 1)], axis=0)
-        powers = np.quantile(self._powers[hits], _TYPICAL, axis=0).astype(np.float32)
-        alike = self._bins(powers).any() and self._spread_db(powers, hits) < _ALIKE_DB
-        short = np.isin(hits, _short_peaks(self._strength(powers, self._powers))).mean() >= _ON_GRID_SHARE
-        return hits if alike and short else None
+        return _Sound(hits, period, alike) if np.ptp(hits) + period > _SPAN * len(self._powers) else None
 
-    def _strike(self, hits: NDArray[np.int64], period: float) -> Strike:
-        powers = np.quantile(self._all[hits], _TYPICAL, axis=0).astype(np.float32)
+    def _typical(self, hits: NDArray[np.int64]) -> NDArray[np.float32]:
+        powers: NDArray[np.float32] = np.quantile(self._powers[hits], _TYPICAL, axis=0).astype(np.float32)
+        return powers
+
+    def _strike(self, sound: _Sound) -> Strike:
+        powers = np.quantile(self._all[sound.hits], _TYPICAL, axis=0).astype(np.float32)
         bins = np.flatnonzero(self._bins(powers[::_EVERY])) * _EVERY
-        return Strike(np.sqrt(powers), bins[powers[bins] > 0.0], period * self._hop_seconds)
+        return Strike(np.sqrt(powers), bins[powers[bins] > 0.0], sound.period * self._hop_seconds)
 
     def _bins(self, powers: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Where it stands out from what usually sounds."""
@@ -184,35 +210,20 @@ class Listener:
         strength: NDArray[np.float32] = np.partition(frames[:, bins] / powers[bins], rank, axis=1)[:, rank]
         return strength
 
-    def _spread_db(self, powers: NDArray[np.float32], hits: NDArray[np.int64]) -> float:
-        strength = _decibels(self._strength(powers, self._powers[hits]))
-        return float(np.abs(strength - np.median(strength)).mean())
 
+def _folded(bands: NDArray[np.float32], period: float) -> tuple[float, float, float]:
+    """How much adds up over a period, the period, and when in it, from 0 on.
 
-def _even(hits: NDArray[np.int64], n_frames: int, hop_seconds: float) -> _Grid | None:
-    """The even times on which nearly all hits are, and which nearly all have a hit, through most of the recording."""
-    times = np.sort(hits).astype(np.float64)
-    span = times[-1] - times[0]
-    if span < _GRID_SPAN * n_frames:
-        return None
-    rates = np.arange(hop_seconds / SLOWEST_SECONDS, hop_seconds / FASTEST_SECONDS, 0.05 / span)
-    phases = np.exp(2j * np.pi * np.outer(rates, times)).mean(axis=1)
-    coherence = np.abs(phases)
-    best: _Grid | None = None
-    for index in np.flatnonzero((coherence > _COHERENT) & (coherence >= _local_maximum(coherence, (-1, 1)))):
-        period = 1.0 / rates[index]
-        first = float(np.angle(phases[index])) * period / (2 * np.pi)
-        steps = np.round((times - first) / period)
-        if len(np.unique(steps)) < 3:
-            continue
-        period, first = np.polyfit(steps, times, 1)
-        on = np.abs(times - first - steps * period) < _ON_GRID_FRAMES
-        if on.mean() < _ON_GRID_SHARE or np.ptp(times[on]) < _GRID_SPAN * n_frames:
-            continue
-        filled = float(on.mean() * len(np.unique(steps[on])) / (np.ptp(steps[on]) + 1))
-        if on.sum() >= _FEWEST_HITS and filled >= _GRID_FILLED * on.mean() and (best is None or filled > best.filled):
-            best = _Grid(float(period), float(first), times[on].astype(np.int64), filled)
-    return best
+    ``bands``, shape (n_frames, n_bands), have mean 0 and variance 1; sums over n frames are divided by the root of n.
+    """
+    n_places = round(period)
+    places = np.floor(np.arange(len(bands)) / period % 1.0 * n_places).astype(np.int64)
+    order, counts = np.argsort(places, kind="stable"), np.bincount(places, minlength=n_places)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    sums = np.add.reduceat(bands[order], starts, axis=0) / np.sqrt(counts)[:, None]
+    scores = np.square(np.maximum(sums, 0.0)).sum(axis=1)
+    place = int(scores.argmax())
+    return float(scores[place]), period, (place + 0.5) / n_places * period
 
 
 def _short_peaks(strength: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -261,9 +272,8 @@ def _wider(powers: NDArray[np.float32]) -> NDArray[np.float32]:
     return wide
 
 
-def _take(taken: NDArray[np.bool_], frames: NDArray[np.int64]) -> None:
-    for lag in (-1, 0, 1):
-        taken[np.clip(frames + lag, 0, len(taken) - 1)] = True
+def _spread(decibels: NDArray[np.float64]) -> float:
+    return float(np.abs(decibels - np.median(decibels)).mean())
 
 
 def _decibels(powers: NDArray[np.float32]) -> NDArray[np.float64]:
