@@ -25,11 +25,9 @@ AROUND_SIGMAS = (3, 5)
 """Standard deviations of the window, before and after a strike: from here on it is not in the frame, and up to there
 what is around it is heard."""
 
-_BEFORE = 2.0
-"""So many times what seemed to strike shortly before is none of the strike: a tone that is there all the time."""
 _LARGEST = 2.0  # against the strike that is known: more of it is something else
 _FAINTEST_DB, _FADE_DB = -24.0, 6.0  # from here on, and over so much, a strike is believed
-_SAFETY = 2.0  # powers: what is left of a strike in a stem is heard, what a stem loses in this moment is not
+_SAFETY = 3.0  # powers: what is left of a strike in a stem is heard, what a stem loses in this moment is not
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class Metronome:
             now = lowest_share(ratio)
             before = self._before(history, place)
             history[place] = now
-            share = believed(now - _BEFORE * before)
+            share = believed(now - before)  # what seemed to strike before is a tone that is there all the time
             if share > 0.0:
                 np.multiply(strike.moduli, np.float32(np.sqrt(_SAFETY * share)), out=self._term)
                 np.maximum(self._found, self._term, out=self._found)

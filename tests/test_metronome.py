@@ -23,7 +23,7 @@ from bsep_stream.separation import separate
 
 GEOMETRY = FrameGeometry(sample_rate=48_000, n_fft=4096, n_bins=1024, hop_length=512, sigma_samples=512.0)
 MIDDLE = 20
-SAFETY_DB = 3.0
+SAFETY_DB = 4.77
 
 
 def strike(rng: np.random.Generator, geometry: FrameGeometry = GEOMETRY, level: float = 0.1) -> Strike:
