@@ -139,7 +139,8 @@ class Metronome:
 
 def periods_text(seconds: Sequence[float]) -> str:
     """When a metronome strikes, in words."""
-    return "strikes every " + " and every ".join(f"{period:.2f} s" for period in seconds)
+    periods = dict.fromkeys(f"{period:.2f} s" for period in seconds)  # its sounds may share one
+    return "strikes every " + " and every ".join(periods)
 
 
 def lowest_share(ratios: NDArray[np.float32]) -> float:

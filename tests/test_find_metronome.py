@@ -91,6 +91,16 @@ def test_silence_and_takes_that_are_too_short_have_none(rng: np.random.Generator
     assert find_metronome(session(melody(rng, 1.0)), GEOMETRY) == ()
 
 
+def test_beeps_in_three_four(rng: np.random.Generator) -> None:
+    music = melody(rng)
+    time = np.arange(round(0.03 * RATE)) / RATE
+    for beat, start in enumerate(np.arange(0.3, SECONDS - 0.1, 60 / 73)):
+        first = round(start * RATE)
+        music[first : first + time.size] += 0.1 * np.sin(2 * np.pi * (1500 if beat % 3 == 0 else 1000) * time)
+    strikes = find_metronome(session(music), GEOMETRY)
+    assert [strike.period_seconds for strike in strikes] == pytest.approx([60 / 73, 180 / 73], abs=0.02)
+
+
 @pytest.mark.parametrize("sounding", [(7.0, SECONDS), (0.0, SECONDS - 7.0)])
 def test_it_may_start_late_and_stop_early(rng: np.random.Generator, sounding: tuple[float, float]) -> None:
     times = np.arange(sounding[0] + 0.2, sounding[1] - 0.2, 0.5)

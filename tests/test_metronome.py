@@ -132,6 +132,7 @@ def test_damaged_strikes_are_refused(change: str, rng: np.random.Generator) -> N
 
 def test_periods_are_told_in_words() -> None:
     assert periods_text([0.6, 2.4]) == "strikes every 0.60 s and every 2.40 s"
+    assert periods_text([0.6, 0.601]) == "strikes every 0.60 s"
 
 
 def with_metronome(path: Path, strikes: list[dict[str, object]], to: Path) -> Path:

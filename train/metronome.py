@@ -139,8 +139,7 @@ class Listener:
             same = next((place for place, other in enumerate(chosen) if self._same(other, sound)), None)
             if same is not None:
                 hits = np.union1d(chosen[same].hits, sound.hits)
-                steps = np.round(np.diff(hits) / min(float(np.median(np.diff(hits))), chosen[same].period))
-                chosen[same] = replace(chosen[same], hits=hits, period=float(np.ptp(hits) / steps.sum()))
+                chosen[same] = replace(chosen[same], hits=hits, period=_shortest_period(hits))
             elif len(chosen) < MOST_STRIKES:
                 chosen.append(sound)
         return sorted(chosen, key=lambda sound: -len(sound.hits))
@@ -224,6 +223,13 @@ def _folded(bands: NDArray[np.float32], period: float) -> tuple[float, float, fl
     scores = np.square(np.maximum(sums, 0.0)).sum(axis=1)
     place = int(scores.argmax())
     return float(scores[place]), period, (place + 0.5) / n_places * period
+
+
+def _shortest_period(hits: NDArray[np.int64]) -> float:
+    """Of the beats that some hits are on, some of them twice, a frame apart."""
+    apart = np.diff(hits)
+    steps = np.round(apart / apart[apart > _LAGS[-1]].min())
+    return float(np.ptp(hits) / steps.sum())
 
 
 def _short_peaks(strength: NDArray[np.float32]) -> NDArray[np.int64]:
