@@ -54,7 +54,7 @@ def test_a_trio_has_groups_of_three() -> None:
 
 
 def _two_alike(limits: tuple[int, ...], groups: int = 6) -> SessionSearch:
-    """Two lines that cross all the time, in one register, none brighter than the other: odd harmonics, and even ones."""
+    """Two lines that cross all the time in one register, none the brighter one: odd harmonics, and even ones."""
     bins, harmonics = torch.arange(600.0), torch.arange(1.0, 13.0)
     lines = []
     for parity, pitches in ((1, (24.0, 36.0, 30.0, 26.0)), (0, (35.0, 25.0, 27.0, 33.0))):

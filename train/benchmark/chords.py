@@ -7,7 +7,6 @@ Wen (MIT). No note is in time or in tune to the last digit, and with the same so
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -20,9 +19,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, ConfigError, MissingDependency
 from bsep_stream.train.benchmark.chordscores import PIECES, Part, Piece
+from bsep_stream.train.benchmark.newitem import write_recording
 from bsep_stream.train.config import MAX_POLYPHONY
 
 if TYPE_CHECKING:
@@ -41,8 +40,6 @@ _CENTS = 3.0  # tuning,
 _VELOCITY, _VELOCITY_SPREAD = 84.0, 6.0  # and touch
 _HASTE_SECONDS = 0.05
 _LEGATO = 0.96  # of a note's value
-_PEAK_DBFS = -3.0
-_FULL_SCALE = 2**23  # 24 bits
 _CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
 _TICKS_PER_SECOND = 960  # 480 a beat, 120 beats a minute
 _BEND_CENTS = 200.0  # at the end of the pitch wheel
@@ -173,26 +170,9 @@ def write_parts(
     sounds = [rendered(part.notes, part.program, soundfont) for part in parts]
     length = max(sound.size for sound in sounds)
     stems = np.stack([np.pad(sound, (0, length - sound.size)) for sound in sounds])
-    stems /= np.sqrt(np.square(stems).mean(axis=1, keepdims=True))
-    stems *= 10 ** (_PEAK_DBFS / 20) / np.abs(stems.sum(axis=0)).max()
-    whole = np.round(stems * _FULL_SCALE).astype(np.int32)  # integers, so that the mixture is their exact sum
-    folder = output / item
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, samples in zip(parts, whole, strict=True):
-        _write_flac(folder / f"{part.name}.flac", samples)
-    _write_flac(folder / "mix.flac", whole.sum(axis=0, dtype=np.int32))
-    meta = {
-        "item": item,
-        "piece": title,
-        "composer": composer,
-        "sample_rate": RATE,
-        "channels": 1,
-        "note_columns": NOTE_COLUMNS,
-        "instruments": [_instrument(part, soundfont) for part in parts],
-    }
-    with whole_file(folder / "meta.json") as temporary:
-        temporary.write_text(json.dumps(meta, indent=1), encoding="utf-8")
-    return folder
+    instruments = [_instrument(part, soundfont) for part in parts]
+    about = {"piece": title, "composer": composer, "note_columns": NOTE_COLUMNS}
+    return write_recording(output / item, stems, RATE, instruments, **about)
 
 
 def _instrument(part: PlayedPart, soundfont: Path) -> dict[str, Any]:
@@ -203,11 +183,6 @@ def _instrument(part: PlayedPart, soundfont: Path) -> dict[str, Any]:
         "tones_at_once": min(MAX_POLYPHONY, most_at_once(part.notes)),
         "notes": part.notes,
     }
-
-
-def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
-    with whole_file(path) as temporary:
-        soundfile.write(temporary, samples << 8, RATE, subtype="PCM_24", format="FLAC")
 
 
 def most_at_once(notes: Sequence[PlayedNote]) -> int:
