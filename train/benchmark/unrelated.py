@@ -1,8 +1,8 @@
 """Duets of strangers: ``python -m bsep_stream.train.benchmark.unrelated OUTPUT DATA...``.
 
-Excerpts of true stems of different recordings, as loud as each other, in pairs by chance. They share no key, no time and
-often a register, so nothing but their sound tells the instruments apart; and there may be many of them. For measuring
-only: nobody trains on a stem, but on their sum as on any recording.
+Excerpts of true stems of different recordings, as loud as each other, in pairs by chance. They share no key, no time,
+and often a register, so nothing but their sound tells the instruments apart; and there may be many of them. For
+measuring only: nobody trains on a stem, but on their sum as on any recording.
 """
 
 from __future__ import annotations
