@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
-from itemfolders import NAMES, RATE, write_item
 
 pytest.importorskip("torch")  # bsep_stream.train
+
+from itemfolders import NAMES, RATE, write_item
 
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.unrelated import main
