@@ -45,7 +45,7 @@ class SearchSettings:
     trial_sweeps: int = 2
     plain_decay: float = 0.7
     start_decays: tuple[float, float] = (0.5, 0.8)
-    groups: int = 6
+    groups: int = 2
     group_share: float = 0.8
     transitions: TransitionCosts = field(default_factory=TransitionCosts)
     envelopes: EnvelopePrior = field(default_factory=EnvelopePrior)
