@@ -29,12 +29,8 @@ soak: $(VENV)/everything.stamp
 lint: $(VENV)/everything.stamp
 	$(VENV)/bin/ruff check .
 
-# mypy knows no package-dir: it gets the folders as links, laid out as they are installed.
 types: $(VENV)/everything.stamp
-	rm -rf build/typed
-	mkdir -p build/typed/bsep_stream
-	ln -s $(CURDIR)/bsep_stream/* $(CURDIR)/train $(CURDIR)/export build/typed/bsep_stream/
-	cd build/typed && $(CURDIR)/$(VENV)/bin/mypy --config-file $(CURDIR)/pyproject.toml --package bsep_stream
+	$(VENV)/bin/mypy --package bsep_stream
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache

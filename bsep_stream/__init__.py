@@ -8,31 +8,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bsep_stream import cards
+
 if TYPE_CHECKING:
-    from bsep_stream.audiofile import read_recording as read_recording
+    from bsep_stream.effects.mixer import StemMixer as StemMixer
+    from bsep_stream.effects.rack import load_rack as load_rack
     from bsep_stream.errors import BsepError as BsepError
-    from bsep_stream.masks import MaskSettings as MaskSettings
-    from bsep_stream.measures import evaluate as evaluate
-    from bsep_stream.mixer import StemMixer as StemMixer
-    from bsep_stream.model import SeparationModel as SeparationModel
-    from bsep_stream.rack import load_rack as load_rack
-    from bsep_stream.separation import separate as separate
-    from bsep_stream.separation import separate_file as separate_file
-    from bsep_stream.stream import StreamingSeparator as StreamingSeparator
+    from bsep_stream.files.audiofile import read_recording as read_recording
+    from bsep_stream.files.separation import separate as separate
+    from bsep_stream.files.separation import separate_file as separate_file
+    from bsep_stream.masks.maskoutput import MaskSettings as MaskSettings
+    from bsep_stream.model.separation_model import SeparationModel as SeparationModel
+    from bsep_stream.report.measures import evaluate as evaluate
+    from bsep_stream.separator import StreamingSeparator as StreamingSeparator
 
     __version__: str
 
 _HOMES = {
     "BsepError": "errors",
-    "MaskSettings": "masks",
-    "SeparationModel": "model",
-    "StemMixer": "mixer",
-    "StreamingSeparator": "stream",
-    "evaluate": "measures",
-    "load_rack": "rack",
-    "read_recording": "audiofile",
-    "separate": "separation",
-    "separate_file": "separation",
+    "MaskSettings": "masks.maskoutput",
+    "SeparationModel": "model.separation_model",
+    "StemMixer": "effects.mixer",
+    "StreamingSeparator": "separator",
+    "evaluate": "report.measures",
+    "load_rack": "effects.rack",
+    "read_recording": "files.audiofile",
+    "separate": "files.separation",
+    "separate_file": "files.separation",
 }
 
 __all__ = [
@@ -47,6 +49,10 @@ __all__ = [
     "separate",
     "separate_file",
 ]
+
+
+cards.register("model", lambda model: import_module("bsep_stream.report.notebook").model_card(model))
+cards.register("stems", lambda stems: import_module("bsep_stream.report.notebook").stems_card(stems))
 
 
 def __getattr__(name: str) -> Any:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from bsep_stream import separate
 from bsep_stream.demo import MODEL
-from bsep_stream.masks import MaskOutput
-from bsep_stream.outputs import network_step
-from bsep_stream.pictures import (
+from bsep_stream.masks.maskoutput import MaskOutput
+from bsep_stream.masks.outputs import network_step
+from bsep_stream.report.pictures import (
     GREY,
     audible,
     colour_of,

@@ -12,9 +12,9 @@ import click
 
 from bsep_stream.cli import COMMANDS, main
 from bsep_stream.demo import MODEL
-from bsep_stream.latency import LIMITS_MS, QUALITY
-from bsep_stream.model import SeparationModel
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream.latency import LIMITS_MS, QUALITY
 
 RATES = (44_100, 48_000, 96_000)
 """Of streams, in the table of latencies."""

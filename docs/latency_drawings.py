@@ -9,8 +9,8 @@ from material import WIDTH, Material, bare
 from matplotlib.figure import Figure
 
 from bsep_stream import StreamingSeparator
-from bsep_stream.latency import LIMITS_MS, QUALITY
-from bsep_stream.windows import stream_windows
+from bsep_stream.stream.latency import LIMITS_MS, QUALITY
+from bsep_stream.stream.windows import stream_windows
 
 SETTINGS = (QUALITY, *LIMITS_MS)
 """Names of latencies."""

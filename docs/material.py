@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bsep_stream import SeparationModel, read_recording
 from bsep_stream.demo import MIX, MODEL
-from bsep_stream.model import Tones
-from bsep_stream.outputs import network_step
+from bsep_stream.masks.outputs import network_step
+from bsep_stream.model.separation_model import Tones
 
 SECONDS = 8.0
 """Of the demo's recording are shown."""

@@ -27,7 +27,7 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
 
     The file is compared with the trained network over frames of the recording, and written only if they agree.
     """
-    from bsep_stream.train.cli import parse_sources
+    from bsep_stream.train.runs.command import parse_sources
 
     names, polyphony = parse_sources(sources) if sources is not None else (None, ())
     report = export_run(run, output, source_names=names, polyphony=polyphony, overwrite=overwrite)
@@ -76,9 +76,9 @@ def export_run(
         raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
 
     from bsep_stream.export.onnx_file import export_model
-    from bsep_stream.train.cli import sources_text
-    from bsep_stream.train.run_folder import RunFolder
-    from bsep_stream.train.start import load_separator
+    from bsep_stream.train.learning.run_folder import RunFolder
+    from bsep_stream.train.runs.command import sources_text
+    from bsep_stream.train.runs.start import load_separator
 
     separator, config, info = load_separator(run)
     if source_names is not None:

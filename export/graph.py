@@ -7,9 +7,9 @@ from copy import deepcopy
 from torch import Tensor, nn
 
 from bsep_stream.export.network import BlockNetwork
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.separator import Separator
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Separator
 
 INPUT_NAME = "frame"
 OUTPUT_NAMES = (

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bsep_stream.train.unet import UNet
+from bsep_stream.train.network.unet import UNet
 
 _CHANNEL_BLOCK = 8
 
 
 class BlockNetwork(nn.Module):
-    """Stands in for a trained :class:`~bsep_stream.train.unet.UNet`: see there for arguments and result."""
+    """Stands in for a trained :class:`~bsep_stream.train.network.unet.UNet`: see there for arguments and result."""
 
     constant_channels: Tensor
     no_channels: Tensor

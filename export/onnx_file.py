@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import MissingDependency, ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep, output_shapes
 from bsep_stream.export.parity import LEAST_PARITY_FRAMES, compare, open_session
-from bsep_stream.model import OUTPUT_KINDS
-from bsep_stream.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.separator import Separator
-from bsep_stream.train.spectra import as_channels
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.model.separation_model import OUTPUT_KINDS
+from bsep_stream.model.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.network.separator import Separator
+from bsep_stream.train.tones.spectra import as_channels
 
 FORMAT_VERSION = 1
 METADATA_KEY = "bsep_stream"
@@ -76,8 +76,8 @@ def export_model(
     config : TrainConfig
     metadata : dict
         `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary") and
-        `metronome` (list of :meth:`bsep_stream.metronome.Strike.to_dict`); see docs/design.md. Geometry, source names,
-        tones, dictionary and format version are added here.
+        `metronome` (list of :meth:`bsep_stream.model.strikes.Strike.to_dict`); see docs/design.md. Geometry, source
+        names, tones, dictionary and format version are added here.
     path : Path
         Appears whole or not at all; an existing file is replaced.
     parity_frames : ndarray, shape (n_frames, n_bins), complex64

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
-from bsep_stream.train.config import MAP_NAMES
-from bsep_stream.train.prediction import Prediction, predict
-from bsep_stream.train.separator import Separator
-from bsep_stream.train.spectra import as_channels
+from bsep_stream.train.config.trainconfig import MAP_NAMES
+from bsep_stream.train.network.prediction import Prediction, predict
+from bsep_stream.train.network.separator import Separator
+from bsep_stream.train.tones.spectra import as_channels
 
 LEAST_PARITY_FRAMES = 200
 PARITY_TOLERANCE = 1e-3

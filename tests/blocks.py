@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.separator import StreamingSeparator
 
 SUM_TOLERANCE = 1e-6  # of full scale: a few roundings of float32 in the sum of three stems
 ROUNDING = 2e-6  # FFT and its inverse in float32, for audio within +-1

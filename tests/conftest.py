@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from bsep_stream.model import SeparationModel
+from bsep_stream.model.separation_model import SeparationModel
 
 if TYPE_CHECKING:
-    from bsep_stream.train.config import TrainConfig
-    from bsep_stream.train.recording import Session
+    from bsep_stream.train.config.trainconfig import TrainConfig
+    from bsep_stream.train.session.recording import Session
 
 MODELS = Path(__file__).parent / "models"
 
@@ -55,9 +55,9 @@ DUET_RATE = 8_000
 def duet_config() -> TrainConfig:
     """The fast preset, tiny: four iterations of imitation, four of the policy gradient."""
     pytest.importorskip("torch")
-    from bsep_stream.geometry import FrameGeometry
-    from bsep_stream.train.config import ImitationConfig, NetworkConfig
-    from bsep_stream.train.presets import preset_config
+    from bsep_stream.model.geometry import FrameGeometry
+    from bsep_stream.train.config.presets import preset_config
+    from bsep_stream.train.config.trainconfig import ImitationConfig, NetworkConfig
 
     fast = preset_config("fast", ("high", "low"))
     network = NetworkConfig(
@@ -96,8 +96,8 @@ def duet_path(tmp_path: Path) -> Path:
 def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels of the duet without a search, which takes seconds; test_labels.py tests the search."""
     pytest.importorskip("torch")
-    from bsep_stream.train import start
-    from bsep_stream.train.labels import Labels, label_positions
+    from bsep_stream.train.runs import start
+    from bsep_stream.train.session.labels import Labels, label_positions
 
     def labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
         pieces = label_positions(session, config.geometry.hop_length, config.imitation.longest_seconds)
@@ -119,9 +119,9 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tiny_presets(quick_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both presets with a tiny network, so that a run takes a second; fast with an iteration of imitation."""
-    from bsep_stream.geometry import FrameGeometry
-    from bsep_stream.train import presets
-    from bsep_stream.train.config import NetworkConfig
+    from bsep_stream.model.geometry import FrameGeometry
+    from bsep_stream.train.config import presets
+    from bsep_stream.train.config.trainconfig import NetworkConfig
 
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # so that what the command sets is gone after the test
     real = presets.preset_config

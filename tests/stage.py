@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.samplequeue import SampleQueue
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream.samplequeue import SampleQueue
 
 REAL_TIME_FACTOR = 0.3
 

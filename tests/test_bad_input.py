@@ -15,8 +15,8 @@ from click.testing import CliRunner
 import bsep_stream.errors
 from bsep_stream.cli import main
 from bsep_stream.errors import BsepError, StreamError
-from bsep_stream.model import SeparationModel
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
 
 RATE = 48_000
 TORCH = importlib.util.find_spec("torch") is not None
@@ -199,9 +199,7 @@ def full_disk(room: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_full_disk_while_separating_keeps_the_stems_of_before(
-    tiny_model_path: Path, mix: Path, tmp_path: Path
-) -> None:
+def test_full_disk_while_separating_keeps_the_stems_of_before(tiny_model_path: Path, mix: Path, tmp_path: Path) -> None:
     stems = tmp_path / "stems"
     assert CliRunner().invoke(main, ["separate", str(tiny_model_path), str(mix), "--output", str(stems)]).exit_code == 0
     before = contents(stems)

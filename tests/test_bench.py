@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bsep_stream.bench import bench, bench_signal, machine, peak_memory_mb
 from bsep_stream.cli import main
+from bsep_stream.effects.mixer import Mixer
+from bsep_stream.effects.rack import rack_from_dict
 from bsep_stream.errors import ConfigError
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.mixer import Mixer
-from bsep_stream.rack import rack_from_dict
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.machine import machine, peak_memory_mb
+from bsep_stream.report.bench import bench, bench_signal
+from bsep_stream.separator import StreamingSeparator
 
 
 def test_numbers_fit_together(tiny_model_path: Path) -> None:

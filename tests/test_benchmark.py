@@ -14,13 +14,12 @@ torch = pytest.importorskip("torch")
 from click.testing import CliRunner
 
 from bsep_stream.errors import BsepError, ConfigError
-from bsep_stream.train.benchmark import curve, find_items, table, training, trial, true_f0
+from bsep_stream.train.benchmark import curve, find_items, judge, table, training, trial, true_f0
 from bsep_stream.train.benchmark.ceilings import CEILING_GEOMETRY, CEILINGS, ceilings
 from bsep_stream.train.benchmark.cli import main
 from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.truth import TrueTones, frame_centres, true_tones
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.search import judge
+from bsep_stream.train.config.presets import preset_config
 
 RATE = 48_000
 SECONDS = 1.5

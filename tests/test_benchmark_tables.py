@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
+from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.benchmark import table
 from bsep_stream.train.benchmark.diagnostics import best_order, played, similarity, tone_errors
 from bsep_stream.train.benchmark.items import Item, Notes

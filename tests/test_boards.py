@@ -5,8 +5,8 @@ import pedalboard
 import pytest
 from pedalboard import Pedalboard
 
-from bsep_stream.boards import FIXED_BLOCK, MAX_BLOCK, Board, only_finite
-from bsep_stream.effects import EFFECTS
+from bsep_stream.effects.boards import FIXED_BLOCK, MAX_BLOCK, Board, only_finite
+from bsep_stream.effects.catalogue import EFFECTS
 from bsep_stream.errors import ConfigError, StreamError
 
 RATE = 48_000

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.train.checkpoint import FORMAT_VERSION, Checkpoint, load_checkpoint, save_checkpoint
+from bsep_stream.train.learning.checkpoint import FORMAT_VERSION, Checkpoint, load_checkpoint, save_checkpoint
 
 
 def checkpoint(value: float = 1.0, format_version: int = FORMAT_VERSION) -> Checkpoint:

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from bsep_stream import demo
 from bsep_stream.cli import main
 from bsep_stream.demo.showcase import Showcase, run_showcase
+from bsep_stream.effects.rack import load_rack
 from bsep_stream.errors import AudioError
-from bsep_stream.model import SeparationModel
-from bsep_stream.rack import load_rack
+from bsep_stream.model.separation_model import SeparationModel
 
 MODELS = Path(__file__).parent / "models"
 MODEL = MODELS / "split_fast.onnx"
@@ -113,8 +113,8 @@ def test_train_trains_exports_and_shows(tmp_path: Path, monkeypatch: pytest.Monk
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     from bsep_stream.export import cli as export
-    from bsep_stream.train import cli as training
-    from bsep_stream.train.request import RunRequest
+    from bsep_stream.train.runs import command as training
+    from bsep_stream.train.runs.request import RunRequest
 
     calls: list[object] = []
     monkeypatch.setattr(training, "train_run", lambda *args, **options: calls.append((args, options)))

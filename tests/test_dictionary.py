@@ -7,8 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.train.dictionary import HarmonicDictionary, scale_prior_gradient
-from bsep_stream.train.optimiser import AdaMax
+from bsep_stream.train.learning.optimiser import AdaMax
+from bsep_stream.train.tones.dictionary import HarmonicDictionary, scale_prior_gradient
 
 
 def test_start_is_the_published_decay_of_every_source() -> None:

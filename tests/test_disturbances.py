@@ -13,9 +13,9 @@ from click.testing import CliRunner
 pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.masks import MaskSettings
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.benchmark.disturbances import NOTHING, disturbed_stems, main, table
 from bsep_stream.train.benchmark.foreignsounds import BEAT_DBFS, NOISE_DBFS, SOUNDS, foreign_sound
 

@@ -15,8 +15,8 @@ import pytest
 import soundfile
 
 from bsep_stream.cli import COMMANDS, main
-from bsep_stream.model import SeparationModel
-from bsep_stream.rack import load_rack
+from bsep_stream.effects.rack import load_rack
+from bsep_stream.model.separation_model import SeparationModel
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

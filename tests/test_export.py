@@ -17,10 +17,10 @@ from bsep_stream.errors import ModelError
 from bsep_stream.export import onnx_file, parity
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
 from bsep_stream.export.onnx_file import export_model
-from bsep_stream.model import SeparationModel
-from bsep_stream.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.separator import Separator
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.model.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Separator
 
 # With the seed used here an untrained network is on in some passes and off in others.
 SOME_OFF = -0.06

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 from trainings import SOURCES, bsep, run_info
 
-from bsep_stream.metronome import Strike
+from bsep_stream.model.strikes import Strike
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 
@@ -51,7 +51,7 @@ def test_a_metronome_goes_from_the_recording_to_the_model(
 ) -> None:
     pytest.importorskip("onnx")
     from bsep_stream.export import onnx_file
-    from bsep_stream.train import start
+    from bsep_stream.train.runs import start
 
     strike = Strike(np.linspace(0.1, 0.2, 128, dtype=np.float32), np.arange(64, 128), 0.5)
     monkeypatch.setattr(start, "find_metronome", lambda session, geometry: (strike,))

@@ -5,8 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.export.network import BlockNetwork, TransposedProduct
-from bsep_stream.train.network_config import NetworkConfig
-from bsep_stream.train.unet import UNet, same_padding
+from bsep_stream.train.config.network_config import NetworkConfig
+from bsep_stream.train.network.unet import UNet, same_padding
 
 # float32 in another order of additions; activations are near 1.
 TOLERANCE = 1e-5

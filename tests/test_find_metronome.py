@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.metronome import Metronome, Strike
+from bsep_stream.masks.metronome import Metronome
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.strikes import Strike
 from bsep_stream.train.benchmark.foreignsounds import foreign_sound
-from bsep_stream.train.metronome import find_metronome
-from bsep_stream.train.recording import Session, Take
+from bsep_stream.train.session.metronome import find_metronome
+from bsep_stream.train.session.recording import Session, Take
 
 RATE = 24_000
 GEOMETRY = FrameGeometry(sample_rate=RATE, n_fft=4096, n_bins=1024, hop_length=512, sigma_samples=512.0)

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from bsep_stream.cli import main
-from bsep_stream.foreign import NoiseFloor, Strikes
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.masks import FOREIGN_TO_STEMS, FOREIGN_TO_STEMS_NEVER, MaskSettings
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
-from bsep_stream.smoothing import BoxMean, lowest_around
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.foreign import NoiseFloor, Strikes
+from bsep_stream.masks.maskoutput import FOREIGN_TO_STEMS, FOREIGN_TO_STEMS_NEVER, MaskSettings
+from bsep_stream.masks.smoothing import BoxMean, lowest_around
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
 
 FAST = FrameGeometry(n_fft=8192, n_bins=2048, hop_length=1024)
 ROUNDING = 1e-5  # relative, a handful of float32 operations

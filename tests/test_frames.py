@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.frames import FrameSource
-from bsep_stream.train.recording import Session, Take
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.session.frames import FrameSource
+from bsep_stream.train.session.recording import Session, Take
 
 GEOMETRY = FrameGeometry(sample_rate=8_000, n_fft=512, n_bins=200, hop_length=64, sigma_samples=42.0)
 HOP_LENGTH = 32

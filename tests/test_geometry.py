@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.geometry import FrameGeometry
+from bsep_stream.model.geometry import FrameGeometry
 
 SMALL = FrameGeometry(sample_rate=8_000, n_fft=256, n_bins=100, hop_length=64, sigma_samples=32.0)
 # float32 transforms of numbers of size 1 with a window of sum 1.

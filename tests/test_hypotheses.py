@@ -6,11 +6,11 @@ torch = pytest.importorskip("torch")
 
 from dataclasses import replace
 
-from bsep_stream.train.config import MAP_NAMES
-from bsep_stream.train.hypotheses import IMPOSSIBLE_NATS, NEIGHBOUR_BINS, OFF_LOGITS, Hypotheses, hypotheses
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.separator import Maps, Separator
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.config.trainconfig import MAP_NAMES
+from bsep_stream.train.network.hypotheses import IMPOSSIBLE_NATS, NEIGHBOUR_BINS, OFF_LOGITS, Hypotheses, hypotheses
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Maps, Separator
 
 BEST, NEXT, THIRD = 60, 90, 120
 ON = 10.0

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.config import (
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.trainconfig import (
     ImitationConfig,
     LossConfig,
     NetworkConfig,
@@ -16,12 +16,12 @@ from bsep_stream.train.config import (
     PolicyConfig,
     TrainConfig,
 )
-from bsep_stream.train.imitation import ImitationTerms, imitation_loss, imitation_terms
-from bsep_stream.train.learner import Learner
-from bsep_stream.train.policy import on_logit
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.separator import Maps
-from bsep_stream.train.spectra import as_channels
+from bsep_stream.train.learning.imitation import ImitationTerms, imitation_loss, imitation_terms
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.network.policy import on_logit
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Maps
+from bsep_stream.train.tones.spectra import as_channels
 
 LOWEST, HIGHEST, N_BINS = 4, 20, 64
 INVERSE_TEMPERATURE = 0.3

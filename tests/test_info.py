@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
+from bsep_stream.effects.rack import load_rack
 from bsep_stream.errors import RunError
-from bsep_stream.info import describe, describe_model, read_losses, read_run
-from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
-from bsep_stream.live.latency import default_cushion_samples
-from bsep_stream.rack import load_rack
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.report.info import describe, describe_model, read_losses, read_run
+from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream.ledger import USUAL_BLOCK, default_cushion_samples
 
 LATE_RACK = '[stems.flute]\neffects = [{type = "BrickwallLimiter", lookahead_ms = 2.0}]\n'
 
@@ -256,8 +256,8 @@ def test_what_is_neither_model_nor_run_is_one_sentence(tmp_path: Path) -> None:
 def test_run_of_the_trainer_is_read(tmp_path: Path) -> None:
     """The trainer's own writer and this reader agree."""
     pytest.importorskip("torch")
-    from bsep_stream.train.presets import preset_config
-    from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
+    from bsep_stream.train.config.presets import preset_config
+    from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo
 
     folder = RunFolder(tmp_path / "RUN")
     (tmp_path / "RUN").mkdir(exist_ok=True)

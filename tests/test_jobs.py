@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bsep_stream.errors import AudioError, ConfigError, MissingDependency
-from bsep_stream.jobs import Outcome, run_jobs
+from bsep_stream.files.jobs import Outcome, run_jobs
 
 
 def square(number: int) -> int:
@@ -63,7 +63,7 @@ def test_worker_count_that_makes_no_sense_is_refused() -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bsep_stream.jobs._is_installed", lambda _module: False)
+    monkeypatch.setattr("bsep_stream.files.jobs._is_installed", lambda _module: False)
     with pytest.raises(MissingDependency, match=r"bsep-stream\[cluster\]"):
         list(run_jobs(square, {"a": (1,)}, scheduler="tcp://127.0.0.1:9"))
 
@@ -109,6 +109,6 @@ def test_cluster_does_the_same_jobs() -> None:
 
 def test_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("bsep_stream.jobs.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("bsep_stream.files.jobs.CONNECT_SECONDS", 0.1)
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         list(run_jobs(square, {"a": (1,)}, scheduler="tcp://127.0.0.1:9"))

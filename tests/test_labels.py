@@ -9,11 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.config import PolicyConfig, TrainConfig
-from bsep_stream.train.frames import JITTER_HOPS, FrameSource, Transposition
-from bsep_stream.train.labels import EXCERPT_SECONDS, Labels, from_high_to_low, label_positions, search_labels
-from bsep_stream.train.recording import Session, Take
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.trainconfig import PolicyConfig, TrainConfig
+from bsep_stream.train.search.labelling import search_labels
+from bsep_stream.train.session.frames import JITTER_HOPS, FrameSource, Transposition
+from bsep_stream.train.session.labels import EXCERPT_SECONDS, Labels, from_high_to_low, label_positions
+from bsep_stream.train.session.recording import Session, Take
 
 RATE = 8_000
 HOP_LENGTH = 128

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.latency import LatencySetting, choose_setting, latency_settings
-from bsep_stream.masks import MaskSettings
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
-from bsep_stream.stream import StreamingSeparator
-from bsep_stream.windows import stream_windows
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream.latency import LatencySetting, choose_setting, latency_settings
+from bsep_stream.stream.windows import stream_windows
 
 FAST = FrameGeometry(n_fft=8192, n_bins=2048, hop_length=1024)  # of the preset fast
 PAPER = FrameGeometry()

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
-from bsep_stream.hops import HopEngine
-from bsep_stream.latency import choose_setting
-from bsep_stream.measures import evaluate
-from bsep_stream.model import SeparationModel
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.report.measures import evaluate
+from bsep_stream.stream.hops import HopEngine
+from bsep_stream.stream.latency import choose_setting
 from bsep_stream.train.benchmark.latencies import main, table
 from bsep_stream.train.benchmark.truetones import TrueTonesMaker, tones_at
 from bsep_stream.train.benchmark.truth import TrueTones
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.timbre import Timbre
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.tones.timbre import Timbre
 
 RATE = 48_000
 F0_BIN = (40.3, 57.9)  # 236 and 339 Hz: no harmonics in common below the tenth

@@ -8,17 +8,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError, RunError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.config import LossConfig, NetworkConfig, OptimiserConfig, PolicyConfig, TrainConfig
-from bsep_stream.train.dictionary import scale_prior_gradient
-from bsep_stream.train.frame_state import FrameState
-from bsep_stream.train.learner import Learner
-from bsep_stream.train.losses import importance_weights, policy_loss, rollout_losses
-from bsep_stream.train.policy import given_tone_log_prob
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.presets import PRESET_NAMES, preset_config
-from bsep_stream.train.rollouts import roll_out
-from bsep_stream.train.spectra import as_complex
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.presets import PRESET_NAMES, preset_config
+from bsep_stream.train.config.trainconfig import LossConfig, NetworkConfig, OptimiserConfig, PolicyConfig, TrainConfig
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
+from bsep_stream.train.learning.rollouts import roll_out
+from bsep_stream.train.network.frame_state import FrameState
+from bsep_stream.train.network.policy import given_tone_log_prob
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.tones.dictionary import scale_prior_gradient
+from bsep_stream.train.tones.spectra import as_complex
 
 
 def tiny_config(**changes: object) -> TrainConfig:

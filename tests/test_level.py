@@ -9,12 +9,12 @@ import soundfile
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.frames import FrameSource
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.race import Unwatched
-from bsep_stream.train.recording import load_session
-from bsep_stream.train.start import load_separator, start_training
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.runs.race import Unwatched
+from bsep_stream.train.runs.start import load_separator, start_training
+from bsep_stream.train.session.frames import FrameSource
+from bsep_stream.train.session.recording import load_session
 
 SAME_DB = 0.1
 DIFFERENCE_DB = -40.0

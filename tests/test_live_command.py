@@ -16,17 +16,17 @@ from soundcards import FakeLibrary, FakeStatus
 
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
-from bsep_stream.live.desk import Desk
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.typed import TypedLines, obey
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine.desk import Desk
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session.typed import TypedLines, obey
+from bsep_stream.separator import StreamingSeparator
 
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
     """Devices that deliver a second of sound as soon as they are started."""
     library = FakeLibrary()
-    monkeypatch.setattr("bsep_stream.live.devices.sound_library", lambda: library)
+    monkeypatch.setattr("bsep_stream.live.devices.listing.sound_library", lambda: library)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     make = library.Stream
 
@@ -96,7 +96,7 @@ def test_notes_go_to_a_port_that_is_closed_in_the_end(
     pytest.importorskip("mido")
     closed: list[str] = []
     port = SimpleNamespace(name="synth 1", send=lambda _: None, close=lambda: closed.append("synth 1"))
-    monkeypatch.setattr("bsep_stream.live.midiports.open_port", {"synth": port}.__getitem__)
+    monkeypatch.setattr("bsep_stream.live.devices.midiports.open_port", {"synth": port}.__getitem__)
     words = ["--input", "system", "--output", "system", "--midi-out", "synth", "--seconds", "0"]
     result = live(str(tiny_model_path), *words)
     assert result.exit_code == 0, result.stderr
@@ -107,7 +107,7 @@ def test_notes_go_to_a_port_that_is_closed_in_the_end(
 def test_port_that_is_not_there_leaves_no_recording(
     library: FakeLibrary, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsep_stream.live.midiports.list_ports", list)
+    monkeypatch.setattr("bsep_stream.live.devices.midiports.list_ports", list)
     words = ["--input", "system", "--output", "system", "--midi-out", "synth", "--record", str(tmp_path / "takes")]
     result = live(str(tiny_model_path), *words)
     assert result.exit_code == 2

@@ -14,10 +14,10 @@ from soundcards import FakeLibrary, FakeStatus
 
 from bsep_stream.cli import main
 from bsep_stream.errors import DeviceError, MissingDependency
-from bsep_stream.live.devices import find_device, list_devices, sound_library
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.streams import Connector, PortAudioStreams, plan, spread
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.devices.listing import find_device, list_devices, sound_library
+from bsep_stream.live.devices.streams import Connector, PortAudioStreams, plan, spread
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.separator import StreamingSeparator
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_channels_are_spread() -> None:
 
 
 def test_devices_command_lists_them(library: FakeLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bsep_stream.live.devices.sound_library", lambda: library)
+    monkeypatch.setattr("bsep_stream.live.devices.listing.sound_library", lambda: library)
     shown = CliRunner().invoke(main, ["devices"]).output
     assert "USB Mic" in shown
     assert "JACK Audio" in shown

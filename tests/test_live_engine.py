@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from stage import Halves, Stage, largest_step, music, separated
 
+from bsep_stream.effects.fader import RAMP_SECONDS
+from bsep_stream.effects.rack import Rack, rack_from_dict
 from bsep_stream.errors import ConfigError
-from bsep_stream.fader import RAMP_SECONDS
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.rack import Rack, rack_from_dict
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.separator import StreamingSeparator
 
 RATE = 48_000
 RAMP = round(RAMP_SECONDS * RATE)
@@ -141,7 +141,7 @@ def test_denormals_are_off_in_threads_that_start_after_the_model(tiny_model_path
     """In a process of its own: the first session of a process decides."""
     code = (
         "import sys, threading\nimport numpy as np\n"
-        "from bsep_stream.model import SeparationModel\n"
+        "from bsep_stream.model.separation_model import SeparationModel\n"
         "SeparationModel(sys.argv[1])\n"
         "found = []\n"
         "def work(): found.append(float((np.full(64, 1e-40, np.float32) * np.float32(0.5)).max()))\n"
@@ -182,9 +182,7 @@ def test_controls_ramp_over_ten_milliseconds(move: str, tiny_model_path: Path) -
     assert largest_step(heard) == pytest.approx(abs(after - before) / RAMP, rel=0.01)
 
 
-def test_bypass_is_the_input_bit_for_bit_and_remembers_dry_wet(
-    tiny_model_path: Path, rng: np.random.Generator
-) -> None:
+def test_bypass_is_the_input_bit_for_bit_and_remembers_dry_wet(tiny_model_path: Path, rng: np.random.Generator) -> None:
     audio = music(rng, 0.3, RATE)
     stage = Stage(Halves(tiny_model_path), audio)
     stage.engine.desk.set_mute(stage.engine.stem_names[0], True)

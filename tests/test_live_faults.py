@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from stage import Halves, Stage, music, separated
 
+from bsep_stream.effects.fader import RAMP_SECONDS
+from bsep_stream.effects.rack import Rack, rack_from_dict
 from bsep_stream.errors import StreamError
-from bsep_stream.fader import RAMP_SECONDS
-from bsep_stream.live import latency
-from bsep_stream.rack import Rack, rack_from_dict
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.engine import latency
+from bsep_stream.separator import StreamingSeparator
 
 RATE = 48_000
 RAMP = round(RAMP_SECONDS * RATE)
@@ -193,7 +193,7 @@ def test_plugin_that_raises(tiny_model_path: Path, rng: np.random.Generator, mon
     rack = rack_from_dict({"stems": {first: {"mute": True}, second: REVERB}})
     stage = Stage(separator, music(rng, 2.5, RATE), rack=rack)
     stage.run(0.5)
-    monkeypatch.setattr("bsep_stream.boards.Board.process", raising)
+    monkeypatch.setattr("bsep_stream.effects.boards.Board.process", raising)
     stage.run(0.01)
     monkeypatch.undo()
     stage.run(1.5)
@@ -216,7 +216,7 @@ def test_new_rack_that_raises_leaves_the_old_one_playing(
     stage = make_stage(tiny_model_path, rng)
     stage.run(0.5)
     stage.engine.desk.load(rack_from_dict({"stems": {stage.engine.stem_names[1]: REVERB}}))
-    monkeypatch.setattr("bsep_stream.boards.Board.process", raising)
+    monkeypatch.setattr("bsep_stream.effects.boards.Board.process", raising)
     stage.run(0.01)
     monkeypatch.undo()
     stage.run(1.3)

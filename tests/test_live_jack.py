@@ -22,9 +22,9 @@ from pieces import bridged, fit
 from servers import BSEP, PATIENCE_SECONDS, RACK, RATE, heed_ctrl_c
 from stage import music
 
-from bsep_stream.fader import RAMP_SECONDS
-from bsep_stream.rack import load_rack
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.effects.fader import RAMP_SECONDS
+from bsep_stream.effects.rack import load_rack
+from bsep_stream.separator import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 

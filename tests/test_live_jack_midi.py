@@ -16,10 +16,10 @@ import pytest
 from servers import PATIENCE_SECONDS, need
 from test_live_midi import HOPS_TO_BE_SURE, tones
 
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.midiports import VIRTUAL_NAME, list_ports, open_port
-from bsep_stream.live.notesender import NoteSender
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.devices.midiports import VIRTUAL_NAME, list_ports, open_port
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session.notesender import NoteSender
+from bsep_stream.separator import StreamingSeparator
 
 pytestmark = pytest.mark.servers
 

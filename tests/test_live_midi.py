@@ -16,17 +16,18 @@ from click.testing import CliRunner
 
 pytest.importorskip("mido")
 
-from bsep_stream.audiofile import read_recording
 from bsep_stream.cli import main
 from bsep_stream.demo import MIX, MODEL
 from bsep_stream.errors import ConfigError, DeviceError
-from bsep_stream.live import midiports, notesender
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.midiports import find_port, list_ports, open_port
-from bsep_stream.live.notesender import MOST_WAITING, NoteSender
-from bsep_stream.model import Tones
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.live.devices import midiports
+from bsep_stream.live.devices.midiports import find_port, list_ports, open_port
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session import notesender
+from bsep_stream.live.session.notesender import MOST_WAITING, NoteSender
+from bsep_stream.model.separation_model import Tones
 from bsep_stream.notes.events import frequency_of, velocity_of
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.separator import StreamingSeparator
 
 PATIENCE = 60.0  # seconds; a thread that does not answer at all shall fail the test and not hang it
 LOUD = 0.5

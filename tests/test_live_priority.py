@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from bsep_stream.live.priority import PRIORITY, real_time_priority
+from bsep_stream.live.devices.priority import PRIORITY, real_time_priority
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="this system has no such call")

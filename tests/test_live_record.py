@@ -11,13 +11,13 @@ import pytest
 import soundfile
 from stage import Halves, Stage, music, separated
 
-from bsep_stream import audiofile
 from bsep_stream.errors import AudioError
-from bsep_stream.live import recorder as recording
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.rackwatch import SETTLE_SECONDS, RackWatch
-from bsep_stream.live.recorder import Recorder
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.files import audiofile
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session import recorder as recording
+from bsep_stream.live.session.rackwatch import SETTLE_SECONDS, RackWatch
+from bsep_stream.live.session.recorder import Recorder
+from bsep_stream.separator import StreamingSeparator
 
 RATE, BLOCK = 48_000, 64
 ROUNDING = 1e-6
@@ -102,7 +102,7 @@ def test_full_disk_ends_the_recording_and_not_the_music(
     def full(self: object, block: np.ndarray) -> None:
         raise AudioError("the disk is full")
 
-    monkeypatch.setattr("bsep_stream.audiofile.StemWriter.write", full)
+    monkeypatch.setattr("bsep_stream.files.audiofile.StemWriter.write", full)
     writer._work()
     stage.run(0.2)
     with pytest.raises(AudioError, match="the disk is full"):

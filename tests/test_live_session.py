@@ -9,10 +9,16 @@ import pytest
 from soundcards import FakeLibrary, FakeStream
 
 from bsep_stream.errors import DeviceError
-from bsep_stream.live.engine import LiveEngine
-from bsep_stream.live.session import FAULT_SECONDS, FIRST_SECONDS, RETRY_SECONDS, SILENCE_SECONDS, LiveSession
-from bsep_stream.live.streams import Connector, plan
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.live.devices.streams import Connector, plan
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session.livesession import (
+    FAULT_SECONDS,
+    FIRST_SECONDS,
+    RETRY_SECONDS,
+    SILENCE_SECONDS,
+    LiveSession,
+)
+from bsep_stream.separator import StreamingSeparator
 
 
 class FakeStreams:
@@ -69,11 +75,9 @@ def test_device_that_vanishes_is_looked_for_until_it_is_back(death: str, tiny_mo
     assert opened[-1].closed
 
 
-def test_sound_server_that_died_does_not_hold_us(
-    tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sound_server_that_died_does_not_hold_us(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PortAudio waits ten minutes for a JACK server that is gone; the recording shall not."""
-    monkeypatch.setattr("bsep_stream.live.streams.CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("bsep_stream.live.devices.streams.CLOSE_SECONDS", 0.01)
     over, now = threading.Event(), [0.0]
     library = FakeLibrary()
     wiring = plan(library, "system", "system")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bsep_stream.live.wakefulness import LATENCY_FILE, wakeful_processors
+from bsep_stream.live.devices.wakefulness import LATENCY_FILE, wakeful_processors
 
 
 def test_no_latency_is_asked_for_in_one_word_of_32_bits(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsep_stream.live.xruns import OwnXruns
+from bsep_stream.live.devices.xruns import OwnXruns
 
 RATE, PERIOD, N_BLOCKS, AT = 48_000, 256, 200, 100
 LATEST = 0.2  # of a period: so late after its beginning a client is called, at most

@@ -6,17 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.train.config import LossConfig
-from bsep_stream.train.losses import (
-    absolute_distance,
-    importance_weights,
-    lift,
-    lift_spectra,
-    modulus,
-    radial_distance,
-    rollout_losses,
-)
-from bsep_stream.train.spectra import as_channels, as_complex
+from bsep_stream.train.config.trainconfig import LossConfig
+from bsep_stream.train.learning.losses import absolute_distance, importance_weights, radial_distance, rollout_losses
+from bsep_stream.train.tones.moduli import lift, lift_spectra, modulus
+from bsep_stream.train.tones.spectra import as_channels, as_complex
 
 DELTA = 1e-7
 

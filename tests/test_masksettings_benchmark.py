@@ -15,8 +15,8 @@ pytest.importorskip("torch")
 from itemfolders import write_item
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.masks import MaskSettings
-from bsep_stream.model import SeparationModel
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.benchmark.masksettings import DRY, judge_settings, main, sounds, table, varied
 from bsep_stream.train.benchmark.stereo import AS_IT_IS, ROOM
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bsep_stream.errors import AudioError
-from bsep_stream.measures import LIMIT_DB, evaluate
+from bsep_stream.report.measures import LIMIT_DB, evaluate
 
 EXACT_DB = 1e-6  # float64 sums over some thousand samples
 FILTER_DB = 0.2  # 512 free taps fit a little of any noise: 10 log10(1 - 512 * 2 / 48000)
@@ -169,7 +169,7 @@ def test_filtered_measures_need_more_samples_than_taps() -> None:
 def test_plain_measures_do_not_import_torch() -> None:
     import subprocess
 
-    code = "import sys, numpy as np; from bsep_stream.measures import evaluate;"
+    code = "import sys, numpy as np; from bsep_stream.report.measures import evaluate;"
     code += "evaluate(np.ones((1, 9)), np.ones((1, 9)));"
     code += "sys.exit(any(m in sys.modules for m in ('torch', 'scipy', 'fast_bss_eval')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,12 +14,13 @@ from click.testing import CliRunner
 
 from bsep_stream.cli import main as cli
 from bsep_stream.errors import ConfigError, ModelError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.info import describe
-from bsep_stream.masks import FOREIGN_TO_STEMS
-from bsep_stream.metronome import Metronome, Strike, believed, periods_text
-from bsep_stream.model import METADATA_KEY, SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import FOREIGN_TO_STEMS
+from bsep_stream.masks.metronome import Metronome, believed, periods_text
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import METADATA_KEY, SeparationModel
+from bsep_stream.model.strikes import Strike
+from bsep_stream.report.info import describe
 
 GEOMETRY = FrameGeometry(sample_rate=48_000, n_fft=4096, n_bins=1024, hop_length=512, sigma_samples=512.0)
 MIDDLE = 20

@@ -7,12 +7,12 @@ import pedalboard
 import pytest
 from pedalboard import Pedalboard
 
-from bsep_stream.boards import MAX_BLOCK
+from bsep_stream.effects.boards import MAX_BLOCK
+from bsep_stream.effects.fader import RAMP_SECONDS
+from bsep_stream.effects.mixer import Mixer, StemMixer
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.fader import RAMP_SECONDS
-from bsep_stream.mixer import Mixer, StemMixer
-from bsep_stream.model import SeparationModel
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
 
 RATE = 48_000
 STEMS = ("flute", "oboe", "residual")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bsep_stream.errors import BsepError, ModelError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.model import SeparationModel
-from bsep_stream.step import Tones
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.model.step import Tones
 
 EXACT_IN_FLOAT32 = 1e-7  # one product in float32
 SMALL_OBJECTS = 4_000  # bytes: views and other objects of Python; a spectrum of one source has 16 384

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.labels import frames_at
-from bsep_stream.train.noise import without_noise
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.session.labels import frames_at
+from bsep_stream.train.session.noise import without_noise
 
 RATE = 24_000
 GEOMETRY = FrameGeometry(sample_rate=RATE, n_fft=4096, n_bins=1024, hop_length=512, sigma_samples=512.0)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bsep_stream import SeparationModel, notebook, separate
-from bsep_stream.stems import Stems
+from bsep_stream import SeparationModel, separate
+from bsep_stream.files.stems import Stems
+from bsep_stream.report import notebook
 
 RATE = 48_000
 NAMES = ("flute", "oboe", "residual")

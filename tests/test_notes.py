@@ -12,12 +12,12 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
-from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.model.separation_model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, frequency_of, pitch_of
 from bsep_stream.notes.tables import key_name
 from bsep_stream.notes.tracker import NoteTracker
 from bsep_stream.notes.transcription import ToneReader, transcribe
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.separator import StreamingSeparator
 
 RATE = 48_000
 KEYS = (82, 94)  # of 937.5 Hz and 1875 Hz, which is what the tiny model finds whenever there is sound

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.masks import MaskOutput, MaskSettings
-from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.outputs import Listener, ToneOutput
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings
+from bsep_stream.masks.outputs import Listener, ToneOutput
+from bsep_stream.model.separation_model import SeparationModel, Tones
+from bsep_stream.separator import StreamingSeparator
 
 ROUNDING = 1e-5  # relative, a handful of float32 operations
 
@@ -153,9 +153,7 @@ def test_what_has_sounded_rings_on(models: dict[str, SeparationModel]) -> None:
 
 
 @pytest.mark.parametrize("exponent", [0.5, 2.0, 4.0])
-def test_what_rings_on_stays_finite_however_far_tones_fade(
-    models: dict[str, SeparationModel], exponent: float
-) -> None:
+def test_what_rings_on_stays_finite_however_far_tones_fade(models: dict[str, SeparationModel], exponent: float) -> None:
     """A digital fade: the network goes on hearing tones that are 58 dB softer in every frame; then one begins."""
     output = MaskOutput(models["split"], MaskSettings(floor_db=-300, ring=0.9, exponent=exponent))
     frame = np.full(257, 1e-3, dtype=np.complex64)

@@ -18,11 +18,11 @@ from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.page.content import training_curves
-from bsep_stream.page.sound import encode_mp3
-from bsep_stream.page.spectra import STEPS
-from bsep_stream.report import write_report
-from bsep_stream.subject import read_subject
+from bsep_stream.report.overview import write_report
+from bsep_stream.report.page.content import training_curves
+from bsep_stream.report.page.sound import encode_mp3
+from bsep_stream.report.page.spectra import STEPS
+from bsep_stream.report.subject import read_subject
 
 RATE = 16_000
 N = 8_000

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from bsep_stream.model import SeparationModel
-from bsep_stream.report import write_report
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.report.overview import write_report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.train.phases import PlainSolver, solve_phases, unit_phases
-from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.train.tones.harmonics import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.train.tones.phases import PlainSolver, solve_phases, unit_phases
 
 N_BINS = 1_024
 SIGMA = 1.3

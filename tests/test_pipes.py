@@ -14,16 +14,16 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import read_recording
+from bsep_stream.effects.rack import rack_from_dict
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.model import SeparationModel
-from bsep_stream.pipes.arriving import ArrivingAudio
-from bsep_stream.pipes.piping import check_choice, separate_pipe
-from bsep_stream.pipes.samples import SAMPLE_FORMATS
-from bsep_stream.pipes.wavheader import PipeFormat, wav_header
-from bsep_stream.rack import rack_from_dict
-from bsep_stream.separation import separate, separate_file
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.pipes.arriving import ArrivingAudio
+from bsep_stream.files.pipes.piping import check_choice, separate_pipe
+from bsep_stream.files.pipes.samples import SAMPLE_FORMATS
+from bsep_stream.files.pipes.wavheader import PipeFormat, wav_header
+from bsep_stream.files.separation import separate, separate_file
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
 
 MEMORY_GROWTH_BYTES = 200_000  # allocation noise; one second of the stems in memory would be 576 000
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bsep_stream.places import StereoPlaces
+from bsep_stream.masks.places import StereoPlaces
 
 N_BINS, N_FRAMES, HOP_SECONDS = 64, 400, 0.02
 ROUNDING = 1e-5

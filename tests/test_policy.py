@@ -8,10 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.config import NetworkConfig, PolicyConfig, TrainConfig
-from bsep_stream.train.losses import policy_loss
-from bsep_stream.train.policy import (
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.trainconfig import NetworkConfig, PolicyConfig, TrainConfig
+from bsep_stream.train.learning.losses import policy_loss
+from bsep_stream.train.learning.rollouts import roll_out, sampling_plan
+from bsep_stream.train.network.policy import (
     choice_logits,
     gamma_log_prob,
     gamma_mode,
@@ -24,8 +25,7 @@ from bsep_stream.train.policy import (
     split_choice,
     tempered_log_probs,
 )
-from bsep_stream.train.rollouts import roll_out, sampling_plan
-from bsep_stream.train.separator import Separator
+from bsep_stream.train.network.separator import Separator
 
 # Five standard errors of a mean over the draws of a seeded generator.
 STANDARD_ERRORS = 5.0
@@ -179,7 +179,7 @@ def test_rollouts_occur_as_often_as_their_log_prob_says(sampling: str) -> None:
     error = ratio.std(dim=0) / n**0.5
     assert ((ratio.mean(dim=0) - 1).abs() <= STANDARD_ERRORS * error + 1e-4).all()
     # The first choice, counted, against the softmax of the logit map.
-    from bsep_stream.train.frame_state import FrameState
+    from bsep_stream.train.network.frame_state import FrameState
 
     with torch.no_grad():
         maps = separator.maps(FrameState.start(frame[:1], (1, 1)))

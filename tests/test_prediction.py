@@ -9,13 +9,13 @@ torch = pytest.importorskip("torch")
 
 from test_learner import some_frames, tiny_config
 
-from bsep_stream.train.frame_state import FrameState
-from bsep_stream.train.phases import solve_phases
-from bsep_stream.train.policy import choice_logits, gamma_mode, gamma_parameters, split_choice
-from bsep_stream.train.prediction import Prediction, plain_solvers, predict
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.separator import Separator
-from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.network.frame_state import FrameState
+from bsep_stream.train.network.policy import choice_logits, gamma_mode, gamma_parameters, split_choice
+from bsep_stream.train.network.prediction import Prediction, plain_solvers, predict
+from bsep_stream.train.network.separator import Separator
+from bsep_stream.train.tones.harmonics import DensePeaks, LocalPeaks, harmonic_bins
+from bsep_stream.train.tones.phases import solve_phases
 
 # float32 through a small network, in another order of additions for another batch.
 TOLERANCE = 1e-5

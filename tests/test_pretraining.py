@@ -12,19 +12,19 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.presets import preset_config
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.network.network_file import save_network, shipped_network, start_from_network
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.pretraining import __main__ as command
 from bsep_stream.train.pretraining import learning
 from bsep_stream.train.pretraining.instruments import N_PARTIALS, Instruments
 from bsep_stream.train.pretraining.learning import Pretraining
-from bsep_stream.train.pretraining.network_file import save_network, shipped_network, start_from_network
 from bsep_stream.train.pretraining.notes import Notes
 from bsep_stream.train.pretraining.sessions import QUIETEST_TONE_DB, Synthesiser
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.separator import Separator
-from bsep_stream.train.start import start_training
+from bsep_stream.train.runs.start import start_training
 
 LARGEST_FILE = 10_000_000
 """Bytes: the package stays small."""
@@ -229,7 +229,7 @@ def test_run_starts_from_the_network_and_says_so(
     duet_config: TrainConfig, duet_network: Path, duet_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr("bsep_stream.train.start.shipped_network", lambda name: asked.append(name) or duet_network)
+    monkeypatch.setattr("bsep_stream.train.runs.start.shipped_network", lambda name: asked.append(name) or duet_network)
     config = replace(duet_config, pretrained="some")
     training = start_training([duet_path], config, tmp_path / "run")
     known = Separator(duet_config, torch.Generator().manual_seed(11)).network.head_wide.weight
@@ -282,7 +282,7 @@ def test_preset_scratch_is_fast_from_nothing() -> None:
 def test_command_writes_a_network_that_can_be_gone_on_with(
     duet_config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsep_stream.train.presets.preset_config", lambda _name, _sources: duet_config)
+    monkeypatch.setattr("bsep_stream.train.config.presets.preset_config", lambda _name, _sources: duet_config)
     path = tmp_path / "out" / "net.safetensors"
     arguments = ["--minutes", "0.0001", "--output", str(path)]
     result = CliRunner().invoke(command.main, arguments)

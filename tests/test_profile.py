@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from click.testing import CliRunner
 
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.profile import STAGES, command, markdown, measure, noise_batch, part_of
+from bsep_stream.train.benchmark.profile import STAGES, command, markdown, measure, noise_batch, part_of
+from bsep_stream.train.config.trainconfig import TrainConfig
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.train import race
-from bsep_stream.train.checkpoint import load_checkpoint
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.race import Unwatched, begin_race, finish_race, race_is_open
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import resume_training, start_training
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.checkpoint import load_checkpoint
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.runs import race
+from bsep_stream.train.runs.race import Unwatched, begin_race, finish_race, race_is_open
+from bsep_stream.train.runs.start import resume_training, start_training
 
 pytestmark = pytest.mark.usefixtures("quick_search")
 
@@ -30,7 +30,7 @@ def config(duet_config: TrainConfig) -> TrainConfig:
 @pytest.fixture(autouse=True)
 def _search_once(monkeypatch: pytest.MonkeyPatch, quick_search: None) -> None:
     """The race searches where a run does."""
-    from bsep_stream.train import start
+    from bsep_stream.train.runs import start
 
     monkeypatch.setattr(race, "search_labels", start.search_labels)
 

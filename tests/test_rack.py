@@ -8,9 +8,9 @@ import pedalboard
 import pytest
 import soundfile
 
-from bsep_stream.effects import EFFECTS, Choice, Effect, Flag, Range, SoundFile
+from bsep_stream.effects.catalogue import EFFECTS, Choice, Effect, Flag, Range, SoundFile
+from bsep_stream.effects.rack import Rack, Strip, load_rack
 from bsep_stream.errors import ConfigError
-from bsep_stream.rack import Rack, Strip, load_rack
 
 STEMS = ("recorder", "violin", "residual")
 

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
-from bsep_stream.effects import EFFECTS
+from bsep_stream.effects.catalogue import EFFECTS
+from bsep_stream.effects.rack import Rack, load_rack, rack_from_dict
+from bsep_stream.effects.racks import find_rack, shipped_racks
 from bsep_stream.errors import ConfigError
-from bsep_stream.rack import Rack, load_rack, rack_from_dict
-from bsep_stream.racks import find_rack, shipped_racks
 
 STEMS = ("flute", "oboe", "residual")
 RATE = 48_000
@@ -65,7 +65,7 @@ def test_check_says_that_a_rack_is_in_order(tiny_model_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[stems.tuba]\nmute = true\n', "there is no such stem"),
+        ("[stems.tuba]\nmute = true\n", "there is no such stem"),
         ('[master]\neffects = [{ type = "Reverp" }]\n', "no effect 'Reverp'; the nearest: Reverb"),
         ('[master]\neffects = [{ type = "PitchShift", semitones = 2 }]\n', "do not give in a stream"),
         ('[master]\neffects = [{ type = "Reverb", room_size = 2 }]\n', "the nearest is 1"),

@@ -14,7 +14,7 @@ import soundfile
 
 from bsep_stream.cli import COMMANDS, main
 from bsep_stream.demo import MIX
-from bsep_stream.rack import load_rack
+from bsep_stream.effects.rack import load_rack
 
 README = Path(__file__).parent.parent / "README.md"
 TORCH = importlib.util.find_spec("torch") is not None and importlib.util.find_spec("onnx") is not None
@@ -32,9 +32,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_python_runs(
-    number: int, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_runs(number: int, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audio, rate = soundfile.read(MIX, frames=24_000, always_2d=True)
     soundfile.write(tmp_path / "duet.wav", audio.repeat(2, axis=1), rate)
     copy(tiny_model_path, tmp_path / "duet.onnx")

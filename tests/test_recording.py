@@ -9,7 +9,7 @@ import soundfile
 pytest.importorskip("torch")
 
 from bsep_stream.errors import AudioError
-from bsep_stream.train.recording import load_session
+from bsep_stream.train.session.recording import load_session
 
 RATE = 48_000
 LEVEL_TOLERANCE = 1e-3

@@ -16,14 +16,14 @@ import soundfile
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bsep_stream import recordings as recordings_module
-from bsep_stream.audiofile import read_recording
 from bsep_stream.cli import main
+from bsep_stream.effects.rack import rack_from_dict
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.model import SeparationModel
-from bsep_stream.rack import rack_from_dict
-from bsep_stream.recordings import separate_files
-from bsep_stream.separation import separate_file
+from bsep_stream.files import recordings as recordings_module
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.recordings import separate_files
+from bsep_stream.files.separation import separate_file
+from bsep_stream.model.separation_model import SeparationModel
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_else(
     code = (
         "import sys, os, signal, threading\n"
         "from pathlib import Path\n"
-        "from bsep_stream import separation\n"
+        "from bsep_stream.files import separation\n"
         "blocks = separation.Recording.blocks\n"
         f"begun = Path({str(tmp_path / 'begun')!r})\n"
         "def stuck(recording):\n"

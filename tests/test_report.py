@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.model import SeparationModel
-from bsep_stream.pictures import audible, draw_losses, log_rows
-from bsep_stream.pitches import find_pitches
-from bsep_stream.report import write_report
-from bsep_stream.stemfolder import StemFolder
+from bsep_stream.files.stemfolder import StemFolder
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.notes.pitches import find_pitches
+from bsep_stream.report.overview import write_report
+from bsep_stream.report.pictures import audible, draw_losses, log_rows
 
 RATE = 16_000
 N = 8_000

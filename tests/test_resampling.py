@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bsep_stream.resampling import HALF_TAPS, StreamResampler
+from bsep_stream.stream.resampling import HALF_TAPS, StreamResampler
 
 PAIRS = [(44_100, 48_000), (48_000, 44_100), (22_050, 48_000), (48_000, 22_050), (96_000, 48_000), (48_000, 96_000)]
 PAIRS += [(88_200, 48_000), (32_000, 48_000)]  # windows before, and beside, their outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsep_stream.samplequeue import SampleQueue
+from bsep_stream.stream.samplequeue import SampleQueue
 
 
 @pytest.mark.parametrize("delay", [0, 1, 100])

@@ -16,11 +16,11 @@ import soundfile
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import read_recording
+from bsep_stream.effects.rack import rack_from_dict
 from bsep_stream.errors import AudioError, ConfigError, StreamError
-from bsep_stream.model import SeparationModel
-from bsep_stream.rack import rack_from_dict
-from bsep_stream.separation import planned_paths, separate, separate_file
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import planned_paths, separate, separate_file
+from bsep_stream.model.separation_model import SeparationModel
 
 SUM_TOLERANCE = 1e-6
 PCM_24 = 2.0**-23
@@ -203,7 +203,7 @@ def test_a_disk_that_is_really_full(tiny_model_path: Path, take: Path, tmp_path:
 def test_control_c_ends_with_130(tiny_model_path: Path, take: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal\n"
-        "from bsep_stream.stream import StreamingSeparator\n"
+        "from bsep_stream.separator import StreamingSeparator\n"
         "StreamingSeparator.flush = lambda self: os.kill(os.getpid(), signal.SIGINT)\n"
         "from bsep_stream.cli import main\n"
         f"main(['separate', {str(tiny_model_path)!r}, {str(take)!r}, '--output', {str(tmp_path / 'out')!r}])\n"

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from bsep_stream.audiofile import read_recording
 from bsep_stream.cli import main
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import separate
+from bsep_stream.model.separation_model import SeparationModel
 
 BSEP = [sys.executable, "-c", "from bsep_stream.cli import main; main()"]
 

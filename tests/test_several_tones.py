@@ -11,18 +11,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.model import SeparationModel
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.frame_state import FrameState
-from bsep_stream.train.imitation import imitation_terms
-from bsep_stream.train.learner import Learner
-from bsep_stream.train.policy import on_logit
-from bsep_stream.train.prediction import predict
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.rollouts import roll_out, sampling_plan
-from bsep_stream.train.separator import Maps
-from bsep_stream.train.spectra import as_channels
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.imitation import imitation_terms
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.learning.rollouts import roll_out, sampling_plan
+from bsep_stream.train.network.frame_state import FrameState
+from bsep_stream.train.network.policy import on_logit
+from bsep_stream.train.network.prediction import predict
+from bsep_stream.train.network.separator import Maps
+from bsep_stream.train.tones.spectra import as_channels
 
 POLYPHONY = (1, 3)
 CHORD = [12.3, 17.6, 7.2, 0.0]

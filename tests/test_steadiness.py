@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 
-from bsep_stream.latency import choose_setting
-from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.separation import separate
-from bsep_stream.stemspectra import spectra_maker
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.stemspectra import spectra_maker
+from bsep_stream.model.separation_model import SeparationModel, Tones
+from bsep_stream.stream.latency import choose_setting
 from bsep_stream.train.benchmark.steadiness import GivenTones, find_flips, main, mended, streamed, table
 
 OFF = 0.0

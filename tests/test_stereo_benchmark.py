@@ -16,7 +16,7 @@ pytest.importorskip("torch")
 from itemfolders import NAMES, RATE, write_item
 
 from bsep_stream.errors import MissingDependency
-from bsep_stream.model import SeparationModel
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.benchmark.stereo import AS_IT_IS, PAN, ROOM, WITH, WITHOUT, judge_picture, main, pictures, table
 from bsep_stream.train.benchmark.stereoimages import in_room, panned, room_of
 

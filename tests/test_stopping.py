@@ -8,12 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.train import loop, stopping
-from bsep_stream.train.config import ImitationConfig, TrainConfig
-from bsep_stream.train.race import Unwatched
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import resume_training, start_training
-from bsep_stream.train.stopping import EarlyStop
+from bsep_stream.train.config.trainconfig import ImitationConfig, TrainConfig
+from bsep_stream.train.learning import loop, stopping
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.stopping import EarlyStop
+from bsep_stream.train.runs.race import Unwatched
+from bsep_stream.train.runs.start import resume_training, start_training
 
 LENGTH = 2_000
 

@@ -12,11 +12,11 @@ import pytest
 from blocks import ROUNDING, SUM_TOLERANCE, noise, stream
 from numpy.typing import NDArray
 
-from bsep_stream.masks import MaskSettings
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
-from bsep_stream.step import Stepper
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.model.step import Stepper
+from bsep_stream.separator import StreamingSeparator
 
 HOP, WIN_LENGTH = 64, 512  # of the tiny models
 BLOCKS = [[1], [3], [HOP - 1], [HOP], [HOP + 1], [1024], [5, 0, 700, 1, 64, 2000]]

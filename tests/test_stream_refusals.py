@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.model import SeparationModel
-from bsep_stream.stream import StreamingSeparator
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
 
 
 @pytest.mark.parametrize(

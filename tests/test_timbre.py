@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor
 
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.timbre import N_BANDS, Timbre, frequency_bands
-from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.tones.harmonics import LocalPeaks, harmonic_bins
+from bsep_stream.train.tones.timbre import N_BANDS, Timbre, frequency_bands
 
 CONFIG = preset_config("fast", ("high", "low"))
 N_FRAMES = 240

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor
 
-from bsep_stream.train.tonefit import WIDTH_RANGE, fitted_moduli
-from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+from bsep_stream.train.tones.harmonics import LocalPeaks, harmonic_bins
+from bsep_stream.train.tones.tonefit import WIDTH_RANGE, fitted_moduli
 
 SIGMA, RADIUS, N_BINS, N_HARMONICS = 1.3, 9, 1_024, 12
 UPDATES = 4

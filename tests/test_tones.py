@@ -5,13 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.losses import modulus
-from bsep_stream.train.policy import relative_width
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.salience import Salience
-from bsep_stream.train.spectra import as_channels, as_complex
-from bsep_stream.train.tones import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.network.policy import relative_width
+from bsep_stream.train.network.salience import Salience
+from bsep_stream.train.tones.harmonics import DensePeaks, LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.train.tones.moduli import modulus
+from bsep_stream.train.tones.spectra import as_channels, as_complex
 
 N_BINS = 512
 SIGMA = 1.3

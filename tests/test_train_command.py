@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 
 from trainings import SOURCES, bsep, run_info
 
-from bsep_stream.train import start
+from bsep_stream.train.runs import start
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 
@@ -73,7 +73,7 @@ def test_waiting_threads_sleep_unless_told_otherwise(
         "        if name == 'torch':\n"
         "            print(os.environ.get('OMP_WAIT_POLICY'), flush=True)\n"
         "            os._exit(0)\n"
-        "from bsep_stream.train.cli import command\n"
+        "from bsep_stream.train.runs.command import command\n"
         "assert 'torch' not in sys.modules\n"
         "sys.meta_path.insert(0, Spy())\n"
         "command(sys.argv[1:])\n"

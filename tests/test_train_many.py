@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from conftest import DUET_RATE
 from trainings import SOURCES, bsep, run_info
 
-from bsep_stream.train import race, start
+from bsep_stream.train.runs import race, start
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 

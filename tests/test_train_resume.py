@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from trainings import SOURCES, bsep, run_info
 
-from bsep_stream.train import presets
+from bsep_stream.train.config import presets
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 

@@ -15,14 +15,14 @@ import soundfile
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.info import read_losses
-from bsep_stream.train import loop, stopping
-from bsep_stream.train.assessment import assess
-from bsep_stream.train.config import ImitationConfig, TrainConfig
-from bsep_stream.train.learner import StepReport
-from bsep_stream.train.logbook import COLUMNS, Logbook
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import resume_training, start_training
+from bsep_stream.report.info import read_losses
+from bsep_stream.train.config.trainconfig import ImitationConfig, TrainConfig
+from bsep_stream.train.learning import loop, stopping
+from bsep_stream.train.learning.assessment import assess
+from bsep_stream.train.learning.learner import StepReport
+from bsep_stream.train.learning.logbook import COLUMNS, Logbook
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.runs.start import resume_training, start_training
 
 
 class Silent:
@@ -256,7 +256,7 @@ def test_tensorboard_gets_the_losses_where_it_is_installed(
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    monkeypatch.setattr("bsep_stream.train.logbook.importlib.util.find_spec", lambda _name: object())
+    monkeypatch.setattr("bsep_stream.train.learning.logbook.importlib.util.find_spec", lambda _name: object())
     start_training([duet_path], replace(config, iterations=2), tmp_path / "run").run(Silent())
     assert ("loss/total", 1) in written
     assert ("loss/dictionary", 2) in written

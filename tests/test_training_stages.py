@@ -14,15 +14,15 @@ from rich.console import Console
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import RunError
-from bsep_stream.train import start
-from bsep_stream.train.checkpoint import load_checkpoint
-from bsep_stream.train.config import ImitationConfig, TrainConfig
-from bsep_stream.train.labels import Labels
-from bsep_stream.train.learner import Learner, StepReport
-from bsep_stream.train.loop import Training
-from bsep_stream.train.progress import ProgressBar
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import load_separator, resume_training, start_training
+from bsep_stream.train.config.trainconfig import ImitationConfig, TrainConfig
+from bsep_stream.train.learning.checkpoint import load_checkpoint
+from bsep_stream.train.learning.learner import Learner, StepReport
+from bsep_stream.train.learning.loop import Training
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.runs import start
+from bsep_stream.train.runs.progress import ProgressBar
+from bsep_stream.train.runs.start import load_separator, resume_training, start_training
+from bsep_stream.train.session.labels import Labels
 
 pytestmark = pytest.mark.usefixtures("quick_search")
 

@@ -5,11 +5,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.train.config import NetworkConfig
-from bsep_stream.train.frame_state import FrameState
-from bsep_stream.train.presets import preset_config
-from bsep_stream.train.separator import Separator
-from bsep_stream.train.unet import UNet, same_padding
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.config.trainconfig import NetworkConfig
+from bsep_stream.train.network.frame_state import FrameState
+from bsep_stream.train.network.separator import Separator
+from bsep_stream.train.network.unet import UNet, same_padding
 
 NAMES = ("one", "two", "three", "four")
 

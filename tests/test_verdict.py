@@ -10,13 +10,13 @@ from click.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from bsep_stream.cli import main
-from bsep_stream.train.assessment import Assessment, assess
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.learner import Learner
-from bsep_stream.train.race import Unwatched
-from bsep_stream.train.run_folder import RunFolder
-from bsep_stream.train.start import start_training
-from bsep_stream.train.verdict import bad_passages, doubling_share, likeness, reach_verdict
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.assessment import Assessment, assess
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.verdict import bad_passages, doubling_share, likeness, reach_verdict
+from bsep_stream.train.runs.race import Unwatched
+from bsep_stream.train.runs.start import start_training
 
 N_FRAMES = 200
 NAMES = ("flute", "oboe")
@@ -114,8 +114,8 @@ def test_cost_counts_misfit_and_swaps(good: Assessment) -> None:
 
 
 def test_untrained_network_can_be_assessed(duet_config: TrainConfig, rng: np.random.Generator) -> None:
-    from bsep_stream.train.frames import FrameSource
-    from bsep_stream.train.recording import Session, Take
+    from bsep_stream.train.session.frames import FrameSource
+    from bsep_stream.train.session.recording import Session, Take
 
     samples = rng.standard_normal(16_000).astype(np.float32)
     session = Session((Take(Path("a.wav"), samples, 2.0, ""),) * 2, 8_000, 1.0)

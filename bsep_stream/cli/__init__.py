@@ -21,7 +21,7 @@ COMPLETION_VARIABLE = "_BSEP_COMPLETE"
 MENDABLE = 2  # the user can mend it: bad input, bad option, full disk
 
 COMMANDS = {  # name: (module that holds the click command under the name `command`, one line of help)
-    "train": ("bsep_stream.train.cli", "Learn to separate the instruments of a recording."),
+    "train": ("bsep_stream.train.runs.command", "Learn to separate the instruments of a recording."),
     "export": ("bsep_stream.export.cli", "Turn a training run into a model file (ONNX)."),
     "separate": ("bsep_stream.cli.separate", "Stream recordings through a model: stems and remix."),
     "notes": ("bsep_stream.cli.notes", "Write down the notes of a recording: MIDI, tables."),

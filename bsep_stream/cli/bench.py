@@ -10,7 +10,7 @@ import click
 from bsep_stream.cli.streamoptions import latency_lines, named_rack, stream_options
 
 if TYPE_CHECKING:
-    from bsep_stream.bench import Benchmark
+    from bsep_stream.report.bench import Benchmark
 
 
 @click.command("bench")
@@ -25,7 +25,7 @@ def bench(
     import json
     import math
 
-    from bsep_stream.bench import bench as measure
+    from bsep_stream.report.bench import bench as measure
 
     result = measure(model, seconds, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name))
     if as_json:

@@ -158,6 +158,6 @@ def _from_folder(name: str, folder: Path, is_rack: bool) -> str:
 
 
 def _nearest(name: str, valid: Collection[str]) -> str:
-    from bsep_stream.effects import nearest
+    from bsep_stream.words import nearest
 
     return nearest(name, valid)

@@ -11,7 +11,7 @@ import click
 from bsep_stream.errors import ModelError
 
 if TYPE_CHECKING:
-    from bsep_stream.measures import Evaluation
+    from bsep_stream.report.measures import Evaluation
 
 RUN = "run"  # folder of the training, inside the output
 
@@ -71,8 +71,8 @@ def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> P
     from bsep_stream.demo import MIX, SOURCE_NAMES
 
     # By name: the run time imports nothing of training, and these say what to install if torch is missing.
-    training = importlib.import_module("bsep_stream.train.cli")
-    request = importlib.import_module("bsep_stream.train.request")
+    training = importlib.import_module("bsep_stream.train.runs.command")
+    request = importlib.import_module("bsep_stream.train.runs.request")
     export = importlib.import_module("bsep_stream.export.cli")
     model = output / "model.onnx"
     if model.exists() and not overwrite:

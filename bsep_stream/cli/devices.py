@@ -17,7 +17,7 @@ def devices(midi: bool, as_json: bool) -> None:
         _list_midi_ports(as_json)
         return
 
-    from bsep_stream.live.devices import list_devices, sound_library
+    from bsep_stream.live.devices.listing import list_devices, sound_library
 
     found = list_devices(sound_library())
     if as_json:
@@ -51,7 +51,7 @@ def devices(midi: bool, as_json: bool) -> None:
 def _list_midi_ports(as_json: bool) -> None:
     import json
 
-    from bsep_stream.live.midiports import VIRTUAL, list_ports
+    from bsep_stream.live.devices.midiports import VIRTUAL, list_ports
 
     names = list_ports()
     if as_json:

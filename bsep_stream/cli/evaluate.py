@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bsep_stream.measures import Evaluation
+    from bsep_stream.report.measures import Evaluation
 
 _SHOWN_DB = 100.0
 
@@ -79,7 +79,7 @@ def evaluate(
         return
     import json
 
-    from bsep_stream.measures import evaluate as measure
+    from bsep_stream.report.measures import evaluate as measure
 
     _check_counts(references, estimates)
     true, estimated = _read([*references, *estimates], len(references))
@@ -100,8 +100,8 @@ def _check_counts(references: tuple[Path, ...], estimates: tuple[Path, ...]) -> 
 
 
 def _read(paths: list[Path], n_references: int) -> tuple[list[Any], list[Any]]:
-    from bsep_stream.audiofile import read_recording
     from bsep_stream.errors import AudioError
+    from bsep_stream.files.audiofile import read_recording
 
     signals = []
     first: tuple[int, int, int] | None = None

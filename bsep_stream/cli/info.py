@@ -25,7 +25,7 @@ def info(
     """Show sources, geometry, latency and dictionary of a model or a training run."""
     import json
 
-    from bsep_stream.info import describe, describe_model
+    from bsep_stream.report.info import describe, describe_model
 
     if path.is_dir():
         _refuse_stream_options(ctx)
@@ -82,8 +82,8 @@ def _print(facts: dict[str, Any]) -> None:
 def _lines(facts: dict[str, Any]) -> dict[str, str]:
     from math import log10
 
-    from bsep_stream.geometry import FrameGeometry
-    from bsep_stream.metronome import periods_text
+    from bsep_stream.masks.metronome import periods_text
+    from bsep_stream.model.geometry import FrameGeometry
 
     geometry = FrameGeometry.from_dict(facts["geometry"])
     rate = geometry.sample_rate

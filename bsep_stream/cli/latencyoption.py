@@ -9,7 +9,7 @@ import click
 
 
 def latency_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--latency``; its value is checked by :func:`~bsep_stream.latency.choose_setting`."""
+    """Add ``--latency``; its value is checked by :func:`~bsep_stream.stream.latency.choose_setting`."""
     return click.option(
         "--latency",
         metavar="quality|balanced|live|MS",

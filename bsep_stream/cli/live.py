@@ -13,10 +13,10 @@ from bsep_stream.cli.latencyoption import latency_option
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bsep_stream.live.counters import Event
-    from bsep_stream.live.engine import LiveEngine
-    from bsep_stream.live.rackwatch import RackWatch
-    from bsep_stream.live.session import LiveSession
+    from bsep_stream.live.engine.counters import Event
+    from bsep_stream.live.engine.liveengine import LiveEngine
+    from bsep_stream.live.session.livesession import LiveSession
+    from bsep_stream.live.session.rackwatch import RackWatch
 
 _POLL_SECONDS = 0.1
 _WARNING_SHARE = 0.7
@@ -81,22 +81,23 @@ def live(
 
     from rich.console import Console
 
-    from bsep_stream.atomic import whole_file
-    from bsep_stream.live.counters import Event
-    from bsep_stream.live.devices import sound_library
-    from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
-    from bsep_stream.live.midiports import open_port
-    from bsep_stream.live.notesender import NoteSender
-    from bsep_stream.live.priority import real_time_priority
-    from bsep_stream.live.rackwatch import RackWatch
-    from bsep_stream.live.recorder import Recorder
-    from bsep_stream.live.session import LiveSession
-    from bsep_stream.live.status import latency_line, summary_dict, summary_text
-    from bsep_stream.live.streams import Connector, plan
-    from bsep_stream.live.wakefulness import wakeful_processors
-    from bsep_stream.rack import load_rack
-    from bsep_stream.racks import find_rack
-    from bsep_stream.stream import StreamingSeparator
+    from bsep_stream.effects.rack import load_rack
+    from bsep_stream.effects.racks import find_rack
+    from bsep_stream.files.atomic import whole_file
+    from bsep_stream.live.devices.listing import sound_library
+    from bsep_stream.live.devices.midiports import open_port
+    from bsep_stream.live.devices.priority import real_time_priority
+    from bsep_stream.live.devices.streams import Connector, plan
+    from bsep_stream.live.devices.wakefulness import wakeful_processors
+    from bsep_stream.live.engine.counters import Event
+    from bsep_stream.live.engine.liveengine import LiveEngine
+    from bsep_stream.live.session.livesession import LiveSession
+    from bsep_stream.live.session.notesender import NoteSender
+    from bsep_stream.live.session.rackwatch import RackWatch
+    from bsep_stream.live.session.recorder import Recorder
+    from bsep_stream.live.session.status import latency_line, summary_dict, summary_text
+    from bsep_stream.separator import StreamingSeparator
+    from bsep_stream.stream.ledger import USUAL_BLOCK
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
     console = Console(stderr=True, highlight=False)
@@ -184,8 +185,8 @@ def _run(
     """Until Ctrl-C, or for so many seconds; what happens is told and kept in ``log``."""
     import time
 
-    from bsep_stream.live.status import status_line
-    from bsep_stream.live.typed import TypedLines
+    from bsep_stream.live.session.status import status_line
+    from bsep_stream.live.session.typed import TypedLines
 
     end = None if seconds is None else time.monotonic() + seconds
     typed = TypedLines()
@@ -208,7 +209,7 @@ def _run(
 
 def _print_events(engine: LiveEngine, log: list[Event], console: Console) -> None:
     """Tell what has happened since the last time, and keep it."""
-    from bsep_stream.live.status import event_line
+    from bsep_stream.live.session.status import event_line
 
     events = engine.counters.events
     while events:

@@ -56,8 +56,8 @@ def notes(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from bsep_stream.audiofile import Recording
-    from bsep_stream.model import SeparationModel
+    from bsep_stream.files.audiofile import Recording
+    from bsep_stream.model.separation_model import SeparationModel
     from bsep_stream.notes.events import NoteSettings
     from bsep_stream.notes.transcription import transcribe
 

@@ -24,10 +24,10 @@ def check(file: str, model: Path | None, sample_rate: int, channels: int, as_jso
     """Check FILE (or a shipped rack): every name, every value, and that its effects run in a stream."""
     import json
 
-    from bsep_stream.model import SeparationModel
-    from bsep_stream.rack import OTHERS, load_rack
-    from bsep_stream.racks import find_rack
-    from bsep_stream.stream import RESIDUAL
+    from bsep_stream.effects.rack import OTHERS, load_rack
+    from bsep_stream.effects.racks import find_rack
+    from bsep_stream.model.separation_model import SeparationModel
+    from bsep_stream.words import RESIDUAL
 
     path = find_rack(file)
     loaded = load_rack(path)
@@ -62,8 +62,9 @@ def effects(names: tuple[str, ...]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from bsep_stream.effects import EFFECTS, default_value, nearest, unit
+    from bsep_stream.effects.catalogue import EFFECTS, default_value, unit
     from bsep_stream.errors import ConfigError
+    from bsep_stream.words import nearest
 
     for name in names:
         if name not in EFFECTS:
@@ -86,7 +87,7 @@ def effects(names: tuple[str, ...]) -> None:
 @click.argument("name", required=False)
 def show(name: str | None) -> None:
     """List the racks that are shipped, or print one: `bsep rack show hall > rack.toml`."""
-    from bsep_stream.racks import find_rack, shipped_racks
+    from bsep_stream.effects.racks import find_rack, shipped_racks
 
     if name is None:
         for each, purpose in shipped_racks().items():

@@ -45,7 +45,7 @@ def report(
     RUN: loss and dictionary. DIR: spectrograms of mixture and stems; on a page, players. MODEL: dictionary and
     latency; with DIR the pitches that it finds in the mixture. A page is one file that needs no network.
     """
-    from bsep_stream.report import write_report
+    from bsep_stream.report.overview import write_report
 
     write_report(paths, output, model=model, references=references, part=(start, seconds))
     click.echo(output)

@@ -81,9 +81,9 @@ def separate(
     If INPUT is -, a WAV is read from standard input, and the --stem is written to standard output while it arrives.
     """
     from bsep_stream.errors import ConfigError
-    from bsep_stream.jobs import require_engine
-    from bsep_stream.latency import QUALITY, choose_setting
-    from bsep_stream.model import SeparationModel
+    from bsep_stream.files.jobs import require_engine
+    from bsep_stream.model.separation_model import SeparationModel
+    from bsep_stream.stream.latency import QUALITY, choose_setting
 
     to_pipe = PIPE in recordings
     _refuse_options_of_the_other_kind(ctx, to_pipe)
@@ -96,8 +96,8 @@ def separate(
     setting = choose_setting(latency, loaded.geometry)  # one that cannot be is told once, not for every file
     rack = None
     if rack_file is not None:
-        from bsep_stream.rack import load_rack
-        from bsep_stream.racks import find_rack
+        from bsep_stream.effects.rack import load_rack
+        from bsep_stream.effects.racks import find_rack
 
         rack = load_rack(find_rack(rack_file))
     kind = output_kind or (loaded.output if setting.name == QUALITY else "mask")
@@ -118,7 +118,7 @@ def separate(
         )
         return 0
     from bsep_stream.cli.separatefiles import separate_and_tell
-    from bsep_stream.recordings import separate_files
+    from bsep_stream.files.recordings import separate_files
 
     assert folder is not None
     return separate_and_tell(

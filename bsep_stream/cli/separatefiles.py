@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bsep_stream.recordings import RecordingOutcome
+    from bsep_stream.files.recordings import RecordingOutcome
 
 SOME_FAILED = 1  # exit code: the others are done
 
@@ -81,8 +81,8 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
 
 
 def _length(path: Path) -> int:
-    from bsep_stream.audiofile import Recording
     from bsep_stream.errors import AudioError
+    from bsep_stream.files.audiofile import Recording
 
     try:
         with Recording(path) as recording:

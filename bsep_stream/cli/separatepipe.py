@@ -11,8 +11,8 @@ import click
 from bsep_stream.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bsep_stream.model import SeparationModel
-    from bsep_stream.rack import Rack
+    from bsep_stream.effects.rack import Rack
+    from bsep_stream.model.separation_model import SeparationModel
 
 
 def separate_standard_input(
@@ -36,16 +36,17 @@ def separate_standard_input(
     raw_input : (int, int) or None
         Rate in Hz and channels of samples without a header.
     raw_format : str
-        A name of :data:`~bsep_stream.pipes.samples.SAMPLE_FORMATS`.
+        A name of :data:`~bsep_stream.files.pipes.samples.SAMPLE_FORMATS`.
     write_raw : bool
     **options
-        Of :class:`~bsep_stream.stream.StreamingSeparator`.
+        Of :class:`~bsep_stream.separator.StreamingSeparator`.
     """
-    from bsep_stream.pipes.arriving import ArrivingAudio
-    from bsep_stream.pipes.piping import ALL, check_choice, means_all, separate_pipe
-    from bsep_stream.pipes.samples import SAMPLE_FORMATS
-    from bsep_stream.pipes.wavheader import PipeFormat
-    from bsep_stream.stream import RESIDUAL, StreamingSeparator
+    from bsep_stream.files.pipes.arriving import ArrivingAudio
+    from bsep_stream.files.pipes.piping import ALL, check_choice, means_all, separate_pipe
+    from bsep_stream.files.pipes.samples import SAMPLE_FORMATS
+    from bsep_stream.files.pipes.wavheader import PipeFormat
+    from bsep_stream.separator import StreamingSeparator
+    from bsep_stream.words import RESIDUAL
 
     if stem is None and rack is None:
         names = ", ".join((*model.source_names, RESIDUAL, ALL))

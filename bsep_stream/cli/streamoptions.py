@@ -10,7 +10,7 @@ import click
 from bsep_stream.cli.latencyoption import latency_option
 
 if TYPE_CHECKING:
-    from bsep_stream.rack import Rack
+    from bsep_stream.effects.rack import Rack
 
 STREAM_OPTIONS = ("latency", "sample_rate", "rack_name")
 """What click calls them."""
@@ -30,8 +30,8 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def named_rack(name: str | None) -> Rack | None:
     """The rack of ``--rack``. ConfigError if there is none of that name, or something in it makes no sense."""
-    from bsep_stream.rack import load_rack
-    from bsep_stream.racks import find_rack
+    from bsep_stream.effects.rack import load_rack
+    from bsep_stream.effects.racks import find_rack
 
     return None if name is None else load_rack(find_rack(name))
 
@@ -42,7 +42,7 @@ def latency_lines(facts: dict[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     facts : dict
-        With ``latency`` and perhaps ``live_latency`` (see :func:`bsep_stream.info.latencies`).
+        With ``latency`` and perhaps ``live_latency`` (see :func:`bsep_stream.report.info.latencies`).
     """
     latency = facts["latency"]
     parts = ", ".join(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bsep_stream.audiofile import read_recording
 from bsep_stream.demo import MIX, RACK, SOURCE_NAMES, TRUE_STEMS
-from bsep_stream.measures import Evaluation, evaluate
-from bsep_stream.model import SeparationModel
-from bsep_stream.rack import load_rack
-from bsep_stream.separation import planned_paths, separate_file, stem_files
+from bsep_stream.effects.rack import load_rack
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import planned_paths, separate_file, stem_files
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.report.measures import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def run_showcase(
     BsepError
         If the model or the rack cannot be used, or a file exists.
     """
-    from bsep_stream.report import write_report
+    from bsep_stream.report.overview import write_report
 
     loaded = SeparationModel(model)
     effects = load_rack(rack)

@@ -6,7 +6,7 @@ How the parts meet. Every sample has a position, the number of samples that came
                             |                                                          |
                             +----------------- dry, where wet is missing --------------+
 
-``[...]`` is a :class:`~bsep_stream.live.history.History`: one thread writes, others read by position, nobody waits.
-At time t the device is given position ``t - latency``. What the worker has not finished by then is bridged with the
-input of the same position, which is why a bridge keeps time, and goes unnoticed where there are no effects.
+``[...]`` is a :class:`~bsep_stream.live.engine.history.History`: one thread writes, others read by position, nobody
+waits. At time t the device is given position ``t - latency``. What the worker has not finished by then is bridged with
+the input of the same position, which is why a bridge keeps time, and goes unnoticed where there are no effects.
 """

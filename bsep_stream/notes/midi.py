@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import ConfigError, NotesError
+from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.events import Note
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import NotesError
+from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.events import frequency_of, pitch_of
 from bsep_stream.notes.transcription import Transcription
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import Recording
-from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.files.audiofile import Recording
+from bsep_stream.masks.outputs import network_step
+from bsep_stream.model.separation_model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, Tone, pitch_of
 from bsep_stream.notes.tracker import NoteTracker
-from bsep_stream.outputs import network_step
-from bsep_stream.resampling import StreamResampler
+from bsep_stream.stream.resampling import StreamResampler
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.geometry import FrameGeometry
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.benchmark.items import PARTS, Item, judge
 from bsep_stream.train.benchmark.resynthesis import overlap_add
 from bsep_stream.train.benchmark.truth import N_HARMONICS, TrueTones, frame_centres, kept_tones
-from bsep_stream.train.labels import frames_at
-from bsep_stream.train.phases import solve_phases
-from bsep_stream.train.spectra import as_channels, as_complex
-from bsep_stream.train.tones import LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.train.session.labels import frames_at
+from bsep_stream.train.tones.harmonics import LocalPeaks, harmonic_bins, join_peaks
+from bsep_stream.train.tones.phases import solve_phases
+from bsep_stream.train.tones.spectra import as_channels, as_complex
 
 CEILINGS = ("ideal mask", "own peaks", "joint peaks", "joint peaks, ridge 0.03", "mask of joint peaks")
 """Wiener mask from the true stems; (b), (c), (c') and (e) of the method's section 14."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bsep_stream.errors import BsepError, ConfigError, MissingDependency
 from bsep_stream.train.benchmark.chordscores import PIECES, Part, Piece
 from bsep_stream.train.benchmark.newitem import write_recording
-from bsep_stream.train.config import MAX_POLYPHONY
+from bsep_stream.train.config.trainconfig import MAX_POLYPHONY
 
 if TYPE_CHECKING:
     import mido

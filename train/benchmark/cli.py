@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.files.atomic import whole_file
 
 if TYPE_CHECKING:
     from bsep_stream.train.benchmark.items import Item
@@ -89,9 +89,9 @@ def _trials(
     scheduler: str | None,
 ) -> None:
     """All trials; the tables are written anew after each, with what there is."""
-    from bsep_stream.jobs import run_jobs
+    from bsep_stream.files.jobs import run_jobs
     from bsep_stream.train.benchmark.trial import run_trial, trial_name
-    from bsep_stream.train.presets import preset_config
+    from bsep_stream.train.config.presets import preset_config
 
     for item in items:
         preset_config(settings.preset, item.names)  # a wrong preset is told before any work

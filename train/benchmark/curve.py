@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.files.atomic import whole_file
 from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.training import Request, run_in_process, snapshot_path
 from bsep_stream.train.benchmark.trial import Settings, judge_run, trial_name
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.learner import Learner
-from bsep_stream.train.run_folder import RunFolder
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.learning.run_folder import RunFolder
 
 
 def flops_per_iteration(config: TrainConfig) -> tuple[float, float]:

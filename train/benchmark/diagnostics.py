@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.model import SeparationModel
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.benchmark.ceilings import solve_tones
 from bsep_stream.train.benchmark.items import Item, Notes
 from bsep_stream.train.benchmark.truth import TrueTones, frame_centres
-from bsep_stream.train.labels import frames_at
+from bsep_stream.train.session.labels import frames_at
 
 MARGIN_SIGMAS = 2.0
 """Less than 2.3 % of the window then lie on the other side of a beginning or an end."""

@@ -20,11 +20,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.audiofile import read_recording
-from bsep_stream.masks import MaskSettings
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.benchmark.foreignsounds import SOUNDS, foreign_sound
 from bsep_stream.train.benchmark.items import Item, judge
 from bsep_stream.train.benchmark.trained import Trained, trained_options

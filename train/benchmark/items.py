@@ -12,9 +12,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import read_recording
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.measures import evaluate
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.report.measures import evaluate
 
 PARTS = ("all", "second half")
 """Of an item, that are judged: whoever trained on the first half has not heard the second."""

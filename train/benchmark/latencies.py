@@ -19,20 +19,20 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.audiofile import read_recording
 from bsep_stream.errors import RunError
-from bsep_stream.hops import HopEngine
-from bsep_stream.latency import LatencySetting, choose_setting
-from bsep_stream.measures import evaluate
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import separate
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.report.measures import evaluate
+from bsep_stream.stream.hops import HopEngine
+from bsep_stream.stream.latency import LatencySetting, choose_setting
 from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.table import three
 from bsep_stream.train.benchmark.trained import Trained, trained_options
 from bsep_stream.train.benchmark.truetones import TrueTonesMaker
 from bsep_stream.train.benchmark.truth import kept_tones
-from bsep_stream.train.start import load_separator
+from bsep_stream.train.runs.start import load_separator
 
 PITCHES = ("network", "true f0")
 

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
+from bsep_stream.files.atomic import whole_file
 
 _PEAK_DBFS = -3.0
 _FULL_SCALE = 2**23  # 24 bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.geometry import FrameGeometry
+from bsep_stream.model.geometry import FrameGeometry
 
 _TINY = 1e-12
 

@@ -17,12 +17,13 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import read_recording
-from bsep_stream.hops import HopEngine
-from bsep_stream.latency import QUALITY, choose_setting
-from bsep_stream.masks import MaskOutput
-from bsep_stream.model import SeparationModel, Tones
-from bsep_stream.stemspectra import SpectraMaker, spectra_maker
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.masks.maskoutput import MaskOutput
+from bsep_stream.masks.stemspectra import spectra_maker
+from bsep_stream.model.separation_model import SeparationModel, Tones
+from bsep_stream.stream.hops import HopEngine
+from bsep_stream.stream.latency import QUALITY, choose_setting
+from bsep_stream.stream.spectramaker import SpectraMaker
 from bsep_stream.train.benchmark.items import Item, judge
 from bsep_stream.train.benchmark.table import three
 from bsep_stream.train.benchmark.trained import Trained, trained_options
@@ -34,7 +35,7 @@ _Audio = NDArray[np.float32]
 
 
 class GivenTones:
-    """Makes spectra of stems as :class:`~bsep_stream.stemspectra.OwnFrame` does, from tones that are known before.
+    """Makes spectra of stems as :class:`~bsep_stream.masks.stemspectra.OwnFrame` does, from tones known before.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def find_flips(f0_bin: _Audio, on: _Audio) -> NDArray[np.bool_]:
     Parameters
     ----------
     f0_bin, on : ndarray, shape (n_frames, n_tones), float32
-        As in :class:`~bsep_stream.model.Tones`.
+        As in :class:`~bsep_stream.model.separation_model.Tones`.
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 The model of the benchmark (``python -m bsep_stream.train.benchmark DATA_DIR --output DIR`` comes first; what has no
 model is left out) separates a stereo picture twice, by its masks alone and with the places of the sources
-(:mod:`bsep_stream.places`). Stereo recordings are taken as they are. Of mono ones two pictures are made from the true
-stems, :mod:`bsep_stream.train.benchmark.stereoimages`; their model has heard neither.
+(:mod:`bsep_stream.masks.places`). Stereo recordings are taken as they are. Of mono ones two pictures are made from the
+true stems, :mod:`bsep_stream.train.benchmark.stereoimages`; their model has heard neither.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import read_recording
-from bsep_stream.masks import MaskSettings
-from bsep_stream.measures import evaluate
-from bsep_stream.model import SeparationModel
-from bsep_stream.separation import separate
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import separate
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.report.measures import evaluate
 from bsep_stream.train.benchmark.items import Item
 from bsep_stream.train.benchmark.stereoimages import in_room, panned, room_of
 from bsep_stream.train.benchmark.table import three

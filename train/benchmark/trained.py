@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, RunError
+from bsep_stream.files.atomic import whole_file
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.trial import Settings, trial_name
 

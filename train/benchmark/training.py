@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.bench import peak_memory_mb
 from bsep_stream.errors import BsepError, RunError
-from bsep_stream.train.loop import Display, Training
-from bsep_stream.train.run_folder import RunFolder, RunInfo
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.machine import peak_memory_mb
+from bsep_stream.train.learning.loop import Display, Training
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
 
 
 def effort_path(run: Path) -> Path:
@@ -114,15 +114,15 @@ class _Snapshots:
 
 def train(request: Request) -> None:
     """Begin a training or go on with it, in this process."""
-    from bsep_stream.train.cli import let_threads_sleep
+    from bsep_stream.train.runs.command import let_threads_sleep
 
     let_threads_sleep()
     from rich.console import Console
 
-    from bsep_stream.train.device import resolve_device
-    from bsep_stream.train.presets import preset_config
-    from bsep_stream.train.progress import ProgressBar, listening
-    from bsep_stream.train.start import resume_training, start_training
+    from bsep_stream.train.config.presets import preset_config
+    from bsep_stream.train.runs.device import resolve_device
+    from bsep_stream.train.runs.progress import ProgressBar, listening
+    from bsep_stream.train.runs.start import resume_training, start_training
 
     console = Console(stderr=True)
     device = resolve_device("auto")

@@ -11,12 +11,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.audiofile import read_recording
-from bsep_stream.bench import machine
 from bsep_stream.errors import RunError
-from bsep_stream.model import OUTPUT_KINDS, SeparationModel
-from bsep_stream.separation import separate_file
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.separation import separate_file
+from bsep_stream.machine import machine
+from bsep_stream.model.separation_model import OUTPUT_KINDS, SeparationModel
 from bsep_stream.train.benchmark.diagnostics import (
     best_order,
     model_tones,
@@ -28,8 +28,8 @@ from bsep_stream.train.benchmark.diagnostics import (
 from bsep_stream.train.benchmark.items import PARTS, Item
 from bsep_stream.train.benchmark.training import Request, effort_path, run_in_process
 from bsep_stream.train.benchmark.truth import kept_tones
-from bsep_stream.train.labels import Labels
-from bsep_stream.train.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.session.labels import Labels
 
 TAKES = ("all", "first half")
 """What of an item's mixture is trained on."""

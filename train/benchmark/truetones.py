@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bsep_stream.latency import LatencySetting
-from bsep_stream.masks import MaskOutput, MaskSettings, mean_of_channels
-from bsep_stream.model import SeparationModel, Tones
+from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings, mean_of_channels
+from bsep_stream.model.separation_model import SeparationModel, Tones
+from bsep_stream.stream.latency import LatencySetting
+from bsep_stream.stream.windows import spread_bins
 from bsep_stream.train.benchmark.truth import TrueTones
-from bsep_stream.train.timbre import Timbre
-from bsep_stream.windows import spread_bins
+from bsep_stream.train.tones.timbre import Timbre
 
 _SAME_TONE = 2.0 ** (1.0 / 12.0)  # a pitch that is further from one frame to the next is another tone
 
 
 class TrueTonesMaker:
-    """Makes spectra of stems as :class:`~bsep_stream.stemspectra.CutFrame` does, but knows the pitches of the present.
+    """Makes spectra of stems as :class:`~bsep_stream.masks.stemspectra.CutFrame` does, but knows the pitches of now.
 
     How strong the tones are is found in the newest frame, with the timbre of the model.
 

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bsep_stream.atomic import whole_file
-from bsep_stream.geometry import FrameGeometry
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.benchmark.items import Item, Notes
-from bsep_stream.train.labels import frames_at
-from bsep_stream.train.presets import HIGHEST_PITCH_HZ, LOWEST_PITCH_HZ
+from bsep_stream.train.config.presets import HIGHEST_PITCH_HZ, LOWEST_PITCH_HZ
 from bsep_stream.train.search.session import SessionSearch
-from bsep_stream.train.spectra import as_channels
-from bsep_stream.train.tones import LocalPeaks, harmonic_bins
+from bsep_stream.train.session.labels import frames_at
+from bsep_stream.train.tones.harmonics import LocalPeaks, harmonic_bins
+from bsep_stream.train.tones.spectra import as_channels
 
 AUDIBLE_DB = -50.0
 """A stem sounds in frames whose energy is at least this, against its loud frames (95th percentile)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bsep_stream.errors import BsepError
-from bsep_stream.train.cli import let_threads_sleep
+from bsep_stream.train.runs.command import let_threads_sleep
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 120.0
@@ -29,9 +29,9 @@ def main(
 ) -> None:
     """Pretrain a network on synthetic tones; it is saved every two minutes."""
     let_threads_sleep()
-    from bsep_stream.train.presets import preset_config
+    from bsep_stream.train.config.presets import preset_config
+    from bsep_stream.train.network.network_file import save_network, start_from_network
     from bsep_stream.train.pretraining.learning import Pretraining
-    from bsep_stream.train.pretraining.network_file import save_network, start_from_network
 
     try:
         config = preset_config(preset, [f"source{number + 1}" for number in range(n_sources)])

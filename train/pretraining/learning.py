@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.imitation import imitation_loss, imitation_terms, label_loss
-from bsep_stream.train.learner import Learner
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.imitation import imitation_loss, imitation_terms, label_loss
+from bsep_stream.train.learning.learner import Learner
+from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.pretraining.sessions import Synthesiser
-from bsep_stream.train.separator import Separator
 
 SESSIONS_PER_STEP = 4
 FRAMES_PER_SESSION = 6

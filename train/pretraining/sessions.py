@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bsep_stream.geometry import FrameGeometry
-from bsep_stream.train.config import TrainConfig
-from bsep_stream.train.dictionary import SMALLEST_START
-from bsep_stream.train.policy import pitch_range
+from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.policy_config import pitch_range
+from bsep_stream.train.config.trainconfig import SMALLEST_AMPLITUDE, TrainConfig
 from bsep_stream.train.pretraining.instruments import Instruments, uniform
 from bsep_stream.train.pretraining.notes import Notes
-from bsep_stream.train.spectra import as_channels
+from bsep_stream.train.tones.spectra import as_channels
 
 QUIETEST_SHARE_DB = -27.0
 """A tone so far below all tones of its frame is called silent."""
@@ -86,7 +85,7 @@ class Synthesiser:
         reach = self._config.imitation.level_db
         samples = samples * 10 ** (uniform(generator, -reach, reach, n_frames, 1) / 20)
         spectra = self._geometry.analyse(samples.numpy())[:, : self._geometry.n_bins]
-        rows = instruments.dictionary(self._config.n_harmonics, self._highest_hz, SMALLEST_START, generator)
+        rows = instruments.dictionary(self._config.n_harmonics, self._highest_hz, SMALLEST_AMPLITUDE, generator)
         return SyntheticSession(as_channels(torch.from_numpy(spectra)), f0_bin, rows)
 
     def _labels(self, notes: Notes, envelopes: Tensor) -> Tensor:

@@ -1,0 +1,9 @@
+"""Recordings on disk, and whole recordings through the stream.
+
+atomic.py       files that appear whole or not at all
+audiofile.py    reading and writing recordings block by block
+stemfolder.py   a folder of stems; spectrogram.py: its spectra
+separation.py   a whole recording through the stream; stems.py: what comes out
+recordings.py   many recordings, each a job; jobs.py, processes.py: many jobs at once, here or on a cluster
+pipes/          WAV or raw samples from standard input, a stem to standard output, while it arrives
+"""

@@ -1,0 +1,269 @@
+"""Whole recordings through the stream: from an array to stems, from a file to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bsep_stream.errors import AudioError, ConfigError, StreamError
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write
+from bsep_stream.files.stems import Stems
+from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.model.separation_model import SeparationModel
+from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream.latency import QUALITY
+from bsep_stream.words import REMIX, RESIDUAL
+
+if TYPE_CHECKING:
+    from bsep_stream.effects.rack import Rack
+
+
+class _Late(Protocol):
+    """A part of a stream that answers ``latency_samples`` late."""
+
+    @property
+    def latency_samples(self) -> int: ...
+    def process(self, block: NDArray[np.float32], /) -> NDArray[np.float32]: ...
+    def flush(self) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class SeparatedFile:
+    """What :func:`separate_file` wrote."""
+
+    paths: dict[str, Path]
+    """File of every stem, by its name; with a rack also ``remix``."""
+    n_clipped: dict[str, int]
+    """Samples beyond full scale that a FLAC file could not hold, by stem; without those that have none."""
+    n_samples: int
+    """Length of every file."""
+
+
+def separate(
+    model: SeparationModel | str | Path,
+    audio: ArrayLike,
+    sample_rate: int,
+    *,
+    output: str | None = None,
+    residual: bool = True,
+    mask: MaskSettings | None = None,
+    latency: str | float = QUALITY,
+) -> Stems:
+    """Separate a whole recording, with the bits that the stream would give.
+
+    Parameters
+    ----------
+    model : SeparationModel or str or Path
+    audio : array_like, shape (channels, n_samples) or (n_samples,), float
+    sample_rate : int
+        Samples per second.
+    output, residual, mask, latency
+        As for :class:`~bsep_stream.separator.StreamingSeparator`.
+
+    Returns
+    -------
+    Stems, shape (n_stems, channels, n_samples), float32
+        The sources in the order of ``model.source_names``, then the residual; aligned with ``audio``. An array, which a
+        notebook shows with players.
+
+    Raises
+    ------
+    StreamError
+        If the audio has another shape, or samples that are not finite.
+    """
+    audio = np.asarray(audio)
+    if audio.ndim == 1:
+        audio = audio[None]
+    if audio.ndim != 2 or not len(audio):
+        raise StreamError(f"audio must have the shape (channels, n_samples), got {audio.shape}")
+    separator = StreamingSeparator(
+        model,
+        sample_rate=sample_rate,
+        channels=len(audio),
+        output=output,
+        residual=residual,
+        mask=mask,
+        latency=latency,
+    )
+    stems = np.empty((separator.n_stems, *audio.shape), dtype=np.float32)
+    blocks = (audio[:, start : start + BLOCK_SIZE] for start in range(0, audio.shape[1], BLOCK_SIZE))
+    done = 0
+    for piece in aligned(separator, blocks):
+        stems[..., done : done + piece.shape[-1]] = piece
+        done += piece.shape[-1]
+    return Stems.of(stems, separator.stem_names, separator.sample_rate)
+
+
+def separate_file(
+    model: SeparationModel | str | Path,
+    recording: str | Path,
+    folder: str | Path,
+    *,
+    audio_format: str = "wav",
+    output: str | None = None,
+    residual: bool = True,
+    mask: MaskSettings | None = None,
+    latency: str | float = QUALITY,
+    rack: Rack | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int], object] | None = None,
+) -> SeparatedFile:
+    """Separate a recording into one file per stem; the memory needed does not grow with its length.
+
+    Parameters
+    ----------
+    model : SeparationModel or str or Path
+    recording : str or Path
+        Any format that libsndfile reads, any sample rate and number of channels.
+    folder : str or Path
+        Where ``NAME.wav`` of every stem is written, at the rate and with the channels of the
+        recording, aligned with it and exactly as long. All of them appear when all are complete.
+    audio_format : {"wav", "flac"}
+        float32 WAV (RF64 above 4 GB) or FLAC of 24 bits.
+    output, residual, mask, latency
+        As for :class:`~bsep_stream.separator.StreamingSeparator`.
+    rack : Rack, optional
+        Effects and gains; the remix is written beside the stems.
+    overwrite : bool
+        Whether existing files are replaced.
+    progress : callable, optional
+        Called with the number of samples of every block that is done.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be used, a file exists, or the disk is full.
+    ConfigError
+        If a parameter makes no sense.
+    """
+    model = model if isinstance(model, SeparationModel) else SeparationModel(model)
+    names = stem_files(model, residual=residual, remix=rack is not None)
+    paths = planned_paths([recording], folder, names, audio_format, overwrite=overwrite)[0]
+    with Recording(recording) as audio:
+        separator = StreamingSeparator(
+            model,
+            sample_rate=audio.sample_rate,
+            channels=audio.channels,
+            output=output,
+            residual=residual or rack is not None,  # the remix may use it though no file is wanted
+            mask=mask,
+            latency=latency,
+        )
+        remixer = None if rack is None else rack.mixer(separator.stem_names, audio.sample_rate, audio.channels)
+        try:
+            return _write(audio, separator, remixer, paths, audio_format, progress)
+        except OSError as error:
+            raise cannot_write(Path(folder), error) from error
+
+
+def stem_files(model: SeparationModel, *, residual: bool, remix: bool) -> tuple[str, ...]:
+    """Names of the files, without suffix, that a separation writes."""
+    return (*model.source_names, *([RESIDUAL] if residual else []), *([REMIX] if remix else []))
+
+
+def planned_paths(
+    recordings: Sequence[str | Path],
+    folder: str | Path,
+    names: Sequence[str],
+    audio_format: str = "wav",
+    *,
+    overwrite: bool = False,
+) -> list[dict[str, Path]]:
+    """Where the stems of recordings go, checked before any work starts.
+
+    One recording goes to ``folder/NAME.wav``, several to ``folder/RECORDING/NAME.wav`` each.
+
+    Returns
+    -------
+    list of dict
+        For every recording the path of each name.
+
+    Raises
+    ------
+    ConfigError
+        If the format is unknown or two recordings have the same name.
+    AudioError
+        If a file exists and ``overwrite`` is false, or a recording would be overwritten.
+    """
+    if audio_format not in FORMATS:
+        raise ConfigError(f"the format must be one of {', '.join(FORMATS)}, got {audio_format!r}")
+    suffix = FORMATS[audio_format]
+    sources = [Path(recording) for recording in recordings]
+    folders = [Path(folder)] if len(sources) == 1 else [Path(folder) / source.stem for source in sources]
+    if len(set(folders)) < len(folders):
+        twice = next(path.name for path in folders if folders.count(path) > 1)
+        raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
+    plan = [{name: target / f"{name}{suffix}" for name in names} for target in folders]
+    resolved = {source.resolve() for source in sources}
+    for path in (path for paths in plan for path in paths.values()):
+        if path.resolve() in resolved:
+            raise AudioError(f"{path} is a recording to be separated and would be overwritten; give another --output")
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise AudioError(f"{path} exists; add --overwrite or give another --output")
+        for parent in path.parents:
+            if parent.exists():
+                if not parent.is_dir():
+                    raise AudioError(f"{parent} is a file and not a folder; give another --output")
+                break
+    return plan
+
+
+def aligned(late: _Late, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """Answers to blocks without the latency: together exactly as long as the blocks."""
+    skip = late.latency_samples
+    for block in blocks:
+        answer = late.process(block)
+        drop = min(skip, answer.shape[-1])
+        skip -= drop
+        yield answer[..., drop:]
+    yield late.flush()[..., skip:]
+
+
+def _write(
+    audio: Recording,
+    separator: StreamingSeparator,
+    remixer: _Late | None,
+    paths: dict[str, Path],
+    audio_format: str,
+    progress: Callable[[int], object] | None,
+) -> SeparatedFile:
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for block in audio.blocks():
+            yield block
+            if progress is not None:
+                progress(block.shape[-1])
+
+    n_samples = 0
+    with ExitStack() as files:
+        # Every writer is closed before the first temporary file is renamed: all stems appear, or none.
+        temporary = {name: files.enter_context(whole_file(path)) for name, path in paths.items()}
+        with ExitStack() as open_writers:
+            writers: dict[str, StemWriter] = {}
+            for name, path in temporary.items():
+                writers[name] = StemWriter(path, audio_format, audio.sample_rate, audio.channels, audio.n_samples)
+                open_writers.callback(writers[name].close)
+
+            def write_stems() -> Iterator[NDArray[np.float32]]:
+                nonlocal n_samples
+                for stems in aligned(separator, blocks()):
+                    n_samples += stems.shape[-1]
+                    for name, stem in zip(separator.stem_names, stems, strict=True):
+                        if name in writers:
+                            writers[name].write(stem)
+                    yield stems
+
+            if remixer is None:
+                for _ in write_stems():
+                    pass
+            else:
+                for mix in aligned(remixer, write_stems()):
+                    writers[REMIX].write(mix)
+    clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
+    return SeparatedFile(paths, clipped, n_samples)

@@ -1,0 +1,88 @@
+"""The engine in words: a line while it runs, a summary when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from bsep_stream.live.engine.counters import Event
+from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.machine import peak_memory_mb
+
+_SHOWN = {  # counter: words, where it is not 0
+    "underruns": "underruns",
+    "overruns": "overruns",
+    "late_hops": "late hops",
+    "dropped_samples": "dropped samples",
+    "bridged_samples": "bridged samples",
+    "slips": "slips",
+    "device_faults": "faults of the device",
+    "device_losses": "losses of the device",
+    "bad_input_samples": "bad samples in",
+    "bad_output_samples": "bad samples out",
+    "limited_samples": "limited samples",
+    "plugin_errors": "errors of plugins",
+    "model_errors": "errors of the model",
+    "unrecorded_samples": "unrecorded samples",
+    "midi_errors": "messages that the MIDI port refused",
+    "unsent_frames": "frames too late for the MIDI port",
+}
+
+
+def latency_line(engine: LiveEngine, device_samples: int) -> str:
+    """Latency and its parts."""
+    ledger = engine.latency(device_samples)
+    parts = {name.removesuffix("_samples"): value for name, value in asdict(ledger).items() if value}
+    listed = ", ".join(f"{name} {value}" for name, value in parts.items())
+    total = ledger.total_samples
+    return f"latency {total} samples ({1000 * total / engine.sample_rate:.1f} ms): {listed}"
+
+
+def status_line(engine: LiveEngine, device_samples: int) -> str:
+    """One line: time, latency, speed, and the four counts of trouble."""
+    counters = engine.counters
+    hop_ms = 1000 * engine.hop_samples / engine.sample_rate
+    total_ms = 1000 * engine.latency(device_samples).total_samples / engine.sample_rate
+    seconds = int(engine.input.end / engine.sample_rate)
+    sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else "separated"
+    limited = ", limiter at work" if counters.limited_samples else ""
+    return (
+        f"{seconds // 60}:{seconds % 60:02d} {sound}, latency {total_ms:.1f} ms, "
+        f"p99 {counters.p99_ms:.1f} of {hop_ms:.1f} ms, underruns {counters.underruns}, overruns {counters.overruns}, "
+        f"late hops {counters.late_hops}, dropped samples {counters.dropped_samples}{limited}"
+    )
+
+
+def event_line(event: Event, sample_rate: int) -> str:
+    """One line about an event."""
+    if event.kind == "latency":
+        return f"latency {1000 * event.samples / sample_rate:+.1f} ms ({event.text})"
+    length = f" ({1000 * event.samples / sample_rate:.1f} ms)" if event.samples else ""
+    return f"{event.kind}: {event.text}{length}"
+
+
+def summary_text(engine: LiveEngine, device_samples: int) -> str:
+    """A few lines for the end."""
+    counters = engine.counters
+    trouble = [f"{getattr(counters, name)} {words}" for name, words in _SHOWN.items() if getattr(counters, name)]
+    hop_ms = 1000 * engine.hop_samples / engine.sample_rate
+    return "\n".join(
+        (
+            f"{engine.input.end / engine.sample_rate:.1f} s, {', '.join(trouble) or 'no trouble'}",
+            f"hop of {hop_ms:.2f} ms: p50 {counters.p50_ms:.2f}, p99 {counters.p99_ms:.2f} ms",
+            latency_line(engine, device_samples),
+        )
+    )
+
+
+def summary_dict(engine: LiveEngine, device_samples: int, events: list[Event]) -> dict[str, Any]:
+    """Everything, as plain values."""
+    ledger = engine.latency(device_samples)
+    return {
+        "seconds": engine.input.end / engine.sample_rate,
+        "sample_rate": engine.sample_rate,
+        "latency": {**asdict(ledger), "total_samples": ledger.total_samples},
+        "peak_memory_mb": peak_memory_mb(),
+        "counters": engine.counters.to_dict(),
+        "events": [asdict(event) for event in events],
+    }

@@ -1,0 +1,104 @@
+"""The published outputs, made of the tones of a frame, and the network's ear, which finds them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.model.separation_model import SeparationModel, Tones
+
+TONE_KINDS = ("direct", "dictionary")
+"""The two spectra that the network gives of every source."""
+
+
+class ToneOutput:
+    """The published outputs: the direct or the dictionary tones themselves.
+
+    Each channel is its own frame to the network, one step per channel, so that amplitude and phase
+    of the tones keep the place in the room. Above ``n_bins`` a stem is silent.
+
+    Parameters
+    ----------
+    model : SeparationModel
+    kind : {"direct", "dictionary"}
+    channels : int
+
+    Attributes
+    ----------
+    tones : Tones or None
+        Of the first channel of the last frame, valid until the next.
+    """
+
+    def __init__(self, model: SeparationModel, kind: str, channels: int = 1) -> None:
+        if kind not in TONE_KINDS:
+            raise ConfigError(f"the kind of tones must be one of {', '.join(TONE_KINDS)}, got {kind!r}")
+        self._listener = Listener(model)
+        self._scale = np.complex64(1.0 / model.gain)
+        self._kind = kind
+        self._stems: NDArray[np.complex64] = np.zeros(
+            (model.n_sources, channels, model.geometry.n_bins), dtype=np.complex64
+        )
+        self.tones: Tones | None = None
+
+    def spectra(self, mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Spectra of the stems of one frame.
+
+        Parameters
+        ----------
+        mixture : ndarray, shape (channels, n_fft // 2 + 1), complex64
+            The phase is that in the middle of the frame, as in those that are returned.
+
+        Returns
+        -------
+        ndarray, shape (n_sources, channels, n_bins), complex64
+            Valid until the next call.
+        """
+        stems = self._stems
+        # The first channel comes last, so that its tones are those that are kept.
+        for channel in reversed(range(len(mixture))):
+            self.tones = self._listener.hear(mixture[channel])
+            stems[:, channel] = tone_spectra(self.tones, self._kind)
+        stems *= self._scale
+        return silent_unless_finite(stems)
+
+
+class Listener:
+    """The network's ear: spectra of any length from ``n_bins`` on, with the model's gain applied."""
+
+    def __init__(self, model: SeparationModel) -> None:
+        self._step = model.stepper()
+        self._gain = np.float32(model.gain)
+        self._frame = np.zeros((2, model.geometry.n_bins), dtype=np.float32)
+
+    def want_spectra(self, wanted: bool) -> None:
+        """See :meth:`bsep_stream.model.step.Stepper.want_spectra`."""
+        self._step.want_spectra(wanted)
+
+    def hear(self, spectrum: NDArray[np.complex64]) -> Tones:
+        """Tones of a spectrum whose phase is that in the middle of its frame, valid until the next call."""
+        seen = spectrum[: self._frame.shape[1]]
+        np.multiply(seen.real, self._gain, out=self._frame[0])
+        np.multiply(seen.imag, self._gain, out=self._frame[1])
+        return self._step(self._frame)
+
+
+def tone_spectra(tones: Tones, kind: str) -> NDArray[np.complex64]:
+    """Spectra of the sources, shape (n_sources, n_bins); ``kind`` is one of :data:`TONE_KINDS`."""
+    return tones.dictionary if kind == "dictionary" else tones.direct
+
+
+def network_step(model: SeparationModel, spectrum: NDArray[np.complex64]) -> Tones:
+    """Tones of one spectrum; a stream keeps a :class:`Listener`."""
+    return Listener(model).hear(spectrum)
+
+
+def silent_unless_finite(stems: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """``stems`` with every source silenced (in place) whose spectrum is not finite.
+
+    One NaN would stay in the overlap-add for a whole window and in an effect for ever.
+    """
+    for stem in stems:
+        if not np.isfinite(stem.sum()):
+            stem[...] = 0.0
+    return stems

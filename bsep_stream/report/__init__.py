@@ -1,0 +1,8 @@
+"""What was made, shown and judged.
+
+measures.py    SDR, SIR, SAR, permutation
+info.py        what a model or a run holds; bench.py: how fast it is
+subject.py     what a report is about: a run, stems, a model
+overview.py    one picture or page of it; pictures.py draws, page/ is the page
+notebook.py    the same in a notebook
+"""

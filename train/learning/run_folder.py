@@ -1,0 +1,220 @@
+"""The folder of a training run: what it is, how far it got, and what it learned."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.errors import BsepError, RunError
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.model.strikes import Strike
+from bsep_stream.train.config.trainconfig import TrainConfig
+
+if TYPE_CHECKING:
+    from bsep_stream.train.learning.verdict import Verdict  # would import torch
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """A take as the run remembers it; ``sha256`` is that of the file."""
+
+    name: str
+    path: str
+    duration_seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What ``run.json`` holds.
+
+    Parameters
+    ----------
+    version : str
+        Of bsep-stream.
+    preset : str
+    source_names : tuple of str
+    seed : int
+    gain : float
+        From the recording to what the network sees.
+    recordings : tuple of RecordingInfo
+    target_iterations : int
+        Where the run ends,
+    target_seconds : float or None
+        or this, whichever comes first; over all parts of the run.
+    iterations : int
+        Done so far, at the last checkpoint.
+    seconds : float
+        Spent so far.
+    dropped_steps : int
+        Steps that were not taken because the loss was not finite.
+    finished : bool
+    mixture_cost : float or None
+        How well the mixture is explained at the end, lower is better: what seeds are compared by
+        (:attr:`bsep_stream.train.learning.assessment.Assessment.mixture_cost`).
+    stopped_early : bool
+        Whether the run ended before its limits because nothing improved any more.
+    """
+
+    version: str
+    preset: str
+    source_names: tuple[str, ...]
+    seed: int
+    gain: float
+    recordings: tuple[RecordingInfo, ...]
+    target_iterations: int
+    target_seconds: float | None
+    iterations: int = 0
+    seconds: float = 0.0
+    dropped_steps: int = 0
+    finished: bool = False
+    mixture_cost: float | None = None
+    stopped_early: bool = False
+
+
+class RunFolder:
+    """Paths, and reading and writing of the small files of a run.
+
+    Parameters
+    ----------
+    path : Path
+        Of the folder; nothing is read or made yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.config_path = self.path / "config.json"
+        self.info_path = self.path / "run.json"
+        self.log_path = self.path / "log.csv"
+        self.dictionary_path = self.path / "dictionary.json"
+        self.checkpoint_path = self.path / "checkpoint.safetensors"
+        self.parity_path = self.path / "parity_frames.npy"
+        self.labels_path = self.path / "labels.npz"
+        self.metronome_path = self.path / "metronome.json"
+        self.verdict_path = self.path / "verdict.json"
+        self.race_path = self.path / "race.json"
+        self.starts_path = self.path / "starts"
+        self.events_path = self.path / "events"
+
+    def refuse_existing(self) -> None:
+        """RunError if something is there that a new run would overwrite."""
+        if self.config_path.exists() or self.race_path.exists():
+            raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn what goes wrong on the disk into a RunError; whatever was whole before stays so."""
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"{self.path} cannot be written to ({error.strerror or error}): make room there or choose another "
+                "--output; a checkpoint that was there is kept"
+            ) from error
+
+    def remove(self) -> None:
+        """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
+        for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels", "metronome"):
+            path: Path = getattr(self, f"{name}_path")
+            path.unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Store the configuration; this makes the folder a run."""
+        write_json(self.config_path, config.to_dict())
+
+    def read_config(self) -> TrainConfig:
+        """Configuration of the run; RunError if the folder holds none or a damaged one."""
+        if not self.config_path.is_file():
+            raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
+        try:
+            return TrainConfig.from_dict(read_json(self.config_path))
+        except (BsepError, TypeError) as error:
+            raise RunError(f"{self.config_path} cannot be used: {error}") from error
+
+    def write_metronome(self, strikes: Sequence[Strike]) -> None:
+        """Store what strikes evenly in the recording, if anything."""
+        if strikes:
+            write_json(self.metronome_path, {"strikes": [strike.to_dict() for strike in strikes]})
+
+    def read_metronome(self, n_bins: int) -> tuple[Strike, ...]:
+        """What strikes evenly in the recording; RunError if it cannot be read."""
+        if not self.metronome_path.exists():
+            return ()
+        try:
+            return tuple(Strike.from_dict(values, n_bins) for values in read_json(self.metronome_path)["strikes"])
+        except (BsepError, KeyError, TypeError) as error:
+            raise RunError(f"{self.metronome_path} cannot be used ({error}); restore it, or remove it") from error
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Store what was learned, in numbers and in words."""
+        write_json(self.verdict_path, verdict.to_dict())
+
+    def read_sentences(self) -> list[str]:
+        """What was learned, in words; empty if the run has not ended yet."""
+        return list(read_json(self.verdict_path)["sentences"]) if self.verdict_path.exists() else []
+
+    def write_info(self, info: RunInfo) -> None:
+        """Store how far the run got."""
+        write_json(self.info_path, asdict(info))
+
+    def read_info(self) -> RunInfo:
+        """How far the run got; RunError if that cannot be read."""
+        if not self.info_path.is_file():
+            raise RunError(f"{self.path} is not a training run: it has no {self.info_path.name}")
+        values = read_json(self.info_path)
+        try:
+            values["recordings"] = tuple(RecordingInfo(**entry) for entry in values["recordings"])
+            values["source_names"] = tuple(values["source_names"])
+            return RunInfo(**values)
+        except (KeyError, TypeError) as error:
+            known = [field.name for field in fields(RunInfo)]
+            raise RunError(f"{self.info_path} should have the keys {known}: another version wrote it") from error
+
+    def write_dictionary(self, source_names: Sequence[str], relative_amplitudes: NDArray[np.float32]) -> None:
+        """Store the dictionary, shape (n_sources, n_harmonics), for people to look at."""
+        rows = [[float(f"{value:.6g}") for value in row] for row in relative_amplitudes]
+        write_json(self.dictionary_path, {"source_names": list(source_names), "relative_amplitudes": rows})
+
+    def write_parity_frames(self, frames: NDArray[np.complex64]) -> None:
+        """Store frames, shape (n, n_bins), complex64, for the comparison at export."""
+        content = io.BytesIO()  # np.save into a file does not say why it fails
+        np.save(content, frames)
+        with whole_file(self.parity_path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+
+    def read_parity_frames(self) -> NDArray[np.complex64]:
+        """Frames for the comparison at export; RunError if they are missing or damaged."""
+        try:
+            frames: NDArray[np.complex64] = np.load(self.parity_path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(f"{self.parity_path} is missing or damaged: continue the run with --resume") from error
+        return frames
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a file of the run, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of the run; RunError if it is damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} is damaged (no JSON object): restore it or train anew")
+    return values

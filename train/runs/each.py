@@ -1,0 +1,56 @@
+"""Many sessions at once: a run for each recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.files.jobs import run_jobs
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.runs.request import RunRequest
+from bsep_stream.train.runs.unattended import train_unattended
+
+
+def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None = None, resume: bool = False) -> None:
+    """Train a run for every recording, in a folder of its name below the output, and say what became of each.
+
+    Parameters
+    ----------
+    request : RunRequest
+        Its recordings are sessions of their own.
+    workers, scheduler : int, str or None
+        See :func:`bsep_stream.files.jobs.run_jobs`.
+    resume : bool
+        Runs that are there go on; else they are refused.
+
+    Raises
+    ------
+    ConfigError, RunError
+        If two recordings have one name or a run is there; or, after the others have ended, if one could not be made.
+    """
+    folders = {path.stem: request.output.resolve() / path.stem for path in request.recordings}
+    if len(folders) < len(request.recordings):
+        raise ConfigError("two recordings have the same name and would share a folder: rename one of them")
+    for folder in folders.values() if not resume else ():
+        RunFolder(folder).refuse_existing()
+    init = None if request.init is None else request.init.resolve()
+    jobs = {
+        path.stem: (replace(request, recordings=[path.resolve()], output=folders[path.stem], init=init),)
+        for path in request.recordings
+    }
+    failed = []
+    for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):
+        if outcome.result is None:
+            failed.append(outcome.name)
+            click.echo(f"{outcome.name}: {outcome.error}", err=True)
+            continue
+        click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
+        for sentence in RunFolder(folders[outcome.name]).read_sentences():
+            click.echo(f"{outcome.name}: {sentence}")
+    made = [name for name in jobs if name not in failed]
+    if made:
+        click.echo(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
+    if failed:
+        raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

@@ -1,0 +1,131 @@
+"""Recordings of one session: mono, at the model's sample rate, at a known level."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from bsep_stream.errors import AudioError
+from bsep_stream.files.audiofile import read_recording
+
+SHORTEST_SECONDS = 1.0
+"""Less is not a recording that anything can be learned from; also longer than a frame of every preset."""
+
+LEVEL_BLOCK_SECONDS = 0.05
+SILENCE_DB = -60.0
+"""A block so far below the loudest one counts as silent and does not lower the level."""
+
+LOWEST_RMS = 1e-6
+"""-120 dBFS: what the last bit of a 20 bit recording can hold."""
+
+LOWEST_MONO_SHARE = 1e-3
+"""Of the RMS of all channels; below it the channels cancel each other in the sum."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One recording of a session.
+
+    Parameters
+    ----------
+    path : Path
+    samples : ndarray, shape (n_samples,), float32
+        Mono, at the sample rate of the session, multiplied by the session's gain.
+    duration_seconds : float
+    sha256 : str
+        Of the file, so that a run can be continued only with the same recording.
+    """
+
+    path: Path
+    samples: NDArray[np.float32]
+    duration_seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """Takes of the same instruments that train one model.
+
+    Parameters
+    ----------
+    takes : tuple of Take
+    sample_rate : int
+        Of the takes' samples, in Hz.
+    gain : float
+        1 / level; the level is the RMS of all takes and channels, silent blocks left out.
+    """
+
+    takes: tuple[Take, ...]
+    sample_rate: int
+    gain: float
+
+
+def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
+    """Read the takes of one session.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Recordings in any format that soundfile reads, at any sample rate, with any number of channels.
+    sample_rate : int
+        Of the model, in Hz.
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be read, is shorter than a second, silent, constant or not finite.
+    """
+    if not paths:
+        raise AudioError("a session needs at least one recording, got none")
+    read = [_read_take(Path(path), sample_rate) for path in paths]
+    powers = np.concatenate([power for _, _, power in read])
+    audible = powers >= powers.max() * 10 ** (SILENCE_DB / 10)
+    gain = float(1 / np.sqrt(powers[audible].mean()))
+    takes = tuple(
+        Take(
+            path=Path(path),
+            samples=mono * np.float32(gain),
+            duration_seconds=seconds,
+            sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        )
+        for path, (mono, seconds, _) in zip(paths, read, strict=True)
+    )
+    return Session(takes=takes, sample_rate=sample_rate, gain=gain)
+
+
+def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float, NDArray[np.float64]]:
+    """Mono samples at the model's rate, duration in seconds, and the power of every block over all channels."""
+    audio, rate = read_recording(path)  # (channels, samples)
+    seconds = audio.shape[1] / rate
+    if seconds < SHORTEST_SECONDS:
+        raise AudioError(
+            f"{path} lasts {seconds:.2f} s: training needs a recording of at least {SHORTEST_SECONDS:g} s, "
+            "better half a minute"
+        )
+    moving = audio - audio.mean(axis=1, keepdims=True, dtype=np.float64)  # a constant offset is not loudness
+    level = float(np.sqrt(np.mean(moving**2)))
+    if level < LOWEST_RMS:
+        offset = float(np.abs(audio).max()) > LOWEST_RMS
+        raise AudioError(
+            f"{path} is {'constant (nothing but an offset)' if offset else 'silent'}: "
+            "check the recording, there is nothing to learn from"
+        )
+    if float(np.sqrt(np.mean(moving.mean(axis=0) ** 2))) < LOWEST_MONO_SHARE * level:
+        raise AudioError(f"{path}: the channels cancel each other when they are summed: turn the phase of one of them")
+    mono = audio.mean(axis=0, dtype=np.float64).astype(np.float32)
+    resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ").astype(np.float32)
+    return resampled, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate)))
+
+
+def _block_powers(audio: NDArray[np.float64], block_size: int) -> NDArray[np.float64]:
+    """Mean square of whole blocks over all channels, shape (n_blocks,)."""
+    power = np.mean(audio**2, axis=0)
+    n_blocks = power.size // block_size
+    means: NDArray[np.float64] = power[: n_blocks * block_size].reshape(n_blocks, block_size).mean(axis=1)
+    return means

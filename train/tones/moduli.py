@@ -1,0 +1,35 @@
+"""Moduli of spectra, and the lift that makes small partials comparable with large ones (method section 7).
+
+Spectra are real tensors (..., 2, n_bins). The lift is ``sqrt(r + delta) - sqrt(delta)``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Added under the root of the modulus: its gradient is finite at 0, and 1e-10 is below anything heard.
+_TINY_SQUARE = 1e-20
+
+
+def modulus(spectra: Tensor) -> Tensor:
+    """Moduli of spectra, (..., 2, n_bins) to (..., n_bins); at least 1e-10."""
+    real, imaginary = spectra.unbind(dim=-2)
+    squares: Tensor = torch.addcmul(real.square() + _TINY_SQUARE, imaginary, imaginary)
+    return squares.sqrt()
+
+
+def lift(moduli: Tensor, delta: float) -> Tensor:
+    """``sqrt(r + delta) - sqrt(delta)``: large and small partials become comparable."""
+    root: Tensor = (moduli + delta).sqrt()
+    return root - float(delta**0.5)
+
+
+def lift_spectra(spectra: Tensor, delta: float) -> Tensor:
+    """Spectra with lifted moduli and unchanged phases, (..., 2, n_bins).
+
+    ``lift(r) / r = 1 / (sqrt(r + delta) + sqrt(delta))`` has no cancellation and no pole, so there is no phase
+    to be computed and no steep gradient at 0.
+    """
+    factor: Tensor = (modulus(spectra) + delta).sqrt().add_(float(delta**0.5)).reciprocal_()
+    return spectra * factor.unsqueeze(-2)
