@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo docs test test-live soak lint types clean
+.PHONY: check demo docs test test-live soak lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
@@ -12,8 +12,13 @@ demo: $(VENV)/runtime.stamp
 docs: $(VENV)/everything.stamp
 	$(VENV)/bin/python -m sphinx -W --keep-going --quiet -b html docs build/site
 
+# Lint, types and all tests, on all cores; the slowest ten are shown.
 test: lint types
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --durations 10
+
+# What one runs all the time: lint, types, and the tests that are fast.
+check: lint types
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not servers and not slow"
 
 # Real time, with JACK and PulseAudio servers that the tests start: apt-get install jackd2 libportaudio2 pulseaudio
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.
