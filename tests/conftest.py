@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parent / "models"
 
+SLOW = {
+    *("benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs", "export", "export_command"),
+    *("find_metronome", "foreign", "level", "live_engine"),
+    *("hypotheses", "imitation", "labels", "latency_benchmark", "learner", "live_soak", "masksettings_benchmark"),
+    *("notebook", "notes", "old_files", "package", "page", "page_browser", "phases", "pipes", "policy", "pretraining"),
+    *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_together", "search_voices"),
+    *("separate", "separate_pipe", "several_tones", "steadiness", "stereo_benchmark", "stopping", "train_command"),
+    *("train_many", "train_resume", "training_loop", "training_stages", "unet", "unrelated", "verdict"),
+}
+"""Files whose tests train, build, or start programs: `make check` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
