@@ -14,8 +14,8 @@ from bsep_stream.effects.fader import RAMP_SECONDS
 from bsep_stream.effects.rack import Rack, rack_from_dict
 from bsep_stream.errors import StreamError
 from bsep_stream.live.engine import latency
-from bsep_stream.stream import ledger
 from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream import ledger
 
 RATE = 48_000
 RAMP = round(RAMP_SECONDS * RATE)
