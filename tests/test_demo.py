@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,19 +114,23 @@ def test_train_trains_exports_and_shows(tmp_path: Path, monkeypatch: pytest.Monk
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     from bsep_stream.export import cli as export
-    from bsep_stream.train.runs import command as training
-    from bsep_stream.train.runs.request import RunRequest
+    from bsep_stream.train.runs import training
 
-    calls: list[object] = []
-    monkeypatch.setattr(training, "train_run", lambda *args, **options: calls.append((args, options)))
-    monkeypatch.setattr(export, "export_run", lambda *args, **options: calls.append((args, options)))
+    calls: list[Any] = []
+    monkeypatch.setattr(training, "train", lambda *args, **options: calls.append((args, options)))
+    monkeypatch.setattr(export, "export", lambda *args, **options: calls.append((args, options)))
     monkeypatch.setattr("bsep_stream.cli.demo.show", lambda *args, **options: calls.append((args, options)))
     output = tmp_path / "out"
     result = CliRunner().invoke(main, ["demo", "--train", "--minutes", "0.5", "--output", str(output)])
     assert result.exit_code == 0, result.output
     run, model = output / "run", output / "model.onnx"
+    (mix, options) = calls.pop(0)
+    options.pop("on_progress")
+    assert (mix, options) == (
+        (demo.MIX,),
+        {"sources": demo.SOURCE_NAMES, "output": run, "minutes": 0.5, "seed": demo.TRAINING_SEED},
+    )
     assert calls == [
-        ((RunRequest((demo.MIX,), demo.SOURCE_NAMES, run, minutes=0.5, seed=demo.TRAINING_SEED),), {}),
         ((run, model), {"overwrite": False}),
         ((model, output), {"run": run, "overwrite": False}),
     ]

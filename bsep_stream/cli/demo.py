@@ -68,17 +68,20 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
     """Train on the demo's mixture and export; the same as the two commands would do."""
+    from rich.console import Console
+
     from bsep_stream.demo import MIX, SOURCE_NAMES
 
     # By name: the run time imports nothing of training, and these say what to install if torch is missing.
-    training = importlib.import_module("bsep_stream.train.runs.command")
-    request = importlib.import_module("bsep_stream.train.runs.request")
+    training = importlib.import_module("bsep_stream.train.runs.training")
+    progress = importlib.import_module("bsep_stream.train.runs.progress")
     export = importlib.import_module("bsep_stream.export.cli")
     model = output / "model.onnx"
     if model.exists() and not overwrite:
         raise ModelError(f"{model} exists: choose another --output, or replace it with --overwrite")
-    training.train_run(request.RunRequest((MIX,), SOURCE_NAMES, output / RUN, minutes=minutes, seed=seed))
-    export.export_run(output / RUN, model, overwrite=overwrite)
+    with progress.Shown(Console(stderr=True)) as shown:
+        training.train(MIX, sources=SOURCE_NAMES, output=output / RUN, minutes=minutes, seed=seed, on_progress=shown)
+    export.export(output / RUN, model, overwrite=overwrite)
     return model
 
 
