@@ -2,7 +2,17 @@
 
 
 class BsepError(ValueError):
-    """Base of every error that the user can mend; the command line prints it and exits with 2."""
+    """Base of every error that the user can mend; the command line prints it and exits with 2.
+
+    Examples
+    --------
+    >>> from bsep_stream import BsepError, separate
+    >>> try:
+    ...     separate("nowhere.onnx", "duet.wav")
+    ... except BsepError as error:
+    ...     print(error)
+    there is no model file nowhere.onnx; give the path of an ONNX file made by 'bsep export'
+    """
 
 
 class AudioError(BsepError):

@@ -69,11 +69,11 @@ def export(
 
     Examples
     --------
-    ::
-
-        from bsep_stream import export
-
-        export("run", "duet.onnx", sources=["oboe", "flute"])
+    >>> from bsep_stream import export, train
+    >>> run = train("duet.wav", sources=["flute", "oboe"], output="run")
+    >>> report = export("run", "duet.onnx", sources=["oboe", "flute"])
+    >>> report.worst_difference < 1e-3  # of the peak of a frame
+    True
     """
     from bsep_stream.train.runs.sources import parse_sources
 

@@ -78,6 +78,15 @@ class SeparationModel:
     Denormal numbers slow a network down up to eightfold. ONNX Runtime treats them as zero only if
     the first session of the process asks for it, as this class does, and only in the thread that
     makes the session and in threads started later: make the model before other sessions.
+
+    Examples
+    --------
+    >>> from bsep_stream import SeparationModel
+    >>> model = SeparationModel("duet.onnx")
+    >>> model
+    <SeparationModel 'duet.onnx': flute, oboe at 48000 Hz>
+    >>> model.output
+    'mask'
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -100,6 +109,9 @@ class SeparationModel:
             raise ModelError(f"{self.path} has damaged metadata ({error}); export the model again") from error
         for _ in range(_WARM_UP_STEPS):  # the first runs allocate and are several times slower
             self.step(np.zeros((2, self.geometry.n_bins), dtype=np.float32))
+
+    def __repr__(self) -> str:
+        return f"<SeparationModel {str(self.path)!r}: {', '.join(self.source_names)} at {self.geometry.sample_rate} Hz>"
 
     @property
     def n_sources(self) -> int:

@@ -111,6 +111,16 @@ def evaluate(
     ------
     AudioError
         Shapes that differ, samples that are not finite, true stems that are all silent.
+
+    Examples
+    --------
+    >>> from bsep_stream import evaluate, read_recording
+    >>> from bsep_stream.demo import MIX, TRUE_STEMS
+    >>> mixture, _ = read_recording(MIX)
+    >>> true = [read_recording(path)[0] for path in TRUE_STEMS]
+    >>> unseparated = evaluate(true, [mixture, mixture], names=["recorder", "english_horn"])
+    >>> [round(sdr) for sdr in unseparated.sdr_db]  # dB: each is about as loud as the other
+    [0, -1]
     """
     true, estimated = [_signal(x) for x in references], [_signal(x) for x in estimates]
     _check(true, estimated)

@@ -27,6 +27,15 @@ class Run:
     ------
     RunError
         If the folder holds no run; later, if what is asked for is damaged.
+
+    Examples
+    --------
+    >>> from bsep_stream import train
+    >>> run = train("duet.wav", sources=["flute", "oboe"], output="run", iterations=3)
+    >>> run
+    <Run 'run': flute, oboe, finished>
+    >>> beginnings = [note.onset_seconds for note in run.labels["flute"]]
+    >>> run = train(output="run", resume=True, iterations=4)
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -102,14 +102,12 @@ def train(
 
     Examples
     --------
-    ::
-
-        from bsep_stream import separate, train
-
-        run = train("duet.wav", sources=["flute", "oboe"], output="run", minutes=5)
-        print(*run.verdict.sentences, sep="\\n")
-        run.export("duet.onnx")
-        separate("duet.onnx", "duet.wav").save("stems")
+    >>> from bsep_stream import separate, train
+    >>> run = train("duet.wav", sources=["flute", "oboe"], output="run", minutes=5)
+    >>> print(run.verdict)
+    The tones explain ...
+    >>> model = run.export("duet.onnx")
+    >>> paths = separate(model, "duet.wav").save("stems")
     """
     let_threads_sleep()
     if minutes is not None and not 0 < minutes < float("inf"):
