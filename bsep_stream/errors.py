@@ -49,3 +49,10 @@ class MissingDependency(BsepError):
 
 class NotesError(BsepError):
     """A file of notes that cannot be read or compared."""
+
+
+INSTALL_TRAINING = (
+    'pip install "bsep-stream[train]" (on Linux without a GPU, where torch would bring gigabytes of CUDA, before it: '
+    "pip install torch --index-url https://download.pytorch.org/whl/cpu)"
+)
+"""End of the sentence where torch is missing."""

@@ -14,10 +14,10 @@ import sys
 from importlib.util import find_spec
 
 from bsep_stream.callpackage import CallablePackage
-from bsep_stream.errors import MissingDependency
+from bsep_stream.errors import INSTALL_TRAINING, MissingDependency
 
 if find_spec("torch") is None:
-    raise MissingDependency('training needs torch, which is not installed: pip install "bsep-stream[train]"')
+    raise MissingDependency(f"training needs torch, which is not installed: {INSTALL_TRAINING}")
 
 function_home = "bsep_stream.train.runs.training:train"
 sys.modules[__name__].__class__ = CallablePackage

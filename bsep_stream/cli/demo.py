@@ -13,6 +13,7 @@ from bsep_stream.errors import ModelError
 if TYPE_CHECKING:
     from bsep_stream.report.measures import Evaluation
 
+NO_PICTURE = 'none without matplotlib: pip install "bsep-stream[pictures]"'
 RUN = "run"  # folder of the training, inside the output
 
 
@@ -63,7 +64,7 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
         click.echo(line)
     click.echo()
     for name, path in {**made.stems, "picture": made.picture, "page": made.page}.items():
-        click.echo(f"{name:>14}  {path}")
+        click.echo(f"{name:>14}  {path or NO_PICTURE}")
 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
