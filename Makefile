@@ -45,9 +45,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable .
+	$(PIP) --editable ".[pictures]"
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,notes,live,docs,dev]"
+	$(PIP) --editable ".[train,cluster,notes,live,midi,pictures,docs,dev]"
 	touch $@ $(VENV)/runtime.stamp

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bsep_stream.effects.mixer import StemMixer as StemMixer
     from bsep_stream.effects.rack import load_rack as load_rack
     from bsep_stream.errors import BsepError as BsepError
+    from bsep_stream.export.cli import export as export
     from bsep_stream.files.audiofile import read_recording as read_recording
     from bsep_stream.files.separation import separate as separate
     from bsep_stream.files.separation import separate_file as separate_file
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bsep_stream.model.separation_model import SeparationModel as SeparationModel
     from bsep_stream.report.measures import evaluate as evaluate
     from bsep_stream.separator import StreamingSeparator as StreamingSeparator
+    from bsep_stream.train.runs.training import train as train
 
     __version__: str
 
@@ -36,6 +38,9 @@ _HOMES = {
     "separate": "files.separation",
     "separate_file": "files.separation",
 }
+
+_PACKAGES = ("export", "train")
+"""Callable, and not in ``__all__``: without the extra `[train]` they say what to install."""
 
 __all__ = [
     "BsepError",
@@ -60,6 +65,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("bsep-stream")
+    elif name in _PACKAGES:
+        return import_module(f"bsep_stream.{name}")
     elif name in _HOMES:
         value = getattr(import_module(f"bsep_stream.{_HOMES[name]}"), name)
     else:
@@ -69,4 +76,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES, "__version__"])
+    return sorted({*globals(), *_HOMES, *_PACKAGES, "__version__"})

@@ -2,7 +2,17 @@
 
 
 class BsepError(ValueError):
-    """Base of every error that the user can mend; the command line prints it and exits with 2."""
+    """Base of every error that the user can mend; the command line prints it and exits with 2.
+
+    Examples
+    --------
+    >>> from bsep_stream import BsepError, separate
+    >>> try:
+    ...     separate("nowhere.onnx", "duet.wav")
+    ... except BsepError as error:
+    ...     print(error)
+    there is no model file nowhere.onnx; give the path of an ONNX file made by 'bsep export'
+    """
 
 
 class AudioError(BsepError):
@@ -39,3 +49,10 @@ class MissingDependency(BsepError):
 
 class NotesError(BsepError):
     """A file of notes that cannot be read or compared."""
+
+
+INSTALL_TRAINING = (
+    'pip install "bsep-stream[train]" (on Linux without a GPU, where torch would bring gigabytes of CUDA, before it: '
+    "pip install torch --index-url https://download.pytorch.org/whl/cpu)"
+)
+"""End of the sentence where torch is missing."""

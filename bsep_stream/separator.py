@@ -64,6 +64,19 @@ class StreamingSeparator:
         If the file is not a model.
     ConfigError
         If a parameter makes no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bsep_stream import StreamingSeparator
+    >>> separator = StreamingSeparator("duet.onnx", sample_rate=48_000, channels=2, latency="live")
+    >>> separator
+    <StreamingSeparator of flute, oboe, residual: 2 channels at 48000 Hz, 21.3 ms late>
+    >>> block = np.zeros((2, 256), dtype=np.float32)
+    >>> separator.process(block).shape
+    (3, 2, 256)
+    >>> separator.flush().shape == (3, 2, separator.latency_samples)
+    True
     """
 
     def __init__(
@@ -114,6 +127,14 @@ class StreamingSeparator:
         """Called with the tones of every frame, which are valid only meanwhile; it must not raise. (With the output
         `direct` or `dictionary` those of the first channel.)"""
         self.reset()
+
+    def __repr__(self) -> str:
+        many = "" if self.channels == 1 else "s"
+        late = 1000.0 * self.latency_samples / self.sample_rate
+        return (
+            f"<StreamingSeparator of {', '.join(self.stem_names)}: {self.channels} channel{many} at "
+            f"{self.sample_rate} Hz, {late:.1f} ms late>"
+        )
 
     @property
     def n_stems(self) -> int:

@@ -10,7 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def make_optional(model: onnx.ModelProto, outputs: Sequence[str], switch: str, input_name: str) -> None:
-    """Move what only some outputs need into an ``If``, whose condition is a new input, true unless it is given.
+    """Move what only some outputs need into an ``If``, whose condition is a new input.
+
+    An input without a value of its own, which hosts must give: one that may be left out is no input for some of them.
 
     Parameters
     ----------
@@ -51,7 +53,6 @@ def make_optional(model: onnx.ModelProto, outputs: Sequence[str], switch: str, i
     del graph.value_info[:]
     graph.value_info.extend(outside)
     graph.input.append(helper.make_tensor_value_info(switch, TensorProto.BOOL, [1]))
-    graph.initializer.append(numpy_helper.from_array(np.array([True]), switch))
 
 
 def _needed(graph: onnx.GraphProto, outputs: set[str]) -> set[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +29,56 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
 
     The file is compared with the trained network over frames of the recording, and written only if they agree.
     """
-    from bsep_stream.train.runs.command import parse_sources
-
-    names, polyphony = parse_sources(sources) if sources is not None else (None, ())
-    report = export_run(run, output, source_names=names, polyphony=polyphony, overwrite=overwrite)
+    report = export(run, output, sources=sources, overwrite=overwrite)
     click.echo(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
     click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
+
+
+def export(
+    run: str | PathLike[str],
+    output: str | Path,
+    *,
+    sources: str | Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> ExportReport:
+    """Turn a training run into one ONNX file: ``bsep_stream.export`` called.
+
+    Parameters
+    ----------
+    run : path or Run
+        Folder of the run, or what :func:`bsep_stream.train.runs.training.train` gave back.
+    output : str or Path
+        The file to write.
+    sources : str or sequence of str, optional
+        New names, if the instruments came out under each other's names.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    ExportReport
+        The path, and how well the file agrees with what was trained.
+
+    Raises
+    ------
+    ConfigError, RunError, ModelError
+        As :func:`export_run`.
+
+    Examples
+    --------
+    >>> from bsep_stream import export, train
+    >>> run = train("duet.wav", sources=["flute", "oboe"], output="run")
+    >>> report = export("run", "duet.onnx", sources=["oboe", "flute"])
+    >>> report.worst_difference < 1e-3  # of the peak of a frame
+    True
+    """
+    from bsep_stream.train.runs.sources import parse_sources
+
+    names, polyphony = parse_sources(sources) if sources is not None else (None, ())
+    return export_run(Path(run), Path(output), source_names=names, polyphony=polyphony, overwrite=overwrite)
 
 
 def export_run(
@@ -77,7 +120,7 @@ def export_run(
 
     from bsep_stream.export.onnx_file import export_model
     from bsep_stream.train.learning.run_folder import RunFolder
-    from bsep_stream.train.runs.command import sources_text
+    from bsep_stream.train.runs.sources import sources_text
     from bsep_stream.train.runs.start import load_separator
 
     separator, config, info = load_separator(run)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import MissingDependency, ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES, SeparationStep, output_shapes
-from bsep_stream.export.parity import LEAST_PARITY_FRAMES, compare, open_session
+from bsep_stream.export.parity import LEAST_PARITY_FRAMES, compare, inputs_of, open_session
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.model.separation_model import OUTPUT_KINDS
 from bsep_stream.model.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
@@ -23,7 +23,7 @@ from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.tones.spectra import as_channels
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 METADATA_KEY = "bsep_stream"
 OPSET_VERSION = 18
 LARGEST_IR_VERSION = 10
@@ -183,7 +183,7 @@ def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> N
 
 def _time_step(path: Path, frame: NDArray[np.complex64]) -> float:
     session = open_session(path)
-    feed = {INPUT_NAME: as_channels(torch.from_numpy(frame.astype(np.complex64))).numpy()}
+    feed = inputs_of(session, as_channels(torch.from_numpy(frame.astype(np.complex64))).numpy())
     durations = []
     for _ in range(_TIMED_STEPS):
         begin = time.perf_counter()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ModelError
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
+from bsep_stream.model.step import SPECTRA_SWITCH
 from bsep_stream.train.config.trainconfig import MAP_NAMES
 from bsep_stream.train.network.prediction import Prediction, predict
 from bsep_stream.train.network.separator import Separator
@@ -42,8 +43,13 @@ def open_session(path: Path) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # it warns of the switch, whose value is not constant by intention
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def inputs_of(session: Any, frames: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """What a session is given for frames, shape (batch, 2, n_bins), to have all outputs."""
+    switched = SPECTRA_SWITCH in {value.name for value in session.get_inputs()}
+    return {INPUT_NAME: frames, **({SPECTRA_SWITCH: np.array([True])} if switched else {})}
 
 
 def compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) -> tuple[int, int, int, float]:
@@ -55,7 +61,7 @@ def compare(separator: Separator, path: Path, frames: NDArray[np.complex64]) -> 
         inputs = as_channels(torch.from_numpy(frames[begin : begin + _BATCH].astype(np.complex64)))
         with torch.no_grad():
             expected = predict(separator, inputs)
-        outputs = session.run(list(OUTPUT_NAMES), {INPUT_NAME: inputs.numpy()})
+        outputs = session.run(list(OUTPUT_NAMES), inputs_of(session, inputs.numpy()))
         got = dict(zip(OUTPUT_NAMES, outputs, strict=True))
         peak = inputs.square().sum(dim=1).amax(dim=1).sqrt().numpy()
         certain = _certain(separator, expected) & (peak > SILENT_PEAK)

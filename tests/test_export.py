@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,10 +15,12 @@ onnx = pytest.importorskip("onnx")
 
 from test_learner import some_frames, tiny_config
 
+from bsep_stream.demo import MODEL
 from bsep_stream.errors import ModelError
 from bsep_stream.export import onnx_file, parity
 from bsep_stream.export.graph import INPUT_NAME, OUTPUT_NAMES
 from bsep_stream.export.onnx_file import export_model
+from bsep_stream.export.renewal import renew
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.model.step import SPECTRA_OUTPUTS, SPECTRA_SWITCH
 from bsep_stream.train.network.prediction import predict
@@ -82,7 +86,7 @@ def test_metadata_reads_back(exported: Path, separator: Separator) -> None:
     rows = separator.dictionary.relative_amplitudes.detach().numpy()
     np.testing.assert_allclose(metadata.pop("dictionary"), rows, atol=1e-6)
     assert metadata == {
-        "format_version": 1,
+        "format_version": 2,
         "geometry": separator.config.geometry.to_dict(),
         "source_names": ["one", "two"],
         "tone_sources": [0, 1],
@@ -97,7 +101,7 @@ def test_onnx_equals_torch_for_any_batch(exported: Path, separator: Separator, b
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
     spectra = some_frames(9, batch)
     channels = torch.stack([spectra.real, spectra.imag], dim=1)
-    outputs = session.run(list(OUTPUT_NAMES), {INPUT_NAME: channels.numpy()})
+    outputs = session.run(list(OUTPUT_NAMES), {INPUT_NAME: channels.numpy(), SPECTRA_SWITCH: np.array([True])})
     with torch.no_grad():
         expected = predict(separator, channels)
     assert expected._fields[: len(OUTPUT_NAMES)] == OUTPUT_NAMES
@@ -229,6 +233,44 @@ def test_what_masks_do_not_need_can_be_switched_off_and_the_rest_stays_the_same_
                 assert np.array_equal(getattr(expected, field.name), getattr(got, field.name)), field.name
     masks.want_spectra(True)
     assert np.array_equal(masks(channels).direct, expected.direct)
+
+
+def test_every_input_must_be_given_and_the_run_time_has_nothing_to_warn_of(exported: Path) -> None:
+    code = (
+        "import sys, onnxruntime; session = onnxruntime.InferenceSession(sys.argv[1])\n"
+        "assert [value.name for value in session.get_inputs()] == ['frame', 'spectra']\n"
+        "assert not session.get_overridable_initializers()\n"
+    )
+    for path in (exported, MODEL):
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+
+
+def test_model_of_format_1_gives_the_same_bits_and_can_be_renewed(
+    exported: Path, frames: np.ndarray, tmp_path: Path
+) -> None:
+    old, renewed = tmp_path / "old.onnx", tmp_path / "renewed.onnx"
+    model = onnx.load(str(exported))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([True]), SPECTRA_SWITCH))
+    (entry,) = model.metadata_props
+    entry.value = json.dumps({**json.loads(entry.value), "format_version": 1})
+    onnx.save(model, str(old))
+    renew(old, renewed)
+    assert [SeparationModel(path).format_version for path in (old, renewed)] == [1, 2]
+    steppers = [SeparationModel(path).stepper() for path in (exported, old, renewed)]
+    for wanted in (True, False):
+        for frame in frames[:3]:
+            channels = np.stack([frame.real, frame.imag])
+            for stepper in steppers:
+                stepper.want_spectra(wanted)
+            new, *others = [stepper(channels) for stepper in steppers]
+            for other in others:
+                assert all(np.array_equal(getattr(new, f.name), getattr(other, f.name)) for f in fields(new))
+    whole = SeparationModel(old).step(np.stack([frames[0].real, frames[0].imag]))
+    assert whole.direct.any()
+    old.write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        renew(old, renewed)
 
 
 def test_an_output_that_others_are_made_from_is_always_there(exported: Path, frames: np.ndarray) -> None:

@@ -14,7 +14,7 @@ import bsep_stream
 
 ROOT = Path(bsep_stream.__file__).parent
 FLOORS = (
-    ("errors", "words", "machine", "cards"),
+    ("errors", "words", "machine", "cards", "callpackage"),
     ("model",),
     ("stream",),
     ("masks",),
@@ -107,7 +107,7 @@ def test_the_run_time_never_imports_training_or_export(graph: dict[str, set[str]
         (m, o)
         for m, others in graph.items()
         for o in others
-        if m.split(".")[0] not in above and o.split(".")[0] in above
+        if m not in FACADES and m.split(".")[0] not in above and o.split(".")[0] in above
     ]
     assert not wrong
 

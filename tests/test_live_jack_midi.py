@@ -9,14 +9,13 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jackserver
 import pytest
 from servers import PATIENCE_SECONDS, need
 from test_live_midi import HOPS_TO_BE_SURE, tones
 
-from bsep_stream.live.devices.midiports import VIRTUAL_NAME, list_ports, open_port
+from bsep_stream.live.devices.midiports import JACK, VIRTUAL_NAME, list_ports, open_port
 from bsep_stream.live.engine.liveengine import LiveEngine
 from bsep_stream.live.session.notesender import NoteSender
 from bsep_stream.separator import StreamingSeparator
@@ -50,27 +49,19 @@ class Synthesiser:
 
 @pytest.fixture
 def synthesiser(server: subprocess.Popen[bytes]) -> Iterator[Synthesiser]:
-    need([], "jackd2", ["jack", "mido", "rtmidi"])
-    import mido
-    import rtmidi
-
-    if rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
-        pytest.skip("python-rtmidi was built without JACK")
-    before = mido.backend
-    mido.set_backend("mido.backends.rtmidi/UNIX_JACK")
+    need([], "jackd2", ["jack", "mido", "rtmidi2"])
     made = Synthesiser()
     try:
         yield made
     finally:
         made.client.close()
-        mido.set_backend(before)
 
 
 @pytest.mark.parametrize("wanted", ["virtual", "synth"])
 def test_notes_arrive(wanted: str, synthesiser: Synthesiser, tiny_model_path: Path) -> None:
     engine = LiveEngine(StreamingSeparator(tiny_model_path))
-    assert any("synth" in name for name in list_ports())
-    port: Any = open_port(wanted)
+    assert any("synth" in name for name in list_ports(JACK))
+    port = open_port(JACK + wanted)
     if wanted == "virtual":
         (ours,) = synthesiser.client.get_ports(VIRTUAL_NAME, is_midi=True, is_output=True)
         synthesiser.client.connect(ours, synthesiser.port)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bsep_stream.errors import BsepError, ModelError
+from bsep_stream.errors import BsepError, ConfigError, ModelError
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.model.step import Tones
@@ -126,6 +126,16 @@ def test_damage_is_named(tiny_model_path: Path, tmp_path: Path, old: bytes, new:
         SeparationModel(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_execution_providers_can_be_chosen(tiny_model_path: Path, rng: np.random.Generator) -> None:
+    frame = rng.standard_normal((2, 257)).astype(np.float32)
+    usual = SeparationModel(tiny_model_path)
+    assert usual.providers == ("CPUExecutionProvider",)
+    chosen = SeparationModel(tiny_model_path, providers=[("CPUExecutionProvider", {})])
+    assert np.array_equal(usual.step(frame).direct, chosen.step(frame).direct)
+    with pytest.raises(ConfigError, match=r"has no provider 'CPU'; .*CPUExecutionProvider"):
+        SeparationModel(tiny_model_path, providers=["CPU"])
 
 
 @pytest.mark.parametrize("content", [b"", b"not an ONNX file at all", b"\x00" * 100, None], ids=repr)

@@ -1,6 +1,7 @@
 """Reports: what is drawn is where it belongs; mistakes are one sentence. How it looks, a person has to see."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.stemfolder import StemFolder
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.notes.pitches import find_pitches
+from bsep_stream.report import overview
 from bsep_stream.report.overview import write_report
 from bsep_stream.report.pictures import audible, draw_losses, log_rows
 
+DRAWN = pytest.mark.skipif(find_spec("matplotlib") is None, reason="a picture needs matplotlib")
 RATE = 16_000
 N = 8_000
 ONE_ROW = 1 / 48  # octaves
@@ -67,6 +70,7 @@ def shape_of(picture: Path) -> tuple[int, int]:
     return pixels.shape[1], pixels.shape[0]
 
 
+@DRAWN
 def test_losses_of_two_stages_are_one_curve_each_as_far_as_they_go() -> None:
     """100 iterations, of which the first 60 have a term that the others do not have; one term is never there."""
     from matplotlib.figure import Figure
@@ -88,6 +92,7 @@ def test_losses_of_two_stages_are_one_curve_each_as_far_as_they_go() -> None:
     assert bold["total"].get_color() != bold["imitation"].get_color()
 
 
+@DRAWN
 def test_stems_run_and_model_each_add_their_panels(
     stems: Path, run_folder: Path, tiny_model_path: Path, tmp_path: Path
 ) -> None:
@@ -107,6 +112,7 @@ def test_stems_run_and_model_each_add_their_panels(
     assert heights["stems"] < heights["both"] < heights["stems"] + heights["run"]
 
 
+@DRAWN
 def test_picture_is_replaced_whole_and_other_formats_work(stems: Path, tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_text("old")
@@ -115,6 +121,17 @@ def test_picture_is_replaced_whole_and_other_formats_work(stems: Path, tmp_path:
     write_report(stems, tmp_path / "a.svg")
     assert "<svg" in (tmp_path / "a.svg").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["STEMS", "a.png", "a.svg"]
+
+
+def test_without_matplotlib_a_picture_is_refused_and_a_page_is_made(
+    stems: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "find_spec", lambda _name: None)
+    result = run(stems, "--output", tmp_path / "a.png")
+    assert result.exit_code == 2
+    assert 'pip install "bsep-stream[pictures]"' in result.stderr
+    assert not (tmp_path / "a.png").exists()
+    assert run(stems, "--output", tmp_path / "a.html").exit_code == 0
 
 
 def test_folder_is_read_as_stems_with_the_residual_last(stems: Path) -> None:
@@ -170,6 +187,7 @@ def test_pitches_are_in_hertz_and_absent_in_silence(rate: int, tiny_model: Separ
     assert np.isnan(pitches.f0_hz[:, late]).all()
 
 
+@DRAWN
 def test_silent_stems_and_an_empty_log_still_make_a_picture(
     tmp_path: Path, run_folder: Path, tiny_model: SeparationModel
 ) -> None:
@@ -181,6 +199,7 @@ def test_silent_stems_and_an_empty_log_still_make_a_picture(
     shape_of(tmp_path / "a.png")
 
 
+@DRAWN
 @pytest.mark.parametrize("seconds", [1 / RATE, 0.01, 130.0])
 def test_any_length_makes_a_picture(seconds: float, tmp_path: Path) -> None:
     folder = tmp_path / "stems"

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.train.runs.command import parse_sources, sources_text
+from bsep_stream.train.runs.sources import parse_sources, sources_text
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,11 @@ EXTRAS = {  # importable name: extra of the distribution that brings it
     "torch": "train",
     "onnx": "train",
     "safetensors": "train",
+    "matplotlib": "pictures",
+    "scipy": "benchmark",
     "sounddevice": "live",
-    "rtmidi": "live",
+    "rtmidi2": "midi",
+    "jack": "midi",
     "mido": "notes",
     "mir_eval": "notes",
 }

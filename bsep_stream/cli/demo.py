@@ -13,6 +13,7 @@ from bsep_stream.errors import ModelError
 if TYPE_CHECKING:
     from bsep_stream.report.measures import Evaluation
 
+NO_PICTURE = 'none without matplotlib: pip install "bsep-stream[pictures]"'
 RUN = "run"  # folder of the training, inside the output
 
 
@@ -63,22 +64,25 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
         click.echo(line)
     click.echo()
     for name, path in {**made.stems, "picture": made.picture, "page": made.page}.items():
-        click.echo(f"{name:>14}  {path}")
+        click.echo(f"{name:>14}  {path or NO_PICTURE}")
 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
     """Train on the demo's mixture and export; the same as the two commands would do."""
+    from rich.console import Console
+
     from bsep_stream.demo import MIX, SOURCE_NAMES
 
     # By name: the run time imports nothing of training, and these say what to install if torch is missing.
-    training = importlib.import_module("bsep_stream.train.runs.command")
-    request = importlib.import_module("bsep_stream.train.runs.request")
+    training = importlib.import_module("bsep_stream.train.runs.training")
+    progress = importlib.import_module("bsep_stream.train.runs.progress")
     export = importlib.import_module("bsep_stream.export.cli")
     model = output / "model.onnx"
     if model.exists() and not overwrite:
         raise ModelError(f"{model} exists: choose another --output, or replace it with --overwrite")
-    training.train_run(request.RunRequest((MIX,), SOURCE_NAMES, output / RUN, minutes=minutes, seed=seed))
-    export.export_run(output / RUN, model, overwrite=overwrite)
+    with progress.Shown(Console(stderr=True)) as shown:
+        training.train(MIX, sources=SOURCE_NAMES, output=output / RUN, minutes=minutes, seed=seed, on_progress=shown)
+    export.export(output / RUN, model, overwrite=overwrite)
     return model
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ class Showcase:
     ----------
     stems : dict of str to Path
         Files by stem, with ``remix``.
-    picture : Path
+    picture : Path or None
+        None without matplotlib (the extra `[pictures]`).
     page : Path
         The same, and more, to be listened to.
     separated, unseparated : Evaluation
@@ -32,7 +34,7 @@ class Showcase:
     """
 
     stems: dict[str, Path]
-    picture: Path
+    picture: Path | None
     page: Path
     separated: Evaluation
     unseparated: Evaluation
@@ -80,11 +82,13 @@ def run_showcase(
     estimates = [read_recording(separated.paths[name])[0] for name in loaded.source_names]
     picture, page = output / "report.png", output / "report.html"
     shown = [output] if run is None else [output, run]
-    write_report(shown, picture, model=loaded)
+    drawn = find_spec("matplotlib") is not None
+    if drawn:
+        write_report(shown, picture, model=loaded)
     write_report(shown, page, model=loaded, references=TRUE_STEMS)
     return Showcase(
         stems=separated.paths,
-        picture=picture,
+        picture=picture if drawn else None,
         page=page,
         separated=evaluate(truth, estimates, SOURCE_NAMES),
         unseparated=evaluate(truth, [mix] * len(truth), SOURCE_NAMES),

@@ -25,7 +25,7 @@ from bsep_stream.errors import ConfigError, StreamError
 from bsep_stream.stream.samplequeue import SampleQueue
 
 if TYPE_CHECKING:
-    from pedalboard import Pedalboard  # type: ignore[attr-defined]
+    from pedalboard import Pedalboard, Plugin  # type: ignore[attr-defined]
 
 MAX_BLOCK = 4096
 """Largest block that a board is given; larger ones are cut. The cost of priming grows with it."""
@@ -125,6 +125,11 @@ class Board:
             f"the effects of {self.name} now hold back more samples than at the start; "
             "add or remove effects, and change a look-ahead, only before a stream begins"
         )
+
+    @property
+    def effect_names(self) -> list[str]:
+        """Types of the effects, in their order."""
+        return [type(effect).__name__ for effect in self._board]
 
     def reset(self) -> None:
         """Like new."""
@@ -226,6 +231,13 @@ def only_finite(block: Audio) -> Audio:
     """The block itself, or a copy in which samples that are not finite are 0."""
     finite = np.isfinite(block)
     return block if finite.all() else np.where(finite, block, np.float32(0.0))
+
+
+def as_board(effects: Pedalboard | Plugin) -> Pedalboard:
+    """A board as it is; of a single effect, a board with nothing else."""
+    from pedalboard import Pedalboard  # type: ignore[attr-defined]
+
+    return effects if hasattr(effects, "__len__") else Pedalboard([effects])
 
 
 def refuse_shared(boards: Sequence[Pedalboard]) -> None:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bsep_stream.effects.boards import Audio, Board, only_finite, refuse_shared
+from bsep_stream.effects.boards import Audio, Board, as_board, only_finite, refuse_shared
 from bsep_stream.effects.fader import RAMP_SECONDS, Fader, amplitude
 from bsep_stream.errors import ConfigError, StreamError
 from bsep_stream.stream.samplequeue import SampleQueue
 from bsep_stream.words import MASTER, nearest
 
 if TYPE_CHECKING:
-    from pedalboard import Pedalboard  # type: ignore[attr-defined]
+    from pedalboard import Pedalboard, Plugin  # type: ignore[attr-defined]
 
 
 class Separator(Protocol):
@@ -62,11 +62,11 @@ class Mixer:
     sample_rate : int
         Hz.
     channels : int
-    boards : mapping of str to Pedalboard, optional
+    boards : mapping of str to Pedalboard or Plugin, optional
         Effects of a stem; stems without one pass unchanged.
     gains_db : mapping of str to float, optional
         Level of a stem after its effects, ``-inf`` for mute; 0 for stems that are not named.
-    master : Pedalboard, optional
+    master : Pedalboard or Plugin, optional
         Effects on the sum.
     master_gain_db : float
         Level of the remix after the effects of the master.
@@ -83,15 +83,17 @@ class Mixer:
         sample_rate: int,
         channels: int,
         *,
-        boards: Mapping[str, Pedalboard] | None = None,
+        boards: Mapping[str, Pedalboard | Plugin] | None = None,
         gains_db: Mapping[str, float] | None = None,
-        master: Pedalboard | None = None,
+        master: Pedalboard | Plugin | None = None,
         master_gain_db: float = 0.0,
     ) -> None:
         self.stem_names = tuple(stem_names)
         self.sample_rate = sample_rate
         self.channels = channels
-        boards, gains_db = boards or {}, gains_db or {}
+        boards = {name: as_board(board) for name, board in (boards or {}).items()}
+        master = None if master is None else as_board(master)
+        gains_db = gains_db or {}
         for name in (*boards, *gains_db):
             self._index(name)
         refuse_shared([*boards.values(), *([] if master is None else [master])])
@@ -106,6 +108,19 @@ class Mixer:
         self._delays = [SampleQueue((channels,), slowest - each) if each < slowest else None for each in late]
         self._faders = [Fader(amplitude(gains_db.get(name, 0.0), name), ramp) for name in self.stem_names]
         self._master_fader = Fader(amplitude(master_gain_db, MASTER), ramp)
+
+    def __repr__(self) -> str:
+        late = 1000.0 * self.latency_samples / self.sample_rate
+        return f"<Mixer of {self.described()} at {self.sample_rate} Hz, {late:.1f} ms late>"
+
+    def described(self) -> str:
+        """Stems with their effects, in one line."""
+        strips = [
+            name if board is None else f"{name} [{', '.join(board.effect_names)}]"
+            for name, board in zip(self.stem_names, self._boards, strict=True)
+        ]
+        master = [] if self._master is None else [f"{MASTER} [{', '.join(self._master.effect_names)}]"]
+        return ", ".join(strips + master)
 
     @property
     def latency_samples(self) -> int:
@@ -198,18 +213,24 @@ class StemMixer:
 
     Examples
     --------
-    ::
-
-        mixer = StemMixer(StreamingSeparator("duet.onnx"), boards={"violin": Pedalboard([Reverb(room_size=0.4)])})
-        remix = mixer(recording, 48_000)
+    >>> from pedalboard import Chorus, Pedalboard, Reverb
+    >>> from bsep_stream import StemMixer, StreamingSeparator, read_recording
+    >>> audio, sample_rate = read_recording("duet.wav")
+    >>> separator = StreamingSeparator("duet.onnx", sample_rate=sample_rate, channels=len(audio))
+    >>> mixer = StemMixer(separator, boards={"flute": Pedalboard([Reverb(room_size=0.4)]), "oboe": Chorus()})
+    >>> mixer
+    <StemMixer of flute [Reverb], oboe [Chorus], residual at 48000 Hz, 170.6 ms late>
+    >>> remix = mixer(audio, sample_rate)  # where a plugin or a Pedalboard would be called
+    >>> remix.shape == audio.shape
+    True
     """
 
     def __init__(
         self,
         separator: Separator,
-        boards: Mapping[str, Pedalboard] | None = None,
+        boards: Mapping[str, Pedalboard | Plugin] | None = None,
         gains_db: Mapping[str, float] | None = None,
-        master: Pedalboard | None = None,
+        master: Pedalboard | Plugin | None = None,
         master_gain_db: float = 0.0,
     ) -> None:
         self.separator = separator
@@ -222,6 +243,11 @@ class StemMixer:
             master=master,
             master_gain_db=master_gain_db,
         )
+
+    def __repr__(self) -> str:
+        rate = self.separator.sample_rate
+        late = 1000.0 * self.latency_samples / rate
+        return f"<StemMixer of {self.mixer.described()} at {rate} Hz, {late:.1f} ms late>"
 
     @property
     def stem_names(self) -> tuple[str, ...]:

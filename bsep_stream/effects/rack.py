@@ -136,6 +136,14 @@ def load_rack(path: str | Path) -> Rack:
     ConfigError
         Missing file, no TOML, unknown effects, parameters or settings (with the nearest valid ones), values out of
         range (with the nearest valid one).
+
+    Examples
+    --------
+    >>> from bsep_stream import load_rack, separate
+    >>> from bsep_stream.demo import RACK
+    >>> rack = load_rack(RACK)
+    >>> sorted(rack.stems)
+    ['english_horn', 'recorder', 'residual']
     """
     path = Path(path)
     try:

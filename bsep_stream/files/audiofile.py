@@ -147,6 +147,13 @@ def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
     ------
     AudioError
         If the recording cannot be read or used.
+
+    Examples
+    --------
+    >>> from bsep_stream import read_recording
+    >>> audio, sample_rate = read_recording("duet.wav")
+    >>> audio.shape, str(audio.dtype), sample_rate
+    ((1, 96000), 'float32', 48000)
     """
     with Recording(path) as recording:
         return np.concatenate(list(recording.blocks()), axis=1), recording.sample_rate

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import AudioError, ConfigError, StreamError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write
+from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write, read_recording
 from bsep_stream.files.stems import Stems
 from bsep_stream.masks.maskoutput import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
@@ -48,8 +48,8 @@ class SeparatedFile:
 
 def separate(
     model: SeparationModel | str | Path,
-    audio: ArrayLike,
-    sample_rate: int,
+    audio: str | Path | ArrayLike,
+    sample_rate: int | None = None,
     *,
     output: str | None = None,
     residual: bool = True,
@@ -61,23 +61,44 @@ def separate(
     Parameters
     ----------
     model : SeparationModel or str or Path
-    audio : array_like, shape (channels, n_samples) or (n_samples,), float
-    sample_rate : int
-        Samples per second.
+    audio : str, Path, or array_like of shape (channels, n_samples) or (n_samples,), float
+        A file in any format that libsndfile reads, or what is in it.
+    sample_rate : int, optional
+        Samples per second of an array; a file says its own.
     output, residual, mask, latency
         As for :class:`~bsep_stream.separator.StreamingSeparator`.
 
     Returns
     -------
     Stems, shape (n_stems, channels, n_samples), float32
-        The sources in the order of ``model.source_names``, then the residual; aligned with ``audio``. An array, which a
-        notebook shows with players.
+        The sources in the order of ``model.source_names``, then the residual; aligned with ``audio``. An array that
+        also has ``stems["flute"]``, ``stems.items()`` and ``stems.save(folder)``, and which a notebook shows with
+        players.
 
     Raises
     ------
     StreamError
         If the audio has another shape, or samples that are not finite.
+    AudioError
+        If a file cannot be read.
+    ConfigError
+        An array without a rate, or a file with one.
+
+    Examples
+    --------
+    >>> from bsep_stream import separate
+    >>> stems = separate("duet.onnx", "duet.wav")
+    >>> stems.names
+    ('flute', 'oboe', 'residual')
+    >>> flute = stems["flute"]  # (channels, samples), aligned with duet.wav
+    >>> paths = stems.save("separated")
     """
+    if isinstance(audio, str | Path):
+        if sample_rate is not None:
+            raise ConfigError("a file says its own sample rate: leave sample_rate out")
+        audio, sample_rate = read_recording(audio)
+    if sample_rate is None:
+        raise ConfigError("audio as an array needs its sample_rate in Hz: separate(model, audio, 48_000)")
     audio = np.asarray(audio)
     if audio.ndim == 1:
         audio = audio[None]
@@ -142,6 +163,13 @@ def separate_file(
         If the recording cannot be used, a file exists, or the disk is full.
     ConfigError
         If a parameter makes no sense.
+
+    Examples
+    --------
+    >>> from bsep_stream import separate_file
+    >>> written = separate_file("duet.onnx", "duet.wav", "stems", audio_format="flac")
+    >>> sorted(written.paths)
+    ['flute', 'oboe', 'residual']
     """
     model = model if isinstance(model, SeparationModel) else SeparationModel(model)
     names = stem_files(model, residual=residual, remix=rack is not None)

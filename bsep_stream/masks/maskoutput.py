@@ -59,8 +59,13 @@ class MaskSettings:
 
     Notes
     -----
-    By measurement (docs/benchmarks.md): the timbre makes better masks than the tones of the frame itself. A larger
+    By measurement (docs/laboratory.md): the timbre makes better masks than the tones of the frame itself. A larger
     exponent trades SAR for SIR; smoothing trades SIR for SAR; a smaller excess trades SAR for a cleaner residual.
+
+    Examples
+    --------
+    >>> from bsep_stream import MaskSettings, separate
+    >>> stems = separate("duet.onnx", "duet.wav", mask=MaskSettings(exponent=1.0))
     """
 
     exponent: float = 2.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from bsep_stream import cards
 from bsep_stream.errors import ConfigError, ModelError
 from bsep_stream.model.geometry import FrameGeometry
-from bsep_stream.model.step import INPUT_NAME, OUTPUTS, TONE_OUTPUTS, Stepper, tones_of
+from bsep_stream.model.step import INPUT_NAME, OUTPUTS, SPECTRA_SWITCH, TONE_OUTPUTS, Stepper, tones_of
 from bsep_stream.model.step import Tones as Tones
 from bsep_stream.model.strikes import Strike
-from bsep_stream.words import REMIX, RESIDUAL
+from bsep_stream.words import REMIX, RESIDUAL, nearest
 
 if TYPE_CHECKING:
     import onnxruntime
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Newest that is read; 1 had a value of its own for the input ``spectra``, or no such input."""
 METADATA_KEY = "bsep_stream"
 OUTPUT_KINDS = ("direct", "dictionary", "mask")
 """What can be made of the tones: the two published predictions, or masks for the mixture."""
+
+Provider = str | tuple[str, dict[str, Any]]
+"""Execution provider of ONNX Runtime, with its options."""
 
 _FIELDS = (
     "format_version",
@@ -48,6 +52,9 @@ class SeparationModel:
     ----------
     path : str or Path
         ONNX file that ``bsep export`` wrote.
+    providers : sequence of str, or of (str, dict), optional
+        Execution providers of ONNX Runtime, the preferred one first, with their options; the CPU if not given. What the
+        package promises about bits, latency and speed it promises for the CPU.
 
     Attributes
     ----------
@@ -72,17 +79,29 @@ class SeparationModel:
     ------
     ModelError
         If the file is missing, no ONNX, not one of this package, newer, or damaged.
+    ConfigError
+        If this build of ONNX Runtime has no such provider.
 
     Notes
     -----
     Denormal numbers slow a network down up to eightfold. ONNX Runtime treats them as zero only if
     the first session of the process asks for it, as this class does, and only in the thread that
     makes the session and in threads started later: make the model before other sessions.
+
+    Examples
+    --------
+    >>> from bsep_stream import SeparationModel
+    >>> model = SeparationModel("duet.onnx")
+    >>> model
+    <SeparationModel 'duet.onnx': flute, oboe at 48000 Hz>
+    >>> model.output
+    'mask'
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, providers: Sequence[Provider] | None = None) -> None:
         self.path = Path(path)
-        self._session = _open_session(self.path)
+        self._session = _open_session(self.path, providers)
+        self._switched = SPECTRA_SWITCH in {value.name for value in self._session.get_inputs()}
         metadata = _metadata(self.path, self._session)
         self.format_version: int = metadata["format_version"]
         self.training: dict[str, Any] = metadata["training"]
@@ -101,6 +120,14 @@ class SeparationModel:
         for _ in range(_WARM_UP_STEPS):  # the first runs allocate and are several times slower
             self.step(np.zeros((2, self.geometry.n_bins), dtype=np.float32))
 
+    def __repr__(self) -> str:
+        return f"<SeparationModel {str(self.path)!r}: {', '.join(self.source_names)} at {self.geometry.sample_rate} Hz>"
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Execution providers that are used."""
+        return tuple(self._session.get_providers())
+
     @property
     def n_sources(self) -> int:
         """Number of sources."""
@@ -114,7 +141,10 @@ class SeparationModel:
         frame : ndarray, shape (2, n_bins), float32
             Real and imaginary part of the frame of the mixture, times :attr:`gain`.
         """
-        return tones_of([output[0] for output in self._session.run(OUTPUTS, {INPUT_NAME: frame[None]})])
+        inputs: dict[str, NDArray[Any]] = {INPUT_NAME: frame[None]}
+        if self._switched:
+            inputs[SPECTRA_SWITCH] = np.array([True])
+        return tones_of([output[0] for output in self._session.run(OUTPUTS, inputs)])
 
     def stepper(self) -> Stepper:
         """The same step over and over without allocating anything: its tones are valid until its next step."""
@@ -157,11 +187,17 @@ def _complex(real: NDArray[np.float32], imag: NDArray[np.float32]) -> NDArray[np
     return joined
 
 
-def _open_session(path: Path) -> onnxruntime.InferenceSession:
+def _open_session(path: Path, providers: Sequence[Provider] | None) -> onnxruntime.InferenceSession:
     if not path.is_file():
         raise ModelError(f"there is no model file {path}; give the path of an ONNX file made by 'bsep export'")
     import onnxruntime  # heavy, and not needed to say that a file is missing
 
+    there = onnxruntime.get_available_providers()
+    wanted = list(providers) if providers is not None else ["CPUExecutionProvider"]
+    for provider in wanted:
+        name = provider if isinstance(provider, str) else provider[0]
+        if name not in there:
+            raise ConfigError(f"this ONNX Runtime has no provider {name!r}{nearest(name, there)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
@@ -170,7 +206,7 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.log_severity_level = 4  # its errors arrive as exceptions; the warnings are about the exporter
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # ONNX Runtime's exceptions share no narrower base
         reason = str(error).strip().splitlines()[0][:160]
         raise ModelError(

@@ -17,7 +17,8 @@ TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
 OUTPUTS = ("direct", "dictionary", *TONE_OUTPUTS, "coefficients", "timbre")
 """Outputs of the graph in the order of docs/design.md."""
 SPECTRA_SWITCH = "spectra"
-"""Optional input of the graph, one bool: whether the outputs that masks do not need are wanted."""
+"""Input of the graph, one bool: whether the outputs that masks do not need are wanted. Models of format 1 have a value
+of their own for it, or no such input at all."""
 SPECTRA_OUTPUTS = ("direct", "dictionary", "amplitude", "coefficients")
 """These: without them a step takes two thirds of the time."""
 
@@ -68,6 +69,11 @@ def tones_of(outputs: Sequence[NDArray[np.float32]]) -> Tones:
     return tones
 
 
+def frame_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
+    """Shape of the input of a graph without the batch."""
+    return next(tuple(value.shape[1:]) for value in session.get_inputs() if value.name == INPUT_NAME)
+
+
 class Stepper:
     """Steps of one stream. Several threads need one each.
 
@@ -81,7 +87,7 @@ class Stepper:
 
         self._session = session
         self._binding = session.io_binding()
-        self._frame: NDArray[np.float32] = np.zeros((1, *session.get_inputs()[0].shape[1:]), dtype=np.float32)
+        self._frame: NDArray[np.float32] = np.zeros((1, *frame_shape(session)), dtype=np.float32)
         shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
         arrays = [np.zeros((1, *shapes[name]), dtype=np.float32) for name in OUTPUTS]
         # These share the memory of the arrays, and must live as long as the binding.
@@ -90,7 +96,8 @@ class Stepper:
         self._binding.bind_ortvalue_input(INPUT_NAME, self._frame_value)
         self._switch = np.ones(1, dtype=np.bool_)
         self._switch_value = onnxruntime.OrtValue.ortvalue_from_numpy(self._switch)
-        self._can_switch = SPECTRA_SWITCH in {value.name for value in session.get_overridable_initializers()}
+        inputs = (*session.get_inputs(), *session.get_overridable_initializers())
+        self._can_switch = SPECTRA_SWITCH in {value.name for value in inputs}
         if self._can_switch:
             self._binding.bind_ortvalue_input(SPECTRA_SWITCH, self._switch_value)
         for name, value in zip(OUTPUTS, self._values, strict=True):

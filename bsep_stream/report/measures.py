@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.errors import AudioError, MissingDependency
+from bsep_stream.errors import AudioError
+from bsep_stream.report.filters import explained_shares
 
 LIMIT_DB = 200.0
 """Measures are limited to this, in both directions: float64 says nothing beyond. A silent estimate has -LIMIT_DB."""
@@ -34,7 +35,6 @@ FILTER_LENGTH = 512
 
 _MAX_SOURCES = 8  # 8! = 40 320 permutations are still quick
 _BLOCK = 1 << 16  # samples turned into float64 at a time: memory stays that of the float32 arrays
-_DIAGONAL = 1e-10  # added to the normal equations of the filters: recordings with an empty band make them singular
 
 Audio = NDArray[np.floating[Any]]
 
@@ -105,12 +105,22 @@ def evaluate(
     names : sequence of str, optional
         Names of the true stems; ``source 1``, ... by default.
     filtered : bool
-        Also compute the BSS-eval measures that forgive a short filter (fast-bss-eval; slower).
+        Also compute the BSS-eval measures that forgive a short filter (slower).
 
     Raises
     ------
     AudioError
         Shapes that differ, samples that are not finite, true stems that are all silent.
+
+    Examples
+    --------
+    >>> from bsep_stream import evaluate, read_recording
+    >>> from bsep_stream.demo import MIX, TRUE_STEMS
+    >>> mixture, _ = read_recording(MIX)
+    >>> true = [read_recording(path)[0] for path in TRUE_STEMS]
+    >>> unseparated = evaluate(true, [mixture, mixture], names=["recorder", "english_horn"])
+    >>> [round(sdr) for sdr in unseparated.sdr_db]  # dB: each is about as loud as the other
+    [0, -1]
     """
     true, estimated = [_signal(x) for x in references], [_signal(x) for x in estimates]
     _check(true, estimated)
@@ -225,12 +235,6 @@ def _best_permutation(sir: NDArray[np.float64], sdr: NDArray[np.float64]) -> NDA
 
 def _filtered(true: list[Audio], estimated: list[Audio]) -> Measures:
     """BSS-eval with filters: mean over the channels in which the true stem sounds."""
-    try:
-        # Not bss_eval_sources(): without its own search for a permutation it fails with numpy 2 (0.1.4), and a
-        # search per channel could mix up the stems. These are the shares that it computes its decibels from.
-        from fast_bss_eval.numpy import square_cosine_metrics  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingDependency("filtered measures need fast-bss-eval: pip install fast-bss-eval") from error
     n_sources, (channels, length) = len(true), true[0].shape
     if length <= FILTER_LENGTH:
         raise AudioError(f"filtered measures need more than {FILTER_LENGTH} samples, got {length}")
@@ -243,12 +247,8 @@ def _filtered(true: list[Audio], estimated: list[Audio]) -> Measures:
         references = np.stack([true[j][channel] for j in loud]).astype(np.float64)
         estimates = np.stack([estimated[j][channel] for j in loud]).astype(np.float64)
         silent = ~estimates.any(axis=1)
-        estimates[silent] = references[0]  # a place holder: the library divides by the energy
-        # Shares of the estimate's energy: on its own true stem filtered, on all of them filtered.
-        own, all_ = (
-            np.clip(np.diagonal(share), 0.0, 1.0)
-            for share in square_cosine_metrics(references, estimates, FILTER_LENGTH, pairwise=True, load_diag=_DIAGONAL)
-        )
+        estimates[silent] = references[0]  # a place holder: they are divided by their energy
+        own, all_ = explained_shares(references, estimates, FILTER_LENGTH)
         own, all_ = np.where(silent, 0.0, own), np.where(silent, 0.0, all_)
         values[:, loud, channel] = _db(own, 1.0 - own), _db(own, np.maximum(all_ - own, 0.0)), _db(all_, 1.0 - all_)
     rows = [tuple(_mean_of_known(row) for row in table) for table in values]

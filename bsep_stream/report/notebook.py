@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,9 @@ MOST_SECONDS = 60.0
 
 MOST_SOUND_SECONDS = 240.0
 """and all channels of all of them together at most so long: a notebook keeps all that it shows in its file."""
+
+PICTURES = find_spec("matplotlib") is not None
+"""Without the extra `[pictures]` there are players and facts alone."""
 
 _COLUMNS = 800  # of a spectrogram: about one per pixel
 _WIDTH = 9.0  # inches
@@ -57,7 +61,8 @@ def stems_card(stems: Stems) -> str:
     if shown.size:
         body += _players(tracks, sources, sample_rate)
         drawn = {name: track.mean(axis=0) for name, track in tracks.items()}
-        body += _picture(_spectrograms(drawn, sources, sample_rate), f"Spectrograms of {', '.join(tracks)}")
+        if PICTURES:
+            body += _picture(_spectrograms(drawn, sources, sample_rate), f"Spectrograms of {', '.join(tracks)}")
     return f'<div style="{_CARD}">{body}</div>'
 
 
@@ -83,7 +88,7 @@ def model_card(model: SeparationModel) -> str:
         for name, value in facts.items()
         if value
     )
-    picture = _picture(_dictionaries(model), f"Harmonics of {', '.join(model.source_names)}")
+    picture = _picture(_dictionaries(model), f"Harmonics of {', '.join(model.source_names)}") if PICTURES else ""
     return f'<div style="{_CARD}"><table style="border: 0; margin: 0">{rows}</table>{picture}</div>'
 
 

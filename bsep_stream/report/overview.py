@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.errors import ConfigError
+from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.pitches import find_pitches
 from bsep_stream.report.info import RunSummary, read_losses
@@ -57,7 +58,8 @@ def write_report(
     Raises
     ------
     BsepError
-        None of the three, two of a kind, stems that do not belong together, another suffix.
+        None of the three, two of a kind, stems that do not belong together, another suffix, or a picture without
+        matplotlib (the extra `[pictures]`).
     """
     output = Path(output)
     suffix = output.suffix.lower()
@@ -70,7 +72,13 @@ def write_report(
         return
     if references or part != (0.0, None):
         raise ConfigError(f"true stems and a part of a session can be shown on a page only; write {PAGE_SUFFIX}")
-    figure = _draw(read_subject(paths, model))
+    subject = read_subject(paths, model)
+    if find_spec("matplotlib") is None:
+        raise MissingDependency(
+            f'a picture needs matplotlib, which is not installed: pip install "bsep-stream[pictures]", or write '
+            f"{output.with_suffix(PAGE_SUFFIX)}, which does not"
+        )
+    figure = _draw(subject)
     with whole_file(output) as temporary:
         figure.savefig(temporary, dpi=_DPI, facecolor="white")
 

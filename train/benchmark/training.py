@@ -114,7 +114,7 @@ class _Snapshots:
 
 def train(request: Request) -> None:
     """Begin a training or go on with it, in this process."""
-    from bsep_stream.train.runs.command import let_threads_sleep
+    from bsep_stream.train.runs.threads import let_threads_sleep
 
     let_threads_sleep()
     from rich.console import Console

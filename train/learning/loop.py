@@ -112,6 +112,10 @@ class Training:
         self._stop = EarlyStop(info.target_iterations, mixture_costs)
         self._checked = frames.overview(CHECK_FRAMES)
         self._pause: tuple[int, float] | None = None
+        self._stop_asked: Callable[[], bool] | None = None
+        self._stopped = False
+        self.explained_share: float | None = None
+        """Of the energy of the mixture, when it was looked at last."""
         self._saved_at = clock()
         self._saved_iterations = info.iterations
         self._labels = labels
@@ -150,7 +154,9 @@ class Training:
         assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
         return reach_verdict(assessment, rows, self.config.source_names, names)
 
-    def run(self, display: Display, pause: tuple[int, float] | None = None) -> RunInfo:
+    def run(
+        self, display: Display, pause: tuple[int, float] | None = None, *, stop: Callable[[], bool] | None = None
+    ) -> RunInfo:
         """Train until a limit of the run is reached, or nothing improves any more.
 
         Parameters
@@ -158,6 +164,8 @@ class Training:
         display : Display
         pause : tuple of int and float, optional
             Iterations and seconds of the run, whichever comes first, at which it is saved and left unfinished.
+        stop : callable, optional
+            Asked before every iteration; once it answers true, the same happens.
 
         Returns
         -------
@@ -172,6 +180,7 @@ class Training:
             If the loss stays not finite, or the disk is full; the last good checkpoint is kept.
         """
         self._pause = pause
+        self._stop_asked, self._stopped = stop, False
         with self.folder.writing():
             return self._run(display)
 
@@ -232,6 +241,7 @@ class Training:
             return None
         assessment = assess(self.learner.separator, self._checked)
         self._stop.add(self.info.iterations, assessment.mixture_cost)
+        self.explained_share = assessment.explained_share
         return assessment.explained_share
 
     def _imitation_step(self) -> StepReport:
@@ -266,8 +276,9 @@ class Training:
         return self._stop.exhausted(self.info.iterations)
 
     def _paused(self) -> bool:
-        if self._pause is None:
-            return False
+        self._stopped = self._stopped or (self._stop_asked is not None and self._stop_asked())
+        if self._stopped or self._pause is None:
+            return self._stopped
         iterations, seconds = self._pause
         return self.info.iterations >= iterations or self.info.seconds >= seconds
 

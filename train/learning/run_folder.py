@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -103,12 +104,13 @@ class RunFolder:
         self.race_path = self.path / "race.json"
         self.starts_path = self.path / "starts"
         self.events_path = self.path / "events"
+        self.takes_path = self.path / "takes"
 
     def refuse_existing(self) -> None:
         """RunError if something is there that a new run would overwrite."""
         if self.config_path.exists() or self.race_path.exists():
             raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - {self.takes_path}):
             raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
 
     @contextmanager
@@ -129,6 +131,13 @@ class RunFolder:
             path.unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
+
+    def remove_takes(self, *, written: bool) -> None:
+        """Delete the recordings of a run that did not begin, if it has written them."""
+        if written:
+            shutil.rmtree(self.takes_path, ignore_errors=True)
+            if self.path.is_dir() and not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def write_config(self, config: TrainConfig) -> None:
         """Store the configuration; this makes the folder a run."""

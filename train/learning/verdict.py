@@ -90,6 +90,16 @@ class Verdict:
         """Plain values for JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Verdict:
+        """Inverse of :meth:`to_dict`."""
+        passages = tuple(Passage(**passage) for passage in values["passages"])
+        texts = {name: tuple(values[name]) for name in ("warnings", "sentences")}
+        return cls(**{**values, "passages": passages, **texts})
+
+    def __str__(self) -> str:
+        return " ".join(self.sentences)
+
 
 def reach_verdict(
     assessment: Assessment, dictionary: NDArray[np.float32], source_names: Sequence[str], recordings: Sequence[str]

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from bsep_stream.errors import BsepError
-from bsep_stream.train.runs.command import let_threads_sleep
+from bsep_stream.train.runs.threads import let_threads_sleep
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 120.0

@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bsep_stream.errors import ConfigError, RunError
-
-if TYPE_CHECKING:
-    from bsep_stream.train.learning.loop import Training
-    from bsep_stream.train.runs.request import RunRequest
-
-FEWEST_SOURCES, MOST_SOURCES = 2, 4
-POSSIBLE_TONES = ("1", "2", "3", "4")
-"""Of a source at once."""
-RESERVED = ("residual", "remix", "mix", "mixture")
-"""Names of files that stand beside the stems."""
-
-
-def parse_sources(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Names of the sources, and their tones at once, from what stands behind ``--sources``.
-
-    Raises
-    ------
-    ConfigError
-        If they are too few or too many, not different, or cannot be names of files; or if nothing has so many tones.
-    """
-    parts = [[word.strip() for word in part.partition(":")] for part in text.split(",")]
-    names = tuple(name for name, _, _ in parts)
-    if not FEWEST_SOURCES <= len(names) <= MOST_SOURCES:
-        raise ConfigError(
-            f"--sources takes {FEWEST_SOURCES} to {MOST_SOURCES} names with commas between them, "
-            f"such as recorder,violin; got {len(names)}"
-        )
-    for name in names:
-        if not re.fullmatch(r"\w[\w-]{0,39}", name):
-            raise ConfigError(
-                f"a source is named by 1 to 40 letters, digits, - or _ (its stem gets the same name), got {name!r}"
-            )
-        if name.lower() in RESERVED:
-            raise ConfigError(f"a source cannot be called {name}: a file of that name stands beside the stems")
-    if len({name.lower() for name in names}) != len(names):
-        raise ConfigError(f"--sources must be different names, got {', '.join(names)}")
-    for name, colon, most in parts:
-        if colon and most not in POSSIBLE_TONES:
-            raise ConfigError(
-                f"behind the colon stands how many tones {name} plays at once at most, 1 to {POSSIBLE_TONES[-1]}, "
-                f"such as {name}:{POSSIBLE_TONES[-1]}; got {most!r}"
-            )
-    return names, tuple(int(most) if colon else 1 for _, colon, most in parts)
-
-
-def sources_text(names: Sequence[str], polyphony: Sequence[int]) -> str:
-    """Inverse of :func:`parse_sources`."""
-    pairs = zip(names, polyphony, strict=True)
-    return ",".join(name if most == 1 else f"{name}:{most}" for name, most in pairs)
+from bsep_stream.errors import ConfigError
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.runs.request import RunRequest
+from bsep_stream.train.runs.run import Run
+from bsep_stream.train.runs.sources import parse_sources as parse_sources
+from bsep_stream.train.runs.training import train
 
 
 @click.command("train")
@@ -115,145 +68,79 @@ def command(
         sources, preset, iterations, minutes, seed, seeds, init = (
             _typed(ctx, name) for name in ("sources", "preset", "iterations", "minutes", "seed", "seeds", "init")
         )
-    names, polyphony = parse_sources(sources) if sources is not None else (None, ())
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
-    if resume and not each:
-        if seeds is not None:
-            raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
-        _resume(mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler)
-        return
-    if not mix:
+    if not mix and (each or not resume):
         raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
-    if names is None:
-        raise ConfigError("say which instruments play, such as --sources recorder,violin")
-
-    from bsep_stream.train.runs.request import RunRequest
-
-    request = RunRequest(
-        mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init, polyphony
-    )
     if each:
+        if sources is None:
+            raise ConfigError("say which instruments play, such as --sources recorder,violin")
         from bsep_stream.train.runs.each import train_each
 
+        names, polyphony = parse_sources(sources)
+        request = RunRequest(
+            mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init, polyphony
+        )
         train_each(request, workers=workers, scheduler=scheduler, resume=resume)
-    else:
-        train_run(request, workers=workers, scheduler=scheduler)
-
-
-def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = None) -> None:
-    """Begin a run and train it with a progress bar; workers and scheduler are for a race of seeds."""
-    let_threads_sleep()
-    from rich.console import Console
-
-    from bsep_stream.train.runs.progress import listening
-
-    with listening(Console(stderr=True)) as on_search:
-        training = request.begin(on_search)
-    if training is None:
-        _finish_race(request.output, workers, scheduler)
-        _resume((), None, (), request.output, None, None, None, None, request.device, None)
-    else:
-        run_training(training)
-
-
-def _resume(
-    mix: tuple[Path, ...],
-    names: tuple[str, ...] | None,
-    polyphony: tuple[int, ...],
-    output: Path,
-    preset: str | None,
-    iterations: int | None,
-    minutes: float | None,
-    seed: int | None,
-    device: str,
-    init: Path | None,
-    workers: int = 1,
-    scheduler: str | None = None,
-) -> None:
-    let_threads_sleep()
-    from bsep_stream.train.config.presets import preset_config
-    from bsep_stream.train.learning.run_folder import RunFolder
-    from bsep_stream.train.runs.device import resolve_device
-    from bsep_stream.train.runs.race import race_is_open
-    from bsep_stream.train.runs.start import resume_training
-
-    if init is not None:
-        raise ConfigError("--resume continues a run and --init starts one: give one of them")
-    if race_is_open(output):
-        _finish_race(output, workers, scheduler)
-    info = RunFolder(output).read_info()
-    sources = None if names is None else sources_text(names, polyphony)
-    there_sources = sources_text(info.source_names, RunFolder(output).read_config().polyphony)
-    asked = {"--sources": (sources, there_sources), "--preset": (preset, info.preset), "--seed": (seed, info.seed)}
-    for option, (value, there) in asked.items():
-        if value is not None and value != there:
-            raise RunError(f"{output} was begun with {option} {there}, not {value}: leave it out")
-    if info.finished and iterations is None and minutes is None:
-        click.echo(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
         return
-    if minutes is not None and iterations is None:  # so many minutes are asked for, not the iterations of before
-        iterations = preset_config(info.preset, info.source_names).iterations
-    training = resume_training(
-        output,
-        recordings=mix,
-        target_iterations=iterations,
-        target_seconds=None if minutes is None else 60 * minutes,
-        device=resolve_device(device),
-    )
-    run_training(training)
 
-
-def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
     from rich.console import Console
 
-    from bsep_stream.train.runs.progress import listening
-    from bsep_stream.train.runs.race import finish_race
+    from bsep_stream.train.runs.progress import Shown
 
-    def say(seed: int, cost: float) -> None:
-        click.echo(f"start with seed {seed}: cost {cost:.4f} (lower is better)", err=True)
+    with Shown(Console(stderr=True)) as shown:
+        try:
+            run = train(
+                mix,
+                sources=sources,
+                output=output,
+                preset=preset,
+                iterations=iterations,
+                minutes=minutes,
+                seed=seed,
+                seeds=seeds,
+                device=device,
+                resume=resume,
+                init=init,
+                workers=workers,
+                scheduler=scheduler,
+                on_progress=shown,
+            )
+        except KeyboardInterrupt:
+            shown.close()
+            sentence = _how_to_go_on(output)
+            if sentence is not None:
+                click.echo(sentence, err=True)
+            raise
+    if shown.has_trained:
+        _tell_end(run)
+    else:
+        click.echo(f"{output} is finished ({run.info.iterations} iterations); --iterations or --minutes let it go on")
 
-    try:
-        with listening(Console(stderr=True)) as on_search:
-            finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=say)
-    except KeyboardInterrupt:
-        click.echo(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
-        raise
+
+def _how_to_go_on(output: Path) -> str | None:
+    """What is said after Ctrl-C; None where nothing is left."""
+    folder = RunFolder(output)
+    if folder.race_path.is_file() and not folder.config_path.exists():
+        return f"the race of seeds is saved: go on with --output {output} --resume"
+    if folder.info_path.is_file():
+        return f"saved at iteration {folder.read_info().iterations}: go on with --output {output} --resume"
+    return None
 
 
-def let_threads_sleep() -> None:
-    """Let the threads of torch sleep while they wait; to be called before torch is imported, which reads it once.
-
-    By default a thread that has done its part of an operation spins until the others have done theirs. Where another
-    process has one of the cores, the others spin for a whole time slice, at every operation, and a training on two
-    cores becomes several times slower than on one. Whoever sets OMP_WAIT_POLICY himself is obeyed.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def run_training(training: Training) -> None:
-    """Train with a progress bar, and say in the end what there is and what comes next."""
-    from rich.console import Console
-
-    from bsep_stream.masks.metronome import periods_text
-    from bsep_stream.train.runs.progress import ProgressBar
-
-    folder = training.folder.path
-    try:
-        with ProgressBar(training.info, Console(stderr=True)) as bar:
-            info = training.run(bar)
-    except KeyboardInterrupt:
-        click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
-        raise
+def _tell_end(run: Run) -> None:
+    """What there is, and what comes next."""
+    info = run.info
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
-    for sentence in training.folder.read_sentences():
+    for sentence in run.verdict.sentences if run.verdict is not None else ():
         click.echo(sentence)
-    strikes = training.folder.read_metronome(training.config.geometry.n_bins)
-    if strikes:
-        periods = periods_text([strike.period_seconds for strike in strikes])
+    if run.metronome:
+        from bsep_stream.masks.metronome import periods_text
+
+        periods = periods_text([strike.period_seconds for strike in run.metronome])
         click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
-    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
+    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {run.path} --output MODEL.onnx")
 
 
 def _typed(ctx: click.Context, name: str) -> Any:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from bsep_stream.train.learning.run_folder import RunInfo
+from bsep_stream.train.runs.watching import SEARCH, SEEDS, Progress, seconds_left, share_done
 
 _SMOOTHING = 0.98
 """Share of the loss shown that comes from the iterations before: single batches scatter by a factor of two."""
@@ -35,7 +37,7 @@ def listening(console: Console) -> Iterator[Callable[[], None]]:
     """
     text = "listening to the recording"
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, disable=not console.is_terminal, expand=True, transient=True)
+    bar = Bars(*columns, console=console, disable=not console.is_terminal, expand=True, transient=True)
     bar.add_task(text, total=None)
     said = console.is_terminal
 
@@ -65,7 +67,7 @@ class ProgressBar:
         self._begun = info.iterations
         self._since = time.monotonic()
         self._smooth: dict[str, float] = {}
-        self._bar = Progress(
+        self._bar = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[note]}"),
@@ -91,7 +93,7 @@ class ProgressBar:
             if value == value:  # not NaN: a dropped step tells nothing about the loss
                 before = self._smooth.get(term, value)
                 self._smooth[term] = _SMOOTHING * before + (1 - _SMOOTHING) * value
-        self._bar.update(self._task, description=stage, completed=_share(info), note=self._note(info))
+        self._bar.update(self._task, description=stage, completed=share_done(info), note=self._note(info))
 
     def saved(self, info: RunInfo, losses: dict[str, float]) -> None:
         """After every checkpoint."""
@@ -104,23 +106,60 @@ class ProgressBar:
         dropped = f"  {info.dropped_steps} dropped" if info.dropped_steps else ""
         return (
             f"{info.iterations}/{info.target_iterations}  {terms}{dropped}  "
-            f"{rate:.2f} it/s  {_clock_text(_seconds_left(info, rate))} left"
+            f"{rate:.2f} it/s  {_clock_text(seconds_left(info, rate))} left"
         )
 
 
-def _share(info: RunInfo) -> float:
-    """How much of the run is done: 0 to 1, by the limit that is nearer."""
-    by_time = info.seconds / info.target_seconds if info.target_seconds else 0.0
-    return min(1.0, max(by_time, info.iterations / max(info.target_iterations, 1)))
+class Shown:
+    """Shows all of a training, to be handed to it as ``on_progress``: one bar after the other.
 
+    Parameters
+    ----------
+    console : Console
 
-def _seconds_left(info: RunInfo, rate: float) -> float | None:
-    limits = []
-    if rate > 0 or info.iterations >= info.target_iterations:
-        limits.append((info.target_iterations - info.iterations) / max(rate, 1e-9))
-    if info.target_seconds is not None:
-        limits.append(info.target_seconds - info.seconds)
-    return max(0.0, min(limits)) if limits else None
+    Attributes
+    ----------
+    has_trained : bool
+        Whether a training was begun or gone on with at all.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.has_trained = False
+        self._console = console
+        self._open = ExitStack()
+        self._listen: Callable[[], None] | None = None
+        self._bar: ProgressBar | None = None
+
+    def __enter__(self) -> Shown:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self._open.close()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.phase == SEARCH:
+            if self._listen is None:
+                self._listen = self._open.enter_context(listening(self._console))
+            self._listen()
+        elif progress.phase == SEEDS:
+            text = f"start with seed {progress.seed}: cost {progress.mixture_cost:.4f} (lower is better)"
+            self._console.print(Text(text), soft_wrap=True)
+        elif progress.info is not None:
+            self._train(progress, progress.info)
+
+    def _train(self, progress: Progress, info: RunInfo) -> None:
+        if self._bar is None:
+            self.close()  # the search is over
+            self.has_trained = True
+            self._bar = self._open.enter_context(ProgressBar(info, self._console))
+        elif progress.saved:
+            self._bar.saved(info, progress.losses)
+        else:
+            self._bar.update(progress.phase, info, progress.losses)
 
 
 def _clock_text(seconds: float | None) -> str:

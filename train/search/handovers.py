@@ -2,7 +2,7 @@
 
 No tone changes its player on the way. The search makes it do so where one source cannot hold all that it sounds: when
 its next note begins while the last still rings, an explanation with one tone per source is cheaper if the other source,
-which is silent, takes over what rings. By measurement (docs/benchmarks.md, "What helped") such a piece belongs to
+which is silent, takes over what rings. By measurement (docs/laboratory.md, "What helped") such a piece belongs to
 whoever had the tone for longer.
 """
 

@@ -38,7 +38,7 @@ class Transposition:
     """How many of the labelled frames are transposed, and how far.
 
     A session has few pitches. A network that hears nothing else learns them by heart, and fails on the others of the
-    next take (docs/benchmarks.md, "Trained on the first half").
+    next take (docs/laboratory.md, "Trained on the first half").
 
     Parameters
     ----------

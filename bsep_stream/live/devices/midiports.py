@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bsep_stream.errors import DeviceError
+from bsep_stream.live.devices.jackmidi import JackMidiOut
 
 if TYPE_CHECKING:
     import mido
@@ -15,9 +16,12 @@ VIRTUAL = "virtual"
 
 VIRTUAL_NAME = "bsep-stream"
 
+JACK = "jack:"
+"""Before a port: that of JACK, though the system has a sequencer, too."""
+
 
 class MidiPort(Protocol):
-    """What of a port of mido is used."""
+    """Where messages of mido can be sent."""
 
     name: str
 
@@ -25,23 +29,34 @@ class MidiPort(Protocol):
     def close(self) -> None: ...
 
 
-def list_ports() -> list[str]:
+class _Port:
+    """A port of RtMidi, or of JACK."""
+
+    def __init__(self, name: str, client: Any) -> None:
+        self.name = name
+        self._client = client
+
+    def send(self, message: mido.Message, /) -> None:
+        self._client.send_raw(*message.bytes())
+
+    def close(self) -> None:
+        self._client.close_port()
+
+
+def list_ports(wanted: str = "") -> list[str]:
     """Names of the ports that can be played to, in the order of the system.
+
+    Parameters
+    ----------
+    wanted : str
+        Begins with :data:`JACK` if the ports of JACK are meant.
 
     Raises
     ------
     DeviceError
         If the system has no MIDI.
     """
-    try:
-        return list(dict.fromkeys(_mido().get_output_names()))
-    except ModuleNotFoundError:
-        raise
-    except Exception as error:  # the backends' exceptions share no base
-        raise DeviceError(
-            f"there is no MIDI on this system ({_reason(error)}); on Linux load its sequencer (modprobe snd-seq), "
-            "or use JACK's: MIDO_BACKEND=mido.backends.rtmidi/UNIX_JACK"
-        ) from error
+    return list(dict.fromkeys(_client(wanted).ports))
 
 
 def open_port(wanted: str) -> MidiPort:
@@ -50,16 +65,25 @@ def open_port(wanted: str) -> MidiPort:
     Parameters
     ----------
     wanted : str
-        A number in the order of :func:`list_ports`, part of a name in upper or lower case, or :data:`VIRTUAL`.
+        A number in the order of :func:`list_ports`, part of a name in upper or lower case, or :data:`VIRTUAL`; with
+        :data:`JACK` before it a port of JACK.
 
     Raises
     ------
     DeviceError
         None, several, or one that cannot be opened.
     """
-    if wanted == VIRTUAL:
-        return _opened(VIRTUAL_NAME, virtual=True)
-    return _opened(find_port(list_ports(), wanted))
+    client, meant = _client(wanted), wanted.removeprefix(JACK)
+    names = list(client.ports)
+    name = VIRTUAL_NAME if meant == VIRTUAL else find_port(list(dict.fromkeys(names)), meant)
+    try:
+        if meant == VIRTUAL:
+            client.open_virtual_port(name)
+        else:
+            client.open_port(names.index(name))
+    except Exception as error:
+        raise DeviceError(f"the MIDI port {name} cannot be opened ({_reason(error)}); see `bsep devices`") from error
+    return _Port(name, client)
 
 
 def find_port(names: list[str], wanted: str) -> str:
@@ -81,21 +105,22 @@ def find_port(names: list[str], wanted: str) -> str:
     raise DeviceError(f"several MIDI ports are like {wanted!r}: {', '.join(exact or found)}; give a number of {listed}")
 
 
-def _opened(name: str, **options: Any) -> MidiPort:
-    try:
-        port: MidiPort = _mido().open_output(name, **options)
-    except ModuleNotFoundError:
-        raise
-    except Exception as error:
-        raise DeviceError(f"the MIDI port {name} cannot be opened ({_reason(error)}); see `bsep devices`") from error
-    return port
+def _client(wanted: str) -> Any:
+    """A client of the system's MIDI; on Linux of JACK where it has none, or JACK is wanted."""
+    import mido  # noqa: F401  # what is sent; the extra `midi` brings all of these
+    import rtmidi2
 
-
-def _mido() -> Any:
-    import_module("rtmidi")  # mido asks for it when a port is opened; the extra `live` brings both
-    import mido
-
-    return mido
+    on_jack = [JackMidiOut] if sys.platform.startswith("linux") else []
+    first: Exception | None = None
+    for client in on_jack if wanted.startswith(JACK) else (rtmidi2.MidiOut, *on_jack):
+        try:
+            return client(VIRTUAL_NAME)
+        except Exception as error:  # RtMidi's are plain RuntimeErrors, JACK's of its own, without libjack OSErrors
+            first = first or error
+    raise DeviceError(
+        f"there is no MIDI on this system ({'JACK is for Linux' if first is None else _reason(first)}); on Linux load "
+        "its sequencer (modprobe snd-seq), or start JACK"
+    ) from first
 
 
 def _reason(error: Exception) -> str:
