@@ -14,14 +14,15 @@ PATTERNS = ("block", "repeated", "broken", "rocking", "bass first")
 _PATTERNS_OF_A_SESSION = 2
 _CHORDS_OF_A_PATTERN = 8
 _LONGEST_SECONDS = 2.2  # of a chord
-_TOP = (-3.0, 8.0)  # of the chords, semitones above the middle of the melody
-_SPAN = (13.0, 24.0)
+_TOP = (-6.0, 6.0)  # of the chords, semitones above the middle of the melody
+_HIGHEST = 84  # nobody accompanies higher
+_SPAN = (16.0, 28.0)
 _REST_SHARE = 0.06
 
 
 def accompanied(score: Score, instrument: Instrument, generator: np.random.Generator) -> Line:
     """Notes of the accompaniment of ``score.lines[0]`` from ``score.harmony``, in the order of their beginnings."""
-    top = min(instrument.highest, round(centre(score.lines[0]) + float(generator.uniform(*_TOP))))
+    top = min(instrument.highest, _HIGHEST, round(centre(score.lines[0]) + float(generator.uniform(*_TOP))))
     bottom = max(instrument.lowest, top - round(float(generator.uniform(*_SPAN))))
     pedal = bool(generator.random() < 0.5)
     size = int(generator.choice([2, 3, 4], p=[0.2, 0.4, 0.4]))

@@ -82,7 +82,7 @@ MELODIES = tuple(
 """Who may play over chords: sung, bowed or blown."""
 
 CHORDAL = (
-    Instrument("piano", (0, 1, 4), "struck", 33, 93, sustains=False),
+    Instrument("piano", (0, 1), "struck", 33, 93, sustains=False),
     Instrument("guitar", (24, 25, 26), "plucked", 40, 81, sustains=False),
     Instrument("harp", (46,), "plucked", 36, 91, sustains=False),
     Instrument("organ", (16, 19, 20), "organs", 36, 91),
