@@ -8,10 +8,10 @@ from bsep_stream.train.benchmark.chordscores import WrittenNote
 from bsep_stream.train.benchmark.sessions.instruments import Instrument
 from bsep_stream.train.benchmark.sessions.scores import Line, Score, centre
 
-PATTERNS = ("block", "repeated", "broken", "rocking", "bass first")
-"""How a chord is played: at once, again and again, from below, to and fro, or its bass before the rest."""
+PATTERNS = ("block", "repeated", "bass first", "broken", "rocking")
+"""How a chord is played: at once, again and again, its bass before the rest, from below, or to and fro."""
 
-_PATTERNS_OF_A_SESSION = 2
+_TOGETHER = 3  # the first patterns: several tones at once also without a pedal
 _CHORDS_OF_A_PATTERN = 8
 _LONGEST_SECONDS = 2.2  # of a chord
 _TOP = (-6.0, 6.0)  # of the chords, semitones above the middle of the melody
@@ -26,7 +26,7 @@ def accompanied(score: Score, instrument: Instrument, generator: np.random.Gener
     bottom = max(instrument.lowest, top - round(float(generator.uniform(*_SPAN))))
     pedal = bool(generator.random() < 0.5)
     size = int(generator.choice([2, 3, 4], p=[0.2, 0.4, 0.4]))
-    patterns = [PATTERNS[int(number)] for number in generator.choice(len(PATTERNS), _PATTERNS_OF_A_SESSION)]
+    patterns = [PATTERNS[int(generator.integers(_TOGETHER))], PATTERNS[int(generator.integers(len(PATTERNS)))]]
     notes: list[WrittenNote] = []
     for number, (onset, duration, classes) in enumerate(harmonies(score.harmony, score.beats(_LONGEST_SECONDS))):
         if generator.random() < _REST_SHARE:

@@ -109,6 +109,23 @@ def cast(
     return _from_above(score, [_folded(line, player) for line, player in zip(lines, players, strict=True)], players)
 
 
+def cast_melody(
+    score: Score, instruments: tuple[Instrument, ...], generator: np.random.Generator
+) -> tuple[Score, Instrument]:
+    """A player for the only line, family by family, and the score transposed to where the player reaches most of it."""
+    families = sorted({one.family for one in instruments})
+    family = families[int(generator.integers(len(families)))]
+    members = [one for one in instruments if one.family == family]
+    player = members[int(generator.integers(len(members)))]
+    shifts = np.arange(-30, 31)
+    pitches = np.array([note.midi for note in score.lines[0]]) + shifts[:, None]
+    beyond = ((pitches < player.lowest) | (pitches > player.highest)).sum(axis=1)
+    best = shifts[beyond == beyond.min()]
+    shift = int(best[int(generator.integers(len(best)))])
+    line = tuple(note._replace(midi=_reached(note.midi, player)) for note in transposed(score.lines[0], shift))
+    return replace(score, lines=(line,), harmony=transposed(score.harmony, shift)), player
+
+
 def _from_above(score: Score, lines: list[Line], players: list[Instrument]) -> tuple[Score, list[Instrument]]:
     order = sorted(range(len(lines)), key=lambda number: -centre(lines[number]))
     return score.with_lines(lines[number] for number in order), [players[number] for number in order]

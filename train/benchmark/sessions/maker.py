@@ -10,7 +10,7 @@ import numpy as np
 from bsep_stream.train.benchmark.chords import NOTE_COLUMNS, RATE, most_at_once
 from bsep_stream.train.benchmark.newitem import write_recording
 from bsep_stream.train.benchmark.sessions.accompaniment import accompanied
-from bsep_stream.train.benchmark.sessions.casting import cast, with_doublings, with_rests
+from bsep_stream.train.benchmark.sessions.casting import cast, cast_melody, with_doublings, with_rests
 from bsep_stream.train.benchmark.sessions.composer import composed
 from bsep_stream.train.benchmark.sessions.expression import LEAD_SECONDS, Gesture, Player, Tempo, performed, struck
 from bsep_stream.train.benchmark.sessions.instruments import CHORDAL, LINES, MELODIES, Instrument
@@ -109,10 +109,10 @@ def _scored(kind: str, seed: int, seconds: float | None) -> tuple[Score, list[In
     lot = generator_of(kind, seed, _CAST)
     if not chords:
         return cast(with_doublings(with_rests(score, lot), lot), LINES, lot)
-    score, players = cast(score, MELODIES, lot)
+    score, player = cast_melody(score, MELODIES, lot)
     under = CHORDAL[int(lot.integers(len(CHORDAL)))]
     both: tuple[Line, ...] = (score.lines[0], accompanied(score, under, lot))
-    return with_rests(score.with_lines(both), lot), [*players, under]
+    return with_rests(score.with_lines(both), lot), [player, under]
 
 
 def _described(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import mido
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.errors import ConfigError
+from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.train.benchmark.chords import (
     BEND_CENTS,
     CHANNELS,
@@ -20,6 +19,9 @@ from bsep_stream.train.benchmark.chords import (
     sound_of,
 )
 from bsep_stream.train.benchmark.sessions.expression import Gesture
+
+if TYPE_CHECKING:
+    import mido
 
 _WHEEL = 8192
 _EXPRESSION = 11  # controller; 40 dB a decade of its value
@@ -81,6 +83,12 @@ def rendered(gestures: Sequence[Gesture], program: int, soundfont: Soundfont) ->
 
 def midi_file(gestures: Sequence[Gesture], program: int) -> mido.MidiFile:
     """Gestures of one instrument; neighbours have channels of their own, so that bending one bends no other."""
+    try:
+        import mido
+    except ImportError as error:
+        raise MissingDependency(
+            "sessions are played as MIDI, which needs mido: pip install 'bsep-stream[sessions]'"
+        ) from error
     events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
     for number, gesture in enumerate(gestures):
         note, channel = gesture.note, CHANNELS[number % len(CHANNELS)]

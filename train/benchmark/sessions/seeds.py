@@ -23,9 +23,6 @@ HOW_MANY = {"duet": 40, "trio": 15, "chords": 20}
 FIRST = {"tune": 0, "confirm": 100, "final": 200}
 """First seed of every set."""
 
-MOST = 40
-"""Seeds of a set, for whoever wants more trios than :data:`HOW_MANY`."""
-
 SETS_APART = 100
 _EDITION = 1  # another one is other sessions
 
@@ -58,8 +55,8 @@ def read_seeds(text: str, kind: str) -> tuple[int, ...]:
     try:
         seeds: list[int] = []
         for part in text.split(","):
-            first, _, last = part.partition("-")
-            seeds += range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last if dash else first) + 1)
     except ValueError as error:
         raise ConfigError(f"--seeds should be {', '.join(FIRST)}, or such as 0-39 or 3,7; got {text}") from error
     if not seeds:
