@@ -163,7 +163,7 @@ def test_a_passage_of_a_work_begins_again_where_the_work_is_short(
     pytest.importorskip("music21")
     monkeypatch.setattr(works, "COMPOSERS", {"bach": ("J. S. Bach", 1.0)})
     for harmony in (False, True):
-        score = works.excerpt(1 if harmony else 2, 40.0, (0, 3), rng, harmony)
+        score = works.excerpt(1 if harmony else 2, 40.0, (0, 1), rng, harmony)
         assert score.origin.startswith("music21 corpus ")
         for line in score.lines:
             assert line[0].onset >= 0

@@ -187,7 +187,7 @@ def write_parts(
     length = max(sound.size for sound in sounds)
     stems = np.stack([np.pad(sound, (0, length - sound.size)) for sound in sounds])
     instruments = [_instrument(part, soundfont) for part in parts]
-    about = {"piece": title, "composer": composer, "note_columns": NOTE_COLUMNS}
+    about: dict[str, Any] = {"piece": title, "composer": composer, "note_columns": NOTE_COLUMNS}
     return write_recording(output / item, stems, RATE, instruments, **about)
 
 

@@ -74,9 +74,10 @@ def changed_settings(changes: Sequence[str]) -> SearchSettings:
         if not isinstance(known, int | float):
             raise ConfigError(f"--set should be NAME=NUMBER with a number of SearchSettings; got {change}")
         try:
-            settings = replace(settings, **{name: type(known)(value)})
+            changed: dict[str, Any] = {name: type(known)(value)}
         except ValueError as error:
             raise ConfigError(f"--set {name} should be such as {known}; got {value}") from error
+        settings = replace(settings, **changed)
     return settings
 
 

@@ -7,7 +7,7 @@ else with whatever its source truly has (wrong). What has no partner sounds wher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations, product
 from typing import NamedTuple
 
@@ -73,12 +73,13 @@ def sorted_tones(heard: Sequence[Tone], played: Sequence[Tone]) -> Sorted:
     """Pairs of the tones of a frame, and what is left; see the head of this module."""
     left, open_ = list(heard), list(played)
     result = Sorted([], [], [], [], [], [])
-    for pairs, fits in (
+    rules: tuple[tuple[list[tuple[Tone, Tone]], Callable[[Tone, Tone], bool]], ...] = (
         (result.right, lambda one, other: one.source == other.source and _cents(one, other) <= RIGHT_CENTS),
         (result.players, lambda one, other: _cents(one, other) <= RIGHT_CENTS),
         (result.harmonics, lambda one, other: one.source == other.source and _is_harmonic(one, other)),
         (result.wrong, lambda one, other: one.source == other.source),
-    ):
+    )
+    for pairs, fits in rules:
         for one in list(left):
             partners = [other for other in open_ if fits(one, other)]
             if partners:

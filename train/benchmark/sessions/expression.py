@@ -178,7 +178,8 @@ def struck(line: Sequence[WrittenNote], tempo: Tempo, player: Player, generator:
     chords: dict[float, list[WrittenNote]] = {}
     for note in line:
         chords.setdefault(round(note.onset, 6), []).append(note)
-    swing, ends = generator.uniform(0, 2 * np.pi), {}
+    swing = generator.uniform(0, 2 * np.pi)
+    ends: dict[int, float] = {}
     for onset, notes in sorted(chords.items()):
         begin = tempo.seconds(onset) + _delay(player, generator)
         wave = player.phrase_velocity * np.sin(swing + 2 * np.pi * onset / 13)
