@@ -129,6 +129,13 @@ def test_chords_follow_the_harmony_in_the_register_of_the_instrument(rng: np.ran
         assert 2 <= most_at_once([gesture.note for gesture in gestures]) <= MOST_TONES
 
 
+def test_chords_are_played_over_a_melody_that_is_lower_than_the_instrument(rng: np.random.Generator) -> None:
+    score = composed(1, 20.0, rng, harmony=True)
+    deep = score.with_lines([tuple(note._replace(midi=30) for note in score.lines[0])])
+    for instrument in CHORDAL:
+        assert compass(accompanied(deep, instrument, rng))[0] >= instrument.lowest
+
+
 def test_harmonies_are_chords_by_beats_and_no_longer_than_asked() -> None:
     notes = (*(WrittenNote(0.0, 3.0, midi) for midi in (60, 64, 67)), WrittenNote(3.0, 1.0, 62))
     triad = frozenset((0, 4, 7))

@@ -15,6 +15,7 @@ _TOGETHER = 3  # the first patterns: several tones at once also without a pedal
 _CHORDS_OF_A_PATTERN = 8
 _LONGEST_SECONDS = 2.2  # of a chord
 _TOP = (-6.0, 6.0)  # of the chords, semitones above the middle of the melody
+_LEAST_SPAN = 14  # also under a melody lower than the instrument: two tones of every chord
 _HIGHEST = 84  # nobody accompanies higher
 _SPAN = (16.0, 28.0)
 _REST_SHARE = 0.06
@@ -22,7 +23,8 @@ _REST_SHARE = 0.06
 
 def accompanied(score: Score, instrument: Instrument, generator: np.random.Generator) -> Line:
     """Notes of the accompaniment of ``score.lines[0]`` from ``score.harmony``, in the order of their beginnings."""
-    top = min(instrument.highest, _HIGHEST, round(centre(score.lines[0]) + float(generator.uniform(*_TOP))))
+    above = round(centre(score.lines[0]) + float(generator.uniform(*_TOP)))
+    top = max(min(instrument.highest, _HIGHEST, above), instrument.lowest + _LEAST_SPAN)
     bottom = max(instrument.lowest, top - round(float(generator.uniform(*_SPAN))))
     pedal = bool(generator.random() < 0.5)
     size = int(generator.choice([2, 3, 4], p=[0.2, 0.4, 0.4]))
