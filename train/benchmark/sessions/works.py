@@ -110,7 +110,8 @@ def parts_of(work: str) -> tuple[Line, ...]:
     score = _corpus().parse(work, forceSource=True)
     lines = []
     for part in score.parts:
-        notes = part.stripTies().flatten().notes
+        part.stripTies(inPlace=True)  # a copy of a part takes long: it copies the whole work
+        notes = part.flatten().notes
         line = one_at_a_time(
             WrittenNote(float(note.offset), float(note.duration.quarterLength), int(max(note.pitches).midi))
             for note in notes
