@@ -34,15 +34,15 @@ RATE = 48_000
 NOTE_COLUMNS = ("onset_s", "duration_s", "midi", "cents", "velocity")
 _SEED = 2026
 _LEAD_SECONDS = 0.4
-_REST_SECONDS = 2.0  # for the last note to end
+REST_SECONDS = 2.0  # for the last note to end
 _ONSET_SECONDS = 0.008  # standard deviations: of a player's time,
 _CENTS = 3.0  # tuning,
 _VELOCITY, _VELOCITY_SPREAD = 84.0, 6.0  # and touch
 _HASTE_SECONDS = 0.05
 _LEGATO = 0.96  # of a note's value
-_CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
-_TICKS_PER_SECOND = 960  # 480 a beat, 120 beats a minute
-_BEND_CENTS = 200.0  # at the end of the pitch wheel
+CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
+TICKS_PER_SECOND = 960  # 480 a beat, 120 beats a minute
+BEND_CENTS = 200.0  # at the end of the pitch wheel
 
 
 class PlayedNote(NamedTuple):
@@ -86,39 +86,55 @@ def midi_file(notes: Sequence[PlayedNote], program: int) -> mido.MidiFile:
         ) from error
     events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
     for number, note in enumerate(notes):
-        channel = _CHANNELS[number % len(_CHANNELS)]
-        start = round(note.onset_seconds * _TICKS_PER_SECOND)
-        end = max(start + 1, round((note.onset_seconds + note.duration_seconds) * _TICKS_PER_SECOND))
-        bend = round(8192 * note.cents / _BEND_CENTS)
+        channel = CHANNELS[number % len(CHANNELS)]
+        start = round(note.onset_seconds * TICKS_PER_SECOND)
+        end = max(start + 1, round((note.onset_seconds + note.duration_seconds) * TICKS_PER_SECOND))
+        bend = round(8192 * note.cents / BEND_CENTS)
         events.append((start, 1, mido.Message("pitchwheel", channel=channel, pitch=bend)))
         events.append((start, 2, mido.Message("note_on", channel=channel, note=note.midi, velocity=note.velocity)))
         events.append((end, 0, mido.Message("note_off", channel=channel, note=note.midi)))
-    track = mido.MidiTrack(mido.Message("program_change", channel=channel, program=program) for channel in _CHANNELS)
+    track = mido.MidiTrack(mido.Message("program_change", channel=channel, program=program) for channel in CHANNELS)
     tick = 0
     for moment, _, message in sorted(events, key=lambda event: event[:2]):
         track.append(message.copy(time=moment - tick))
         tick = moment
-    return mido.MidiFile(type=0, ticks_per_beat=_TICKS_PER_SECOND // 2, tracks=[track])
+    return mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_SECOND // 2, tracks=[track])
 
 
 def rendered(notes: Sequence[PlayedNote], program: int, soundfont: Path) -> NDArray[np.float64]:
     """The sound of one instrument, dry, both channels in one; shape (samples,)."""
+    samples = sound_of(midi_file(notes, program), soundfont)
+    last = max(note.onset_seconds + note.duration_seconds for note in notes) + REST_SECONDS
+    return np.pad(samples, (0, max(0, int(last * RATE) - samples.size)))
+
+
+def sound_of(midi: mido.MidiFile, soundfont: Path) -> NDArray[np.float64]:
+    """What FluidSynth makes of a MIDI file, dry, both channels in one; shape (samples,).
+
+    Raises
+    ------
+    ConfigError
+        No soundfont, or no sound.
+    MissingDependency
+        FluidSynth is not there.
+    """
     program_path = shutil.which("fluidsynth")
     if program_path is None:
         raise MissingDependency("notes are played by FluidSynth, which is not there: apt-get install fluidsynth")
     _check_soundfont(soundfont)
     with tempfile.TemporaryDirectory() as folder:
-        midi, sound = Path(folder, "notes.mid"), Path(folder, "notes.wav")
-        midi_file(notes, program).save(midi)
+        path, sound = Path(folder, "notes.mid"), Path(folder, "notes.wav")
+        midi.save(path)
         switches = ["-n", "-i", "-q", "-R", "0", "-C", "0", "-g", "0.4", "-r", str(RATE), "-T", "wav", "-O", "float"]
-        command = [program_path, *switches, "-F", str(sound), str(soundfont), str(midi)]
+        # Of a compressed soundfont only what is played is unpacked.
+        switches += ["-o", "synth.dynamic-sample-loading=1"]
+        command = [program_path, *switches, "-F", str(sound), str(soundfont), str(path)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         samples = soundfile.read(sound, always_2d=True)[0].mean(axis=1) if sound.is_file() else np.zeros(0)
     if result.returncode or not np.any(samples):
         reason = (result.stderr.strip() or "no sound").splitlines()[-1]
         raise ConfigError(f"FluidSynth could not play with {soundfont}: {reason}")
-    last = max(note.onset_seconds + note.duration_seconds for note in notes) + _REST_SECONDS
-    return np.pad(samples, (0, max(0, int(last * RATE) - samples.size)))
+    return samples
 
 
 def _check_soundfont(path: Path) -> None:
@@ -171,7 +187,7 @@ def write_parts(
     length = max(sound.size for sound in sounds)
     stems = np.stack([np.pad(sound, (0, length - sound.size)) for sound in sounds])
     instruments = [_instrument(part, soundfont) for part in parts]
-    about = {"piece": title, "composer": composer, "note_columns": NOTE_COLUMNS}
+    about: dict[str, Any] = {"piece": title, "composer": composer, "note_columns": NOTE_COLUMNS}
     return write_recording(output / item, stems, RATE, instruments, **about)
 
 

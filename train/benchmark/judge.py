@@ -2,73 +2,111 @@
 
 For every recording with true stems (as in :mod:`bsep_stream.train.benchmark`) and every start of the search: its cost,
 and the measures of masks made from the pitches that it found. It takes seconds where a training takes minutes, and
-tells what the network can learn from its teacher. ``--set register_weight=0`` changes a constant of the search.
+tells what the network can learn from its teacher. ``--best --workers 2`` for many recordings: only the start that is
+chosen, and in the end mean, median, worst, how many fail, and how many of the notes that sound alone went to another
+player. ``--set register_weight=0`` changes a constant of the search.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean, median
+from time import process_time
+from typing import Any
 
 import click
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from bsep_stream.errors import BsepError
-from bsep_stream.report.measures import evaluate
+from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.benchmark.items import Item, find_items
-from bsep_stream.train.benchmark.resynthesis import overlap_add
+from bsep_stream.train.benchmark.lonenotes import LoneNotes, lone_notes
+from bsep_stream.train.benchmark.maskedstems import explanations, listen
 from bsep_stream.train.benchmark.table import measures_text
-from bsep_stream.train.config.policy_config import pitch_range
-from bsep_stream.train.config.presets import preset_config
-from bsep_stream.train.config.trainconfig import TrainConfig
-from bsep_stream.train.search.session import Explanation, SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
-from bsep_stream.train.session.labels import frames_at
-from bsep_stream.train.session.recording import load_session
-from bsep_stream.train.tones.spectra import as_channels
-from bsep_stream.train.tones.timbre import Timbre
 
-_TINY = 1e-20
+FAILED_DB = 5.0
+"""Below this mean of its stems an item counts as failed."""
 
-
-def masked_stems(
-    frames: NDArray[np.complex64], f0_bin: Tensor, config: TrainConfig, length: int
-) -> list[NDArray[np.float32]]:
-    """Stems by the masks of a timbre that is fitted to given pitches (n_tones, n_frames); 0: no tone."""
-    mixture, pitches = torch.from_numpy(frames), f0_bin.T.contiguous()
-    timbre = Timbre(config)
-    timbre.fit(mixture.abs(), pitches)
-    pieces = []
-    for frame, pitch in zip(torch.split(mixture, 256), torch.split(pitches, 256), strict=True):
-        width = torch.full_like(pitch, config.geometry.sigma_bins)
-        switch = (pitch > 0).to(pitch.dtype)
-        tones = (values[..., None] for values in (pitch, torch.zeros_like(pitch), width, switch))
-        pieces.append(timbre.moduli(as_channels(frame), *tones))
-    powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
-    masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
-    return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(config.n_sources)]
+Row = dict[str, Any]
 
 
-def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list[tuple[Explanation, str]]:
-    """Explanations of an item's mixture, all or so many, the one that would be chosen first, each with its measures."""
-    config = preset_config("fast", item.names, item.polyphony)
-    session = load_session([item.mixture], config.geometry.sample_rate)
-    samples = session.takes[0].samples
-    frames = frames_at(samples, np.arange(0, len(samples), config.geometry.hop_length), config.geometry)
-    first, end = pitch_range(config.policy, config.geometry.n_bins)
-    cuts = torch.zeros(len(frames), dtype=torch.bool)
-    search = SessionSearch(
-        torch.from_numpy(np.abs(frames)), len(item.names), first, end - 1, cuts, settings, item.polyphony
-    )
-    truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
+def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list[Row]:
+    """Explanations of an item's mixture, all or so many, the one that would be chosen first.
+
+    Returns
+    -------
+    list of dict
+        Plain values: ``item``, ``start``, ``cost``, ``measures`` (``Evaluation.to_dict()``), ``lone_notes`` (counts, or
+        None), ``search_seconds`` (of processors, for all starts together).
+    """
+    heard = listen(item)
+    begin = process_time()
+    found = explanations(heard, settings, item.polyphony)
+    seconds = process_time() - begin
     rows = []
-    for explanation in search.explain()[:most]:
-        stems = masked_stems(frames, explanation.f0_bin, config, len(samples))
-        rows.append((explanation, measures_text(evaluate(truth, [stem[None] for stem in stems], item.names).to_dict())))
+    for explanation in found[:most]:
+        measured = heard.evaluated(explanation.f0_bin)
+        tones, config = explanation.f0_bin.float().numpy(), heard.config
+        alone = lone_notes(item, tones, config.tone_sources, measured.permutation, config.geometry)
+        rows.append(
+            {
+                "item": item.folder.name,
+                "start": explanation.start,
+                "cost": float(explanation.cost),
+                "measures": measured.to_dict(),
+                "lone_notes": None if alone is None else alone._asdict(),
+                "search_seconds": seconds,
+            }
+        )
     return rows
+
+
+def changed_settings(changes: Sequence[str]) -> SearchSettings:
+    """Settings with ``NAME=NUMBER`` changed; ConfigError if there is no such number."""
+    settings = SearchSettings()
+    for change in changes:
+        name, _, value = change.partition("=")
+        known = getattr(settings, name, None)
+        if not isinstance(known, int | float):
+            raise ConfigError(f"--set should be NAME=NUMBER with a number of SearchSettings; got {change}")
+        try:
+            changed: dict[str, Any] = {name: type(known)(value)}
+        except ValueError as error:
+            raise ConfigError(f"--set {name} should be such as {known}; got {value}") from error
+        settings = replace(settings, **changed)
+    return settings
+
+
+def line(row: Row) -> str:
+    """One row of the table."""
+    alone = None if row["lone_notes"] is None else LoneNotes(**row["lone_notes"])
+    start = f"| {row['item']} | {row['start']} | {row['cost']:.4f}"
+    return f"{start} | {measures_text(row['measures'])} | {_share(alone)} |"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Mean, median, worst and failed of the means of the items, and their lone notes together, as Markdown."""
+    sdr = [row["measures"]["mean"]["sdr_db"] for row in rows]
+    worst = min(range(len(sdr)), key=sdr.__getitem__)
+    counted = [LoneNotes(**row["lone_notes"]) for row in rows if row["lone_notes"] is not None]
+    alone = LoneNotes(*(sum(counts) for counts in zip(*counted, strict=True))) if counted else None
+    failed = sum(value < FAILED_DB for value in sdr)
+    return (
+        f"| items | mean | median | worst | below {FAILED_DB:g} dB | lone notes with another player | search, s |\n"
+        f"|---|---|---|---|---|---|---|\n"
+        f"| {len(sdr)} | {fmean(sdr):.2f} | {median(sdr):.1f} | {sdr[worst]:.1f} ({rows[worst]['item']}) | {failed} "
+        f"| {_share(alone)} | {fmean(row['search_seconds'] for row in rows):.0f} |"
+    )
+
+
+def _share(alone: LoneNotes | None) -> str:
+    if alone is None or alone.wrong_share is None:
+        return "-"
+    return f"{100 * alone.wrong_share:.0f} % of {alone.own + alone.other}, {alone.missed} missed"
 
 
 @click.command()
@@ -77,17 +115,40 @@ def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list
 @click.option("--one-tone", is_flag=True, help="One tone at once for every source, whatever the items say.")
 @click.option("--best", is_flag=True, help="Only the start that is chosen.")
 @click.option("--set", "changes", multiple=True, help="NAME=NUMBER of SearchSettings.")
-def main(data: Path, items: str, one_tone: bool, best: bool, changes: tuple[str, ...]) -> None:
-    """Cost and SDR / SIR / SAR in dB of every start of the search; the first of an item is the one that is chosen."""
-    settings = SearchSettings()
-    for change in changes:
-        name, _, value = change.partition("=")
-        settings = replace(settings, **{name: type(getattr(settings, name))(value)})
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Items at once.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Also as JSON.")
+def main(
+    data: Path, items: str, one_tone: bool, best: bool, changes: tuple[str, ...], workers: int, output: Path | None
+) -> None:
+    """Cost and SDR / SIR / SAR in dB of every start of the search; the first of an item is the one that is chosen.
+
+    In the end the same of the chosen ones together.
+    """
     try:
-        click.echo("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
-        for item in find_items(data, [name for name in items.split(",") if name]):
-            for explanation, text in judge(replace(item, one_tone=one_tone), settings, 1 if best else None):
-                click.echo(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
+        settings = changed_settings(changes)
+        chosen = find_items(data, [name for name in items.split(",") if name])
+        jobs = {item.folder.name: (replace(item, one_tone=one_tone), settings, 1 if best else None) for item in chosen}
+        click.echo(
+            "| item | start | cost | SDR / SIR / SAR by stem | mean | lone notes with another player |\n"
+            "|---|---|---|---|---|---|"
+        )
+        done: dict[str, list[Row]] = {}
+        failed = []
+        for outcome in run_jobs(judge, jobs, workers=workers):
+            if outcome.result is None:
+                failed.append(f"{outcome.name}: {outcome.error}")
+                continue
+            done[outcome.name] = outcome.result
+            for row in outcome.result:
+                click.echo(line(row))
+        rows = [row for name in jobs for row in done.get(name, [])]
+        if output is not None:
+            with whole_file(output) as temporary:
+                temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        if done:
+            click.echo(f"\n{summary([done[name][0] for name in jobs if name in done])}")
+        if failed:
+            raise BsepError(f"{len(failed)} of {len(jobs)} items could not be judged: {'; '.join(failed)}")
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 

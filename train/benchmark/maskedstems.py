@@ -1,0 +1,87 @@
+"""The search and its masks on a recording with true stems, without any network: where all judges of it begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bsep_stream.report.measures import Evaluation, evaluate
+from bsep_stream.train.benchmark.items import Item
+from bsep_stream.train.benchmark.resynthesis import overlap_add
+from bsep_stream.train.config.policy_config import pitch_range
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.search.session import Explanation, SessionSearch
+from bsep_stream.train.search.settings import SearchSettings
+from bsep_stream.train.session.labels import frames_at
+from bsep_stream.train.session.recording import load_session
+from bsep_stream.train.tones.spectra import as_channels
+from bsep_stream.train.tones.timbre import Timbre
+
+_TINY = 1e-20
+
+
+class Listened(NamedTuple):
+    """A mixture as the search hears it.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    frames : ndarray, shape (n_frames, n_bins), complex64
+    n_samples : int
+    truth : list of ndarray
+        True stems in mono, each (1, n_samples).
+    names : tuple of str
+    """
+
+    config: TrainConfig
+    frames: NDArray[np.complex64]
+    n_samples: int
+    truth: list[NDArray[np.float32]]
+    names: tuple[str, ...]
+
+    def evaluated(self, f0_bin: Tensor) -> Evaluation:
+        """Measures of the masks of given pitches, see :func:`masked_stems`."""
+        stems = masked_stems(self.frames, f0_bin, self.config, self.n_samples)
+        return evaluate(self.truth, [stem[None] for stem in stems], self.names)
+
+
+def listen(item: Item) -> Listened:
+    """Frames of an item's mixture at the rate of the default preset, and what is known of it."""
+    config = preset_config("fast", item.names, item.polyphony)
+    session = load_session([item.mixture], config.geometry.sample_rate)
+    samples = session.takes[0].samples
+    frames = frames_at(samples, np.arange(0, len(samples), config.geometry.hop_length), config.geometry)
+    truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
+    return Listened(config, frames, len(samples), truth, item.names)
+
+
+def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
+    """What the search finds, the explanation that is chosen first."""
+    first, end = pitch_range(heard.config.policy, heard.config.geometry.n_bins)
+    cuts = torch.zeros(len(heard.frames), dtype=torch.bool)
+    moduli = torch.from_numpy(np.abs(heard.frames))
+    return SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony).explain()
+
+
+def masked_stems(
+    frames: NDArray[np.complex64], f0_bin: Tensor, config: TrainConfig, length: int
+) -> list[NDArray[np.float32]]:
+    """Stems by the masks of a timbre that is fitted to given pitches (n_tones, n_frames); 0: no tone."""
+    mixture, pitches = torch.from_numpy(frames), f0_bin.T.contiguous()
+    timbre = Timbre(config)
+    timbre.fit(mixture.abs(), pitches)
+    pieces = []
+    for frame, pitch in zip(torch.split(mixture, 256), torch.split(pitches, 256), strict=True):
+        width = torch.full_like(pitch, config.geometry.sigma_bins)
+        switch = (pitch > 0).to(pitch.dtype)
+        tones = (values[..., None] for values in (pitch, torch.zeros_like(pitch), width, switch))
+        pieces.append(timbre.moduli(as_channels(frame), *tones))
+    powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
+    masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
+    return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(config.n_sources)]
