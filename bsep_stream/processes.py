@@ -16,6 +16,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from bsep_stream.spoken import speak_warnings
+
 MOST_ATTEMPTS = 3
 """After so many processes have died of a job, it is given up."""
 
@@ -118,6 +120,7 @@ def _serve(connection: Connection) -> None:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C goes to the group of the command, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    speak_warnings()
     try:
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -45,6 +45,8 @@ class SeparatedFile:
     """Samples beyond full scale that a FLAC file could not hold, by stem; without those that have none."""
     n_samples: int
     """Length of every file."""
+    warnings: tuple[str, ...] = ()
+    """What is missing of the recording, or other than its header says: sentences."""
 
 
 def separate(
@@ -267,4 +269,4 @@ def _write(
                 for mix in aligned(remixer, write_stems()):
                     writers[REMIX].write(mix)
     clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
-    return SeparatedFile(paths, clipped, n_samples)
+    return SeparatedFile(paths, clipped, n_samples, audio.warnings)

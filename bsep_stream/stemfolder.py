@@ -17,7 +17,7 @@ _RESIDUAL = "residual"
 
 
 class StemFolder:
-    """The stems in a folder: every WAV or FLAC file but the remix.
+    """The stems in a folder: every WAV or FLAC file but the remix and what is hidden.
 
     Parameters
     ----------
@@ -42,7 +42,9 @@ class StemFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         suffixes = {f".{name}" for name in FORMATS}
-        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        entries = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        # What begins with a dot was left behind by a crash, or is what a Mac keeps beside every file.
+        found = [file for file in entries if not file.name.startswith(".") and file.is_file()]
         files = [file for file in found if file.suffix.lower() in suffixes and file.stem != _REMIX]
         if not files:
             raise AudioError(f"{self.path} is no folder of stems; give one that bsep separate wrote, or a training run")
@@ -55,6 +57,8 @@ class StemFolder:
         for file in files:
             with Recording(file) as recording:
                 shapes[file] = (recording.sample_rate, recording.channels, recording.n_samples)
+                for sentence in recording.warnings:
+                    raise AudioError(f"{sentence}; separate again")
         for file, shape in shapes.items():
             if shape != shapes[files[0]]:
                 raise AudioError(

@@ -12,6 +12,7 @@ import soxr
 from numpy.typing import NDArray
 
 from bsep_stream.audiofile import read_recording
+from bsep_stream.containers.unseekable import reads_once
 from bsep_stream.errors import AudioError
 
 SHORTEST_SECONDS = 1.0
@@ -101,6 +102,8 @@ def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
 
 def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float, NDArray[np.float64]]:
     """Mono samples at the model's rate, duration in seconds, and the power of every block over all channels."""
+    if reads_once(path):
+        raise AudioError(f"{path} can be read only once, and --resume reads it again: write it to a file first")
     audio, rate = read_recording(path)  # (channels, samples)
     seconds = audio.shape[1] / rate
     if seconds < SHORTEST_SECONDS:

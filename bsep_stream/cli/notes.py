@@ -57,6 +57,7 @@ def notes(
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from bsep_stream.audiofile import Recording
+    from bsep_stream.containers.unseekable import reads_once
     from bsep_stream.model import SeparationModel
     from bsep_stream.notes.events import NoteSettings
     from bsep_stream.notes.transcription import transcribe
@@ -64,8 +65,10 @@ def notes(
     _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)
     usual = NoteSettings()
     settings = NoteSettings(on_db=on_db, off_db=on_db + usual.off_db - usual.on_db, a4_hz=a4_hz)
-    with Recording(recording) as audio:
-        length = audio.n_samples
+    length = None
+    if not reads_once(recording):
+        with Recording(recording) as audio:
+            length = audio.n_samples
     loaded = SeparationModel(model)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

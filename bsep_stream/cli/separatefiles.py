@@ -64,7 +64,7 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
                 outcomes.append(outcome)
                 counts[outcome.status] += 1
                 bar.update(task, completed=sum(lengths[each.recording] for each in outcomes))
-                _say_clipped(outcome, console)
+                _say_warnings(outcome, console)
                 if not as_json:
                     _say(outcome, alone=len(recordings) == 1)
     except KeyboardInterrupt:
@@ -82,8 +82,11 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
 
 def _length(path: Path) -> int:
     from bsep_stream.audiofile import Recording
+    from bsep_stream.containers.unseekable import reads_once
     from bsep_stream.errors import AudioError
 
+    if reads_once(path):
+        return 0  # its turn is the only one
     try:
         with Recording(path) as recording:
             return recording.n_samples
@@ -108,7 +111,9 @@ def _say(outcome: RecordingOutcome, *, alone: bool) -> None:
         print(f"{outcome.recording}: {folder} ({', '.join(names)})")
 
 
-def _say_clipped(outcome: RecordingOutcome, console: Console) -> None:
+def _say_warnings(outcome: RecordingOutcome, console: Console) -> None:
+    for sentence in outcome.separated.warnings if outcome.separated else ():
+        console.print(sentence, markup=False, soft_wrap=True)
     for name, count in outcome.separated.n_clipped.items() if outcome.separated else ():
         console.print(
             f"{outcome.paths[name]}: {count} samples beyond full scale were cut off; --format wav keeps them",

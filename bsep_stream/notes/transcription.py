@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.audiofile import Recording
+from bsep_stream.errors import AudioWarning
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, Tone, pitch_of
 from bsep_stream.notes.tracker import NoteTracker
@@ -140,6 +142,8 @@ def transcribe(
             notes += tracker.process(reader(tones))[1]
             f0_hz.append(tones.f0_bin * geometry.bin_hz)
             level_db.append(reader.levels_db(tones))
+        for sentence in audio.warnings:
+            warnings.warn(sentence, AudioWarning, stacklevel=2)
     notes += tracker.finish()
     levels: NDArray[np.float64] = np.array(level_db, dtype=np.float64).T
     frequencies: NDArray[np.float64] = np.array(f0_hz, dtype=np.float64).T
