@@ -209,7 +209,7 @@ class Recording:
             if part is not None:
                 return reader(part.view(self._bytes))
             if self.path.is_file():
-                return reader(_file_name(self.path))
+                return reader(file_name(self.path))
             return reader(Part(0, self._bytes.seek(0, os.SEEK_END)).view(self._bytes))
         except (soundfile.LibsndfileError, OSError, TypeError, UnicodeEncodeError) as error:
             raise AudioError(
@@ -233,7 +233,7 @@ class Recording:
             self._open = first
 
 
-def _file_name(path: Path) -> str | bytes:
+def file_name(path: Path) -> str | bytes:
     """What libsndfile calls a file: its bytes where they are no text."""
     name = str(path)
     return name if name.isprintable() else os.fsencode(name)
@@ -327,7 +327,7 @@ class StemWriter:
         self._errors = (soundfile.LibsndfileError, OSError, AssertionError)
         self._path = path
         with self._writing():
-            self._file = soundfile.SoundFile(str(path), "w", sample_rate, channels, subtype, format=container)
+            self._file = soundfile.SoundFile(file_name(path), "w", sample_rate, channels, subtype, format=container)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append samples, shape (channels, n)."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import ConfigError
 from bsep_stream.info import RunSummary, read_losses
+from bsep_stream.outputlock import locked_file
 from bsep_stream.pitches import find_pitches
 from bsep_stream.subject import Subject, read_subject
 
@@ -66,13 +67,15 @@ def write_report(
     if suffix == PAGE_SUFFIX:
         from bsep_stream.page.assemble import write_page
 
-        write_page(read_subject(paths, model), output, references=references, part=part)
+        with locked_file(output):
+            write_page(read_subject(paths, model), output, references=references, part=part)
         return
     if references or part != (0.0, None):
         raise ConfigError(f"true stems and a part of a session can be shown on a page only; write {PAGE_SUFFIX}")
-    figure = _draw(read_subject(paths, model))
-    with whole_file(output) as temporary:
-        figure.savefig(temporary, dpi=_DPI, facecolor="white")
+    with locked_file(output):
+        figure = _draw(read_subject(paths, model))
+        with whole_file(output) as temporary:
+            figure.savefig(temporary, dpi=_DPI, facecolor="white")
 
 
 def _draw(subject: Subject) -> Figure:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.audiofile import FORMATS, Recording
+from bsep_stream.audiofile import FORMATS, Recording, file_name
 from bsep_stream.errors import AudioError
 from bsep_stream.pictures import hann_spectra
 
@@ -116,7 +116,7 @@ class StemFolder:
         """
         import soundfile
 
-        with soundfile.SoundFile(str(self._file(name))) as sound:
+        with soundfile.SoundFile(file_name(self._file(name))) as sound:
             sound.seek(start)
             read = sound.read(-1 if n is None else n, dtype="float32", always_2d=True)
         return np.ascontiguousarray(read.T)
@@ -139,7 +139,7 @@ def _segments(
 ) -> Iterator[NDArray[np.float32]]:
     import soundfile
 
-    with soundfile.SoundFile(str(file)) as sound:
+    with soundfile.SoundFile(file_name(file)) as sound:
         for time in times:
             start = round(time * sample_rate) - n // 2
             first, last = max(start, 0), min(start + n, n_samples)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.errors import ConfigError, ModelError
+from bsep_stream.outputlock import locked_file
 
 if TYPE_CHECKING:
     from bsep_stream.export.onnx_file import ExportReport
@@ -75,6 +76,13 @@ def export_run(
     if output.exists() and not overwrite:
         raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
 
+    with locked_file(output):
+        if output.exists() and not overwrite:  # by another process, meanwhile
+            raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
+        return _export(run, output, source_names, polyphony)
+
+
+def _export(run: Path, output: Path, source_names: tuple[str, ...] | None, polyphony: tuple[int, ...]) -> ExportReport:
     from bsep_stream.export.onnx_file import export_model
     from bsep_stream.train.cli import sources_text
     from bsep_stream.train.run_folder import RunFolder

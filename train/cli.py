@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.outputlock import locked_folder
 
 if TYPE_CHECKING:
     from bsep_stream.train.loop import Training
@@ -121,7 +122,12 @@ def command(
     if resume and not each:
         if seeds is not None:
             raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
-        _resume(mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler)
+        if not output.is_dir():
+            raise RunError(f"{output} is not a training run: there is no such folder")
+        with locked_folder(output):
+            _continue(
+                mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler
+            )
         return
     if not mix:
         raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
@@ -148,16 +154,17 @@ def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = 
 
     from bsep_stream.train.progress import listening
 
-    with listening(Console(stderr=True)) as on_search:
-        training = request.begin(on_search)
-    if training is None:
-        _finish_race(request.output, workers, scheduler)
-        _resume((), None, (), request.output, None, None, None, None, request.device, None)
-    else:
-        run_training(training)
+    with locked_folder(request.output):
+        with listening(Console(stderr=True)) as on_search:
+            training = request.begin(on_search)
+        if training is None:
+            _finish_race(request.output, workers, scheduler)
+            _continue((), None, (), request.output, None, None, None, None, request.device, None)
+        else:
+            run_training(training)
 
 
-def _resume(
+def _continue(
     mix: tuple[Path, ...],
     names: tuple[str, ...] | None,
     polyphony: tuple[int, ...],

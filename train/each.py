@@ -8,6 +8,7 @@ import click
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.jobs import run_jobs
+from bsep_stream.separation import folder_name
 from bsep_stream.train.request import RunRequest
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.unattended import train_unattended
@@ -30,15 +31,15 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
     ConfigError, RunError
         If two recordings have one name or a run is there; or, after the others have ended, if one could not be made.
     """
-    folders = {path.stem: request.output.resolve() / path.stem for path in request.recordings}
+    folders = {folder_name(path): request.output.resolve() / folder_name(path) for path in request.recordings}
     if len(folders) < len(request.recordings):
         raise ConfigError("two recordings have the same name and would share a folder: rename one of them")
     for folder in folders.values() if not resume else ():
         RunFolder(folder).refuse_existing()
     init = None if request.init is None else request.init.resolve()
     jobs = {
-        path.stem: (replace(request, recordings=[path.resolve()], output=folders[path.stem], init=init),)
-        for path in request.recordings
+        name: (replace(request, recordings=[path.resolve()], output=folders[name], init=init),)
+        for name, path in zip(folders, request.recordings, strict=True)
     }
     failed = []
     for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):

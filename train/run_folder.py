@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.atomic import whole_file
+from bsep_stream.atomic import check_target, is_left_behind, whole_file
 from bsep_stream.errors import BsepError, RunError
 from bsep_stream.metronome import Strike
 from bsep_stream.train.config import TrainConfig
@@ -108,7 +108,10 @@ class RunFolder:
         """RunError if something is there that a new run would overwrite."""
         if self.config_path.exists() or self.race_path.exists():
             raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        check_target(self.checkpoint_path)
+        if self.path.exists() and (
+            not self.path.is_dir() or not all(is_left_behind(entry) for entry in self.path.iterdir())
+        ):
             raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
 
     @contextmanager

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bsep_stream.cli.defaults import CONFIG, config_option, default_map
+from bsep_stream.cli.streams import steady_streams
 from bsep_stream.errors import BsepError, MissingDependency
 from bsep_stream.spoken import speak_warnings
 
@@ -93,6 +94,7 @@ class LazyGroup(click.Group):
             with suppress(BsepError, ImportError):
                 super().main(args, "bsep", COMPLETION_VARIABLE, **extra)
             sys.exit(1)
+        steady_streams()
         speak_warnings()
         return exit_with_sentence(
             lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)

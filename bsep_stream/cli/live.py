@@ -81,7 +81,7 @@ def live(
 
     from rich.console import Console
 
-    from bsep_stream.atomic import whole_file
+    from bsep_stream.atomic import check_target, whole_file
     from bsep_stream.live.counters import Event
     from bsep_stream.live.devices import sound_library
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
@@ -99,6 +99,8 @@ def live(
     from bsep_stream.stream import StreamingSeparator
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    if summary is not None:
+        check_target(summary)
     console = Console(stderr=True, highlight=False)
     rack_file = None if rack_name is None else find_rack(rack_name)
     rack = None if rack_file is None else load_rack(rack_file)

@@ -42,7 +42,9 @@ _TABLE = (".csv",)
     help="Level that a note must reach, against that of the training's recording.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.pass_context
 def notes(
+    ctx: click.Context,
     model: Path,
     recording: Path,
     outputs: tuple[Path, ...],
@@ -61,8 +63,13 @@ def notes(
     from bsep_stream.model import SeparationModel
     from bsep_stream.notes.events import NoteSettings
     from bsep_stream.notes.transcription import transcribe
+    from bsep_stream.outputlock import locked_file
 
+    wanted = [*outputs, *([pitch_track] if pitch_track is not None else [])]
     _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)
+    for path in wanted:
+        ctx.with_resource(locked_file(path))
+    _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)  # whoever held them may have written them
     usual = NoteSettings()
     settings = NoteSettings(on_db=on_db, off_db=on_db + usual.off_db - usual.on_db, a4_hz=a4_hz)
     length = None
@@ -85,6 +92,7 @@ def _check_outputs(
     outputs: tuple[Path, ...], pitch_track: Path | None, recording: Path, pitch_bends: bool, overwrite: bool
 ) -> None:
     """Refuse before the first minute of work what would be refused after it."""
+    from bsep_stream.atomic import check_target
     from bsep_stream.errors import ConfigError
 
     wanted = [*outputs, *([pitch_track] if pitch_track is not None else [])]
@@ -103,6 +111,7 @@ def _check_outputs(
     if len({path.resolve() for path in (*wanted, recording)}) < len(wanted) + 1:
         raise ConfigError("the recording and the files to be written must be different; give another --output")
     for path in wanted:
+        check_target(path)
         if path.is_dir() or (path.exists() and not overwrite):
             raise ConfigError(f"{path} exists; add --overwrite or give another --output")
 
