@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -335,6 +335,13 @@ class StemWriter:
             self.n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
         with self._writing():
             self._file.write(np.ascontiguousarray(block.T))
+
+    def keep(self, n_samples: int) -> None:
+        """Finish the file with its first samples only: the disk had no room for more."""
+        with suppress(*self._errors):
+            self._file.truncate(n_samples)
+        with suppress(*self._errors):
+            self._file.close()
 
     def close(self) -> None:
         """Finish the file; the header gets its final length here."""

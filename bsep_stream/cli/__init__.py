@@ -105,9 +105,9 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
     """Run, and leave the process with an exit code and at most one sentence."""
     try:
         code = run()
-        sys.exit(code if isinstance(code, int) else 0)
+        _leave(code if isinstance(code, int) else 0)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -119,7 +119,7 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
         sys.exit(error.exit_code)
     except BsepError as error:
         _complain(str(error))
-        sys.exit(MENDABLE)
+        _leave(MENDABLE)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
@@ -134,6 +134,17 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
             raise
         _complain(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
         sys.exit(MENDABLE)
+
+
+def _leave(code: int) -> None:
+    """Exit; at once where devices were abandoned, whose threads would crash while Python unloads itself."""
+    streams = sys.modules.get("bsep_stream.live.streams")
+    if streams is not None and streams.abandoned.is_set():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def missing_dependency(module: str) -> MissingDependency:

@@ -153,6 +153,7 @@ def live(
             console.print(latency_line(engine, session.device_samples), soft_wrap=True)
             _run(session, watch, engine, seconds, console, log)
     finally:
+        _print_events(engine, log, console)
         for path in recorder.paths if recorder is not None else []:
             console.print(f"recorded {path}", markup=False, soft_wrap=True)
         if played:

@@ -62,6 +62,8 @@ class Counters:
         Times that the device said that it lost sound; of the xruns of JACK those that were ours.
     device_losses : int
         Times that the device vanished.
+    lost_samples : int
+        Samples of the input that never came: the process was stopped, or the device away.
     plugin_errors, model_errors : int
         Times that an effect or the model raised.
     unrecorded_samples : int
@@ -84,6 +86,7 @@ class Counters:
     slips: int = 0
     device_faults: int = 0
     device_losses: int = 0
+    lost_samples: int = 0
     plugin_errors: int = 0
     model_errors: int = 0
     unrecorded_samples: int = 0

@@ -18,6 +18,7 @@ _SHOWN = {  # counter: words, where it is not 0
     "slips": "slips",
     "device_faults": "faults of the device",
     "device_losses": "losses of the device",
+    "lost_samples": "samples that never came in",
     "bad_input_samples": "bad samples in",
     "bad_output_samples": "bad samples out",
     "limited_samples": "limited samples",
@@ -57,6 +58,8 @@ def event_line(event: Event, sample_rate: int) -> str:
     """One line about an event."""
     if event.kind == "latency":
         return f"latency {1000 * event.samples / sample_rate:+.1f} ms ({event.text})"
+    if event.kind == "device" and event.samples:
+        return f"device: {event.text}; {event.samples / sample_rate:.2f} s of sound are lost"
     length = f" ({1000 * event.samples / sample_rate:.1f} ms)" if event.samples else ""
     return f"{event.kind}: {event.text}{length}"
 
