@@ -36,12 +36,12 @@ def written(path: Path, sound: NDArray[np.float64], kind: str, subtype: str = "P
     return bytearray(path.read_bytes())
 
 
-def heard(path: Path) -> tuple[NDArray[np.float32], list[str]]:
+def heard(path: Path, *, told: bool = True) -> tuple[NDArray[np.float32], list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         audio = read_recording(path)[0]
     with Recording(path) as recording:
-        assert recording.n_samples == audio.shape[1]
+        assert recording.n_samples == audio.shape[1] or not told
     return audio, [str(each.message) for each in caught if issubclass(each.category, AudioWarning)]
 
 
@@ -232,7 +232,7 @@ def test_a_flac_that_is_damaged_within_is_read_up_to_there(tmp_path: Path, sound
     middle = len(content) * 3 // 4
     content[middle : middle + 500] = bytes(500)
     path.write_bytes(content)
-    audio, remarks = heard(path)
+    audio, remarks = heard(path, told=False)
     assert 1000 < audio.shape[1] < N
     assert np.array_equal(audio, whole[:, : audio.shape[1]])
     assert "missing" in remarks[0]

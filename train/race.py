@@ -132,10 +132,10 @@ def finish_race(
 
 def run_start(race: dict[str, Any], output: Path, seed: int, labels_path: Path, pause: tuple[int, float]) -> float:
     """Train one start to the end of the race, from where it is; its mixture cost. A job of its own."""
-    if RunFolder(output).checkpoint_path.exists():
+    if RunFolder(output).config_path.exists():
         training = resume_training(output, device=race["device"])
     else:
-        shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its first checkpoint
+        shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its run had begun
         training = start_training(
             [Path(path) for path in race["recordings"]],
             TrainConfig.from_dict(race["config"]),

@@ -103,12 +103,15 @@ class RunFolder:
         self.race_path = self.path / "race.json"
         self.starts_path = self.path / "starts"
         self.events_path = self.path / "events"
+        self.beginning_path = self.path / ".beginning"
 
     def refuse_existing(self) -> None:
         """RunError if something is there that a new run would overwrite."""
         if self.config_path.exists() or self.race_path.exists():
             raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
         check_target(self.checkpoint_path)
+        if self.beginning_path.exists() and not self.config_path.exists():
+            return  # of a run that broke off before it was one
         if self.path.exists() and (
             not self.path.is_dir() or not all(is_left_behind(entry) for entry in self.path.iterdir())
         ):
@@ -125,13 +128,28 @@ class RunFolder:
                 "--output; a checkpoint that was there is kept"
             ) from error
 
+    def begin(self) -> None:
+        """Mark the folder as one whose run is being made: what is in it until :meth:`begun` may be thrown away."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.beginning_path.exists():
+            self._remove_files()
+        self.beginning_path.touch()
+
+    def begun(self) -> None:
+        """The run is whole: from now on it can be continued."""
+        self.beginning_path.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
+        self._remove_files()
+        self.begun()
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def _remove_files(self) -> None:
         for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels", "metronome"):
             path: Path = getattr(self, f"{name}_path")
             path.unlink(missing_ok=True)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
 
     def write_config(self, config: TrainConfig) -> None:
         """Store the configuration; this makes the folder a run."""
@@ -139,6 +157,8 @@ class RunFolder:
 
     def read_config(self) -> TrainConfig:
         """Configuration of the run; RunError if the folder holds none or a damaged one."""
+        if self.beginning_path.exists() and not self.config_path.is_file():
+            raise RunError(f"the run in {self.path} broke off before it had begun: train anew, without --resume")
         if not self.config_path.is_file():
             raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
         try:

@@ -97,12 +97,14 @@ def start_training(
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
     try:
         with folder.writing():
-            folder.write_config(config)
+            folder.begin()
             if labels is not None:
                 labels.save(folder.labels_path)
             folder.write_metronome(strikes)
             folder.write_parity_frames(frames.spread())
             training.save()
+            folder.write_config(config)  # the last: it makes the folder a run, wherever a crash may come
+            folder.begun()
     except BaseException:  # a run without a checkpoint could neither be resumed nor begun again
         folder.remove()
         raise

@@ -76,12 +76,12 @@ def live(
     `mute flute`, `gain oboe -6`, `bypass`; `help` lists them. Ctrl-C ends with a summary.
     """
     import json
-    import signal
     from contextlib import ExitStack
 
     from rich.console import Console
 
     from bsep_stream.atomic import check_target, whole_file
+    from bsep_stream.endings import end_like_ctrl_c
     from bsep_stream.live.counters import Event
     from bsep_stream.live.devices import sound_library
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
@@ -98,7 +98,7 @@ def live(
     from bsep_stream.racks import find_rack
     from bsep_stream.stream import StreamingSeparator
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    end_like_ctrl_c()
     if summary is not None:
         check_target(summary)
     console = Console(stderr=True, highlight=False)

@@ -43,12 +43,13 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
         Exit code.
     """
     import json
-    import signal
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    from bsep_stream.endings import end_like_ctrl_c
+
+    end_like_ctrl_c()
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     lengths = {path: _length(path) for path in recordings}
