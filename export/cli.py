@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,8 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
-    click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
+    following = shlex.join(["bsep", "separate", str(report.path), "RECORDING", "--output", "DIR"])
+    click.echo(f"next: {following}")
 
 
 def export_run(

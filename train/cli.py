@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,7 @@ def sources_text(names: Sequence[str], polyphony: Sequence[int]) -> str:
     "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does them instead.")
+@click.option("--verbose", is_flag=True, help="Also tell the terms of the loss.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -104,6 +106,7 @@ def command(
     each: bool,
     workers: int,
     scheduler: str | None,
+    verbose: bool,
 ) -> None:
     """Learn to separate the instruments of MIX, one or more takes of the same session.
 
@@ -128,7 +131,7 @@ def command(
             raise RunError(f"{output} is not a training run: there is no such folder")
         with locked_folder(output):
             _continue(
-                mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler
+                mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler, verbose
             )
         return
     if not mix:
@@ -146,10 +149,12 @@ def command(
 
         train_each(request, workers=workers, scheduler=scheduler, resume=resume)
     else:
-        train_run(request, workers=workers, scheduler=scheduler)
+        train_run(request, workers=workers, scheduler=scheduler, verbose=verbose)
 
 
-def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = None) -> None:
+def train_run(
+    request: RunRequest, *, workers: int = 1, scheduler: str | None = None, verbose: bool = False
+) -> None:
     """Begin a run and train it with a progress bar; workers and scheduler are for a race of seeds."""
     let_threads_sleep()
     from rich.console import Console
@@ -161,9 +166,9 @@ def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = 
             training = request.begin(on_search)
         if training is None:
             _finish_race(request.output, workers, scheduler)
-            _continue((), None, (), request.output, None, None, None, None, request.device, None)
+            _continue((), None, (), request.output, None, None, None, None, request.device, None, verbose=verbose)
         else:
-            run_training(training)
+            run_training(training, verbose=verbose)
 
 
 def _continue(
@@ -179,6 +184,7 @@ def _continue(
     init: Path | None,
     workers: int = 1,
     scheduler: str | None = None,
+    verbose: bool = False,
 ) -> None:
     let_threads_sleep()
     from bsep_stream.train.device import resolve_device
@@ -210,7 +216,7 @@ def _continue(
         target_seconds=None if minutes is None else 60 * minutes,
         device=resolve_device(device),
     )
-    run_training(training)
+    run_training(training, verbose=verbose)
 
 
 def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
@@ -226,7 +232,7 @@ def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
         with listening(Console(stderr=True)) as on_search:
             finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=say)
     except KeyboardInterrupt:
-        click.echo(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
+        click.echo(f"the race of seeds is saved: go on with --output {shlex.quote(str(output))} --resume", err=True)
         raise
 
 
@@ -240,7 +246,7 @@ def let_threads_sleep() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def run_training(training: Training) -> None:
+def run_training(training: Training, *, verbose: bool = False) -> None:
     """Train with a progress bar, and say in the end what there is and what comes next."""
     from rich.console import Console
 
@@ -249,10 +255,11 @@ def run_training(training: Training) -> None:
 
     folder = training.folder.path
     try:
-        with ProgressBar(training.info, Console(stderr=True)) as bar:
+        with ProgressBar(training.info, Console(stderr=True), verbose=verbose) as bar:
             info = training.run(bar)
     except KeyboardInterrupt:
-        click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
+        there = shlex.quote(str(folder))
+        click.echo(f"saved at iteration {training.info.iterations}: go on with --output {there} --resume", err=True)
         raise
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in training.folder.read_sentences():
@@ -262,7 +269,8 @@ def run_training(training: Training) -> None:
         periods = periods_text([strike.period_seconds for strike in strikes])
         click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
-    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
+    following = shlex.join(["bsep", "export", str(folder), "--output", "MODEL.onnx"])
+    click.echo(f"{info.iterations} iterations in {spent}{early}; next: {following}")
 
 
 def _typed(ctx: click.Context, name: str) -> Any:

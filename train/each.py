@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import click
@@ -52,6 +53,7 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
             click.echo(f"{outcome.name}: {sentence}")
     made = [name for name in jobs if name not in failed]
     if made:
-        click.echo(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
+        following = shlex.join(["bsep", "export", str(request.output / made[0]), "--output", f"{made[0]}.onnx"])
+        click.echo(f"next: {following}")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

@@ -25,6 +25,9 @@ SILENCE_DB = -60.0
 LOWEST_RMS = 1e-6
 """-120 dBFS: what the last bit of a 20 bit recording can hold."""
 
+OFFSET_SHARE = 1e-3
+"""Of the level; a smaller offset does no harm, and the samples stay as they are."""
+
 LOWEST_MONO_SHARE = 1e-3
 """Of the RMS of all channels; below it the channels cancel each other in the sum."""
 
@@ -121,7 +124,9 @@ def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float
         )
     if float(np.sqrt(np.mean(moving.mean(axis=0) ** 2))) < LOWEST_MONO_SHARE * level:
         raise AudioError(f"{path}: the channels cancel each other when they are summed: turn the phase of one of them")
-    mono = audio.mean(axis=0, dtype=np.float64).astype(np.float32)
+    offset = abs(float(audio.mean(dtype=np.float64)))
+    heard = moving if offset > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
+    mono = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
     resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ").astype(np.float32)
     return resampled, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate)))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bsep_stream.live.session import LiveSession
 
 _POLL_SECONDS = 0.1
+_SPINNER_COLUMNS = 3
 _WARNING_SHARE = 0.7
 """Of the time of a hop: a model that takes more will miss deadlines whenever the machine does something else."""
 
@@ -187,13 +188,15 @@ def _run(
     """Until Ctrl-C, or for so many seconds; what happens is told and kept in ``log``."""
     import time
 
+    from rich.text import Text
+
     from bsep_stream.live.status import status_line
     from bsep_stream.live.typed import TypedLines
 
     end = None if seconds is None else time.monotonic() + seconds
     typed = TypedLines()
     try:
-        with console.status("", refresh_per_second=4) as status:
+        with console.status("", spinner="line", refresh_per_second=4) as status:
             while end is None or time.monotonic() < end:
                 session.poll()
                 if watch is not None:
@@ -201,7 +204,8 @@ def _run(
                 for answer in typed.poll(engine.desk):
                     console.print(answer, markup=False, soft_wrap=True)
                 _print_events(engine, log, console)
-                status.update(status_line(engine, session.device_samples))
+                line = status_line(engine, session.device_samples, console.width - _SPINNER_COLUMNS)
+                status.update(Text(line, no_wrap=True, overflow="ellipsis"))
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         pass

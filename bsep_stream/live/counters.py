@@ -70,6 +70,8 @@ class Counters:
         Samples that the disk was too slow for; silent in the recording.
     midi_errors : int
         Messages that the MIDI port did not take.
+    input_peak, output_peak : float
+        Largest sample since somebody last set them to 0.
     unsent_frames : int
         Frames whose notes a slow MIDI port left no time for.
     """
@@ -92,6 +94,8 @@ class Counters:
     unrecorded_samples: int = 0
     midi_errors: int = 0
     unsent_frames: int = 0
+    input_peak: float = 0.0
+    output_peak: float = 0.0
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS), repr=False)
     _hop_ms: np.ndarray[tuple[int], np.dtype[np.float32]] = field(
         default_factory=lambda: np.zeros(_KEPT_HOPS, dtype=np.float32), repr=False

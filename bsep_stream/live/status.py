@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from bsep_stream.bench import peak_memory_mb
 from bsep_stream.live.counters import Event
 from bsep_stream.live.engine import LiveEngine
+
+_METER_CELLS, _METER_DB = 6, 60.0
+_WIDE = 76  # columns from which on meters have room
 
 _SHOWN = {  # counter: words, where it is not 0
     "underruns": "underruns",
@@ -39,19 +43,33 @@ def latency_line(engine: LiveEngine, device_samples: int) -> str:
     return f"latency {total} samples ({1000 * total / engine.sample_rate:.1f} ms): {listed}"
 
 
-def status_line(engine: LiveEngine, device_samples: int) -> str:
-    """One line: time, latency, speed, and the four counts of trouble."""
+def status_line(engine: LiveEngine, device_samples: int, width: int = 80) -> str:
+    """One line of at most so many columns: time, latency, levels, load; what went wrong only when something did.
+
+    The levels are the highest since the last call.
+    """
     counters = engine.counters
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
     total_ms = 1000 * engine.latency(device_samples).total_samples / engine.sample_rate
     seconds = int(engine.input.end / engine.sample_rate)
     sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else "separated"
-    limited = ", limiter at work" if counters.limited_samples else ""
-    return (
-        f"{seconds // 60}:{seconds % 60:02d} {sound}, latency {total_ms:.1f} ms, "
-        f"p99 {counters.p99_ms:.1f} of {hop_ms:.1f} ms, underruns {counters.underruns}, overruns {counters.overruns}, "
-        f"late hops {counters.late_hops}, dropped samples {counters.dropped_samples}{limited}"
-    )
+    peaks = counters.input_peak, counters.output_peak
+    counters.input_peak = counters.output_peak = 0.0
+    cells = _METER_CELLS if width >= _WIDE else 0
+    levels = f"in {_meter(peaks[0], cells)}  out {_meter(peaks[1], cells)} dB"
+    load = f"load {100 * counters.p99_ms / hop_ms:.0f} %"
+    line = f"{seconds // 60}:{seconds % 60:02d} {sound} {total_ms:.1f} ms  {levels}  {load}"
+    trouble = ", ".join(f"{getattr(counters, name)} {words}" for name, words in _SHOWN.items() if getattr(counters, name))
+    line = f"{line}  {trouble}" if trouble else line
+    return line if len(line) <= width else line[: max(0, width - 3)] + "..."
+
+
+def _meter(peak: float, cells: int) -> str:
+    """A level in decibels below full scale, behind a row of signs that every terminal has."""
+    decibels = 20.0 * math.log10(max(peak, 1e-5)) if peak == peak else 0.0
+    full = round(cells * min(1.0, max(0.0, 1.0 + decibels / _METER_DB)))
+    row = f"{'#' * full}{'-' * (cells - full)} " if cells else ""
+    return f"{row}{decibels:.0f}" if decibels > -99.0 else f"{row}-inf"
 
 
 def event_line(event: Event, sample_rate: int) -> str:

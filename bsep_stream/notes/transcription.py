@@ -15,7 +15,7 @@ from bsep_stream.errors import AudioWarning
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, Tone, pitch_of
 from bsep_stream.notes.tracker import NoteTracker
-from bsep_stream.outputs import network_step
+from bsep_stream.outputs import Listener
 from bsep_stream.resampling import StreamResampler
 
 
@@ -134,11 +134,12 @@ def transcribe(
     start_seconds = (geometry.hop_length - geometry.n_fft // 2) / geometry.sample_rate
     tracker = NoteTracker(hop_seconds, settings, start_seconds=start_seconds)
     reader = ToneReader(model, settings.a4_hz)
+    listener = Listener(model)
     notes: list[Note] = []
     f0_hz, level_db = [], []
     with Recording(recording) as audio:
         for segment in _segments(audio, model, progress):
-            tones = network_step(model, geometry.analyse(segment))
+            tones = listener.hear(geometry.analyse(segment))
             notes += tracker.process(reader(tones))[1]
             f0_hz.append(tones.f0_bin * geometry.bin_hz)
             level_db.append(reader.levels_db(tones))
