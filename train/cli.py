@@ -18,6 +18,7 @@ from bsep_stream.outputlock import locked_folder
 if TYPE_CHECKING:
     from bsep_stream.train.loop import Training
     from bsep_stream.train.request import RunRequest
+    from bsep_stream.train.run_folder import RunInfo
 
 FEWEST_SOURCES, MOST_SOURCES = 2, 4
 POSSIBLE_TONES = ("1", "2", "3", "4")
@@ -261,6 +262,13 @@ def run_training(training: Training, *, verbose: bool = False) -> None:
         there = shlex.quote(str(folder))
         click.echo(f"saved at iteration {training.info.iterations}: go on with --output {there} --resume", err=True)
         raise
+    for remark in training.remarks:
+        click.echo(f"Of {_minutes_text(info)}: {remark}.")
+    if info.finished and not info.iterations:
+        raise RunError(
+            f"nothing was trained: {_minutes_text(info)} were over before the first iteration; go on with --output "
+            f"{shlex.quote(str(folder))} --resume and more --minutes"
+        )
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in training.folder.read_sentences():
         click.echo(sentence)
@@ -271,6 +279,10 @@ def run_training(training: Training, *, verbose: bool = False) -> None:
     early = ", nothing improved any more" if info.stopped_early else ""
     following = shlex.join(["bsep", "export", str(folder), "--output", "MODEL.onnx"])
     click.echo(f"{info.iterations} iterations in {spent}{early}; next: {following}")
+
+
+def _minutes_text(info: RunInfo) -> str:
+    return f"{(info.target_seconds or 0.0) / 60:g} minutes"
 
 
 def _typed(ctx: click.Context, name: str) -> Any:

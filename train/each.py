@@ -48,6 +48,10 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
             failed.append(outcome.name)
             click.echo(f"{outcome.name}: {outcome.error}", err=True)
             continue
+        if not outcome.result.iterations:
+            failed.append(outcome.name)
+            click.echo(f"{outcome.name}: nothing was trained, its time was over before; give more --minutes", err=True)
+            continue
         click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
         for sentence in RunFolder(folders[outcome.name]).read_sentences():
             click.echo(f"{outcome.name}: {sentence}")

@@ -25,6 +25,7 @@ from bsep_stream.train.labels import Labels, search_labels
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import load_session
 from bsep_stream.train.run_folder import RunFolder, RunInfo, read_json, write_json
+from bsep_stream.train.searchclock import SEARCH_SHARE, SearchClock
 from bsep_stream.train.start import resume_training, start_training
 
 RACE_SHARE = 0.25
@@ -159,6 +160,8 @@ def _search_once(folder: RunFolder, race: dict[str, Any], on_search: Callable[[]
     config = TrainConfig.from_dict(race["config"])
     if race["init"] is None and config.imitation.iterations > 0 and not folder.labels_path.exists():
         session = load_session([Path(path) for path in race["recordings"]], config.geometry.sample_rate)
+        if race["target_seconds"] is not None:
+            on_search = SearchClock(time.monotonic() + RACE_SHARE * SEARCH_SHARE * race["target_seconds"], on_search)
         labels = search_labels(session, config, on_search)
         with folder.writing():
             labels.save(folder.labels_path)

@@ -21,6 +21,7 @@ from bsep_stream.train.metronome import find_metronome
 from bsep_stream.train.pretraining.network_file import shipped_network, start_from_network
 from bsep_stream.train.recording import Session, load_session
 from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.searchclock import SEARCH_SHARE, SearchClock
 from bsep_stream.train.separator import Separator
 
 
@@ -64,6 +65,7 @@ def start_training(
         If the folder is taken, a recording cannot be used, or the other run does not fit.
     """
     started = time.monotonic()
+    clock = None
     folder = RunFolder(output)
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
@@ -76,7 +78,10 @@ def start_training(
         labels = None
         _initialise(learner.separator, config, init)
     elif config.imitation.iterations > 0:
-        labels = labels or search_labels(session, config, on_search)
+        if labels is None:
+            if target_seconds is not None:
+                on_search = clock = SearchClock(started + SEARCH_SHARE * target_seconds, on_search)
+            labels = search_labels(session, config, on_search)
         learner.separator.dictionary.start_from(torch.from_numpy(labels.envelopes))
         if learner.separator.timbre is not None:
             learner.separator.timbre.load_state_dict(fit_timbre(labels, session, config).state_dict())
@@ -95,6 +100,7 @@ def start_training(
     strikes = find_metronome(session, config.geometry)
     frames = _frame_source(session, config, seed)
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
+    training.remarks = tuple(clock.remarks) if clock is not None else ()
     try:
         with folder.writing():
             folder.begin()
