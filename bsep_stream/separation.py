@@ -20,6 +20,7 @@ from bsep_stream.model import SeparationModel
 from bsep_stream.outputlock import locked_folder
 from bsep_stream.stems import Stems
 from bsep_stream.stream import RESIDUAL, StreamingSeparator
+from bsep_stream.suspicions import Suspicions
 
 if TYPE_CHECKING:
     from bsep_stream.rack import Rack
@@ -47,7 +48,7 @@ class SeparatedFile:
     n_samples: int
     """Length of every file."""
     warnings: tuple[str, ...] = ()
-    """What is missing of the recording, or other than its header says: sentences."""
+    """What is missing of the recording, other than its header says, or probably wrong with it: sentences."""
 
 
 def separate(
@@ -251,8 +252,11 @@ def _write(
     audio_format: str,
     progress: Callable[[int], object] | None,
 ) -> SeparatedFile:
+    suspicions = Suspicions(separator.model.n_sources)
+
     def blocks() -> Iterator[NDArray[np.float32]]:
         for block in audio.blocks():
+            suspicions.hear(block)
             yield block
             if progress is not None:
                 progress(block.shape[-1])
@@ -271,6 +275,7 @@ def _write(
                 nonlocal n_samples
                 for stems in aligned(separator, blocks()):
                     n_samples += stems.shape[-1]
+                    suspicions.see(stems)
                     for name, stem in zip(separator.stem_names, stems, strict=True):
                         if name in writers:
                             writers[name].write(stem)
@@ -283,4 +288,5 @@ def _write(
                 for mix in aligned(remixer, write_stems()):
                     writers[REMIX].write(mix)
     clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
-    return SeparatedFile(paths, clipped, n_samples, audio.warnings)
+    suspected = tuple(f"{audio.path} {remark}" for remark in suspicions.remarks())
+    return SeparatedFile(paths, clipped, n_samples, (*audio.warnings, *suspected))

@@ -33,7 +33,7 @@ _TABLE = (".csv",)
     help="Pitch of every frame in Hz, and in cents above its key.",
 )
 @click.option("--pitch-bends", is_flag=True, help="Let the pitch wheel of the MIDI file follow the pitch.")
-@click.option("--a4-hz", type=float, default=440.0, show_default=True, help="Tuning of the instruments.")
+@click.option("--a4-hz", type=float, help="Tuning of the instruments (default: as it is found in INPUT).")
 @click.option(
     "--on-db",
     type=float,
@@ -50,11 +50,14 @@ def notes(
     outputs: tuple[Path, ...],
     pitch_track: Path | None,
     pitch_bends: bool,
-    a4_hz: float,
+    a4_hz: float | None,
     on_db: float,
     overwrite: bool,
 ) -> None:
     """Write down what the instruments of MODEL play in INPUT: a MIDI track for every source."""
+    import math
+    from dataclasses import replace
+
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -71,7 +74,9 @@ def notes(
         ctx.with_resource(locked_file(path))
     _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)  # whoever held them may have written them
     usual = NoteSettings()
-    settings = NoteSettings(on_db=on_db, off_db=on_db + usual.off_db - usual.on_db, a4_hz=a4_hz)
+    settings = NoteSettings(on_db=on_db, off_db=on_db + usual.off_db - usual.on_db)
+    if a4_hz is not None:
+        settings = replace(settings, a4_hz=a4_hz)
     length = None
     if not reads_once(recording):
         with Recording(recording) as audio:
@@ -80,9 +85,15 @@ def notes(
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(recording.name, total=length)
-        heard = transcribe(loaded, recording, settings=settings, progress=lambda n: bar.advance(task, n))
+        heard = transcribe(
+            loaded, recording, settings=settings, find_a4=a4_hz is None, progress=lambda n: bar.advance(task, n)
+        )
     for path in _write(heard, outputs, pitch_track, pitch_bends):
         click.echo(path)
+    tuned = heard.settings.a4_hz
+    if a4_hz is None and tuned != usual.a4_hz:
+        cents = 1200.0 * math.log2(tuned / usual.a4_hz)
+        click.echo(f"tuning: a' has {tuned:.1f} Hz, {cents:+.0f} cents from 440 Hz; --a4-hz 440 keeps that", err=True)
     counts = [sum(note.source == i for note in heard.notes) for i in range(len(heard.source_names))]
     told = ", ".join(f"{name} {count}" for name, count in zip(heard.source_names, counts, strict=True))
     click.echo(f"notes: {told}", err=True)
