@@ -33,7 +33,7 @@ def interrupt(number: int, _frame: FrameType | None) -> None:
 
 
 def let_go_of_terminal(number: int) -> None:
-    """Where a terminal was closed, what is said from now on goes nowhere: writing to it would fail, before the saving."""
+    """Where a terminal was closed, let what is said go nowhere: writing to it would fail, before the saving."""
     if number != getattr(signal, "SIGHUP", None):
         return
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -47,7 +47,9 @@ def test_channels_that_cancel_each_other(tmp_path: Path, rng: np.random.Generato
     assert not separate_file(tiny_model_path, path, tmp_path / "out2").warnings
 
 
-def test_noise_is_hardly_made_by_instruments(tmp_path: Path, rng: np.random.Generator, shipped: SeparationModel) -> None:
+def test_noise_is_hardly_made_by_instruments(
+    tmp_path: Path, rng: np.random.Generator, shipped: SeparationModel
+) -> None:
     path = tmp_path / "noise.wav"
     soundfile.write(path, 0.1 * rng.standard_normal(RATE // 2), RATE)
     (warning,) = separate_file(shipped, path, tmp_path / "out").warnings

@@ -132,7 +132,19 @@ def command(
             raise RunError(f"{output} is not a training run: there is no such folder")
         with locked_folder(output):
             _continue(
-                mix, names, polyphony, output, preset, iterations, minutes, seed, device, init, workers, scheduler, verbose
+                mix,
+                names,
+                polyphony,
+                output,
+                preset,
+                iterations,
+                minutes,
+                seed,
+                device,
+                init,
+                workers,
+                scheduler,
+                verbose,
             )
         return
     if not mix:

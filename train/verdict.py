@@ -195,8 +195,8 @@ def _twins(
 def _one_kind(dictionary: NDArray[np.float32], names: Sequence[str]) -> list[str]:
     """Sentences about sources that sound the same: no warning, where each keeps to a range of its own."""
     return [
-        f"{names[one]} and {names[other]} sound the same: if they are the same instrument twice, nothing but their ranges "
-        "tells them apart, and notes beyond them may change sides."
+        f"{names[one]} and {names[other]} sound the same: if they are the same instrument twice, nothing but their "
+        "ranges tells them apart, and notes beyond them may change sides."
         for one, other in combinations(range(len(names)), 2)
         if likeness(dictionary[one], dictionary[other]) > SAME
     ]

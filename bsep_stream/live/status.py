@@ -11,7 +11,6 @@ from bsep_stream.live.counters import Event
 from bsep_stream.live.engine import LiveEngine
 
 _METER_CELLS, _METER_DB = 6, 60.0
-_WIDE = 76  # columns from which on meters have room
 
 _SHOWN = {  # counter: words, where it is not 0
     "underruns": "underruns",
@@ -55,13 +54,20 @@ def status_line(engine: LiveEngine, device_samples: int, width: int = 80) -> str
     sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else "separated"
     peaks = counters.input_peak, counters.output_peak
     counters.input_peak = counters.output_peak = 0.0
-    cells = _METER_CELLS if width >= _WIDE else 0
-    levels = f"in {_meter(peaks[0], cells)}  out {_meter(peaks[1], cells)} dB"
+    trouble = ", ".join(_trouble(engine))
     load = f"load {100 * counters.p99_ms / hop_ms:.0f} %"
-    line = f"{seconds // 60}:{seconds % 60:02d} {sound} {total_ms:.1f} ms  {levels}  {load}"
-    trouble = ", ".join(f"{getattr(counters, name)} {words}" for name, words in _SHOWN.items() if getattr(counters, name))
-    line = f"{line}  {trouble}" if trouble else line
-    return line if len(line) <= width else line[: max(0, width - 3)] + "..."
+    start = f"{seconds // 60}:{seconds % 60:02d} {sound} {total_ms:.1f} ms"
+    line = ""
+    for levels in (*(f"in {_meter(peaks[0], n)}  out {_meter(peaks[1], n)} dB" for n in (_METER_CELLS, 0)), ""):
+        line = "  ".join(part for part in (start, levels, load, trouble) if part)
+        if len(line) <= width:
+            return line
+    return line[: max(0, width - 3)] + "..."
+
+
+def _trouble(engine: LiveEngine) -> list[str]:
+    counts = ((getattr(engine.counters, name), words) for name, words in _SHOWN.items())
+    return [f"{count} {words}" for count, words in counts if count]
 
 
 def _meter(peak: float, cells: int) -> str:
@@ -85,7 +91,7 @@ def event_line(event: Event, sample_rate: int) -> str:
 def summary_text(engine: LiveEngine, device_samples: int) -> str:
     """A few lines for the end."""
     counters = engine.counters
-    trouble = [f"{getattr(counters, name)} {words}" for name, words in _SHOWN.items() if getattr(counters, name)]
+    trouble = _trouble(engine)
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
     return "\n".join(
         (
