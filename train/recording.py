@@ -124,8 +124,8 @@ def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float
         )
     if float(np.sqrt(np.mean(moving.mean(axis=0) ** 2))) < LOWEST_MONO_SHARE * level:
         raise AudioError(f"{path}: the channels cancel each other when they are summed: turn the phase of one of them")
-    offset = abs(float(audio.mean(dtype=np.float64)))
-    heard = moving if offset > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
+    mean = abs(float(audio.mean(dtype=np.float64)))
+    heard = moving if mean > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
     mono = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
     resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ").astype(np.float32)
     return resampled, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate)))
