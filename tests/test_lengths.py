@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import threading
@@ -20,6 +21,7 @@ from bsep_stream.cli import main
 from bsep_stream.containers import unseekable
 from bsep_stream.containers.mp3frames import count_frames
 from bsep_stream.errors import AudioError, AudioWarning
+from bsep_stream.pipes.arriving import ArrivingAudio
 from bsep_stream.separation import separate_file
 
 RATE, N = 48_000, 60_000
@@ -295,3 +297,30 @@ def test_the_commands_say_it(tmp_path: Path, sound: NDArray[np.float64], tiny_mo
     assert f"bsep: {path} is truncated" in result.stderr
     result = CliRunner().invoke(main, ["separate", str(tiny_model_path), str(path), "-o", str(out / "b"), "--json"])
     assert "is truncated" in result.stdout
+
+
+def through_a_pipe(content: bytes, at_once: int) -> tuple[int, str]:
+    """Samples that came, and what was said in the end."""
+
+    class Pipe(io.BufferedReader):
+        def read1(self, size: int = -1) -> bytes:
+            return super().read1(min(size, at_once) if size > 0 else at_once)
+
+    arriving = ArrivingAudio(Pipe(io.BytesIO(content)))  # type: ignore[arg-type]
+    n = sum(block.shape[1] for block in arriving.blocks())
+    try:
+        arriving.check_end()
+    except AudioError as error:
+        return n, str(error)
+    return n, ""
+
+
+@pytest.mark.parametrize("at_once", [7, 4096])
+def test_a_pipe_that_goes_on_behind_its_header(tmp_path: Path, sound: NDArray[np.float64], at_once: int) -> None:
+    content = written(tmp_path / "a.wav", sound[:9000], "WAV")
+    assert through_a_pipe(bytes(content), at_once) == (9000, "")
+    titles = b"LIST" + struct.pack("<I", 4) + b"INFO"
+    assert through_a_pipe(bytes(content) + titles, at_once) == (9000, "")
+    n, said = through_a_pipe(wav(2 * 2000, 36 + 2 * 2000)(content), at_once)
+    assert n == 9000
+    assert "went on behind the 4000 bytes" in said

@@ -217,3 +217,28 @@ def test_names_that_are_no_text(tmp_path: Path, take: Path, tiny_model_path: Pat
     assert bsep("notes", tiny_model_path, odd, "-o", out / "notes.mid").exit_code == 0
     page = bsep("report", out / "second", tiny_model_path, "-o", out / os.fsdecode(b"p\xe9ge.html"))
     assert page.exit_code == 0, page.output
+
+
+def test_a_page_says_no_place_of_this_machine(tmp_path: Path, take: Path, tiny_model_path: Path) -> None:
+    folder = tmp_path / "home of the author"
+    folder.mkdir()
+    model = folder / "duet.onnx"
+    model.write_bytes(tiny_model_path.read_bytes())
+    result = bsep("separate", model, take, "-o", folder / "stems")
+    assert f"next: bsep report '{folder / 'stems'}' '{model}'" in result.stderr
+    assert bsep("report", folder / "stems", model, "-o", folder / "page.html").exit_code == 0
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "duet.onnx" in page
+    assert "home of the author" not in page
+    assert str(tmp_path) not in page
+
+
+def test_a_page_of_a_run_says_no_place_either(tmp_path: Path, mix: Path, tiny_presets: None) -> None:
+    run = tmp_path / "a run"
+    assert f"next: bsep export '{run}'" in bsep("train", mix, "--sources", "high,low", "--output", run).stdout
+    exported = bsep("export", run, "--output", tmp_path / "a model.onnx")
+    assert exported.exit_code in (0, 2)  # so short a training may not agree with its file
+    assert bsep("report", run, "-o", tmp_path / "page.html").exit_code == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert str(tmp_path) not in page
+    assert mix.name in page

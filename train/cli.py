@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsep_stream.endings import end_like_ctrl_c
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.outputlock import locked_folder
 
@@ -117,7 +116,6 @@ def command(
     from bsep_stream.jobs import require_engine
 
     require_engine(workers, scheduler)
-    end_like_ctrl_c()
     if resume and not each:  # the run remembers; what a file of defaults says is for runs that begin
         sources, preset, iterations, minutes, seed, seeds, init = (
             _typed(ctx, name) for name in ("sources", "preset", "iterations", "minutes", "seed", "seeds", "init")

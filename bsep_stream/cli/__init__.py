@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from bsep_stream.cli.defaults import CONFIG, config_option, default_map
 from bsep_stream.cli.streams import steady_streams
+from bsep_stream.endings import end_like_ctrl_c
 from bsep_stream.errors import BsepError, MissingDependency
 from bsep_stream.spoken import speak_warnings
 
@@ -96,6 +97,7 @@ class LazyGroup(click.Group):
             sys.exit(1)
         steady_streams()
         speak_warnings()
+        end_like_ctrl_c()  # so that every command takes back what it has half done
         return exit_with_sentence(
             lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
         )

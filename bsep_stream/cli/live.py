@@ -82,7 +82,6 @@ def live(
     from rich.console import Console
 
     from bsep_stream.atomic import check_target, whole_file
-    from bsep_stream.endings import end_like_ctrl_c
     from bsep_stream.live.counters import Event
     from bsep_stream.live.devices import sound_library
     from bsep_stream.live.engine import USUAL_BLOCK, LiveEngine
@@ -99,7 +98,6 @@ def live(
     from bsep_stream.racks import find_rack
     from bsep_stream.stream import StreamingSeparator
 
-    end_like_ctrl_c()
     if summary is not None:
         check_target(summary)
     console = Console(stderr=True, highlight=False)

@@ -47,9 +47,6 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from bsep_stream.endings import end_like_ctrl_c
-
-    end_like_ctrl_c()
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     lengths = {path: _length(path) for path in recordings}
