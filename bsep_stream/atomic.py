@@ -72,7 +72,7 @@ def check_target(path: Path) -> None:
         )
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # whether there can be such a folder is told when it is made
         return
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror or error}); give another output") from error

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +127,7 @@ def command(
     if resume and not each:
         if seeds is not None:
             raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
-        if not output.is_dir():
-            raise RunError(f"{output} is not a training run: there is no such folder")
-        with locked_folder(output):
+        with locked_folder(output) if output.is_dir() else nullcontext():
             _continue(
                 mix,
                 names,

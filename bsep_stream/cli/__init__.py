@@ -14,10 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from bsep_stream.cli.defaults import CONFIG, config_option, default_map
-from bsep_stream.cli.streams import steady_streams
 from bsep_stream.endings import end_like_ctrl_c
 from bsep_stream.errors import BsepError, MissingDependency
 from bsep_stream.spoken import speak_warnings
+from bsep_stream.standardstreams import steady_streams
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMPLETION_VARIABLE = "_BSEP_COMPLETE"
