@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from bsep_stream.containers.contents import Part, look_into
 from bsep_stream.containers.unseekable import readable_bytes
-from bsep_stream.errors import AudioError, AudioWarning
+from bsep_stream.errors import AudioError
+from bsep_stream.spoken import AudioWarning
 
 if TYPE_CHECKING:
     import soundfile

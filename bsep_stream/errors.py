@@ -43,7 +43,3 @@ class BusyError(BsepError):
 
 class NotesError(BsepError):
     """A file of notes that cannot be read or compared."""
-
-
-class AudioWarning(UserWarning):
-    """A recording of which something is missing, or other than its header says; what is there was taken."""

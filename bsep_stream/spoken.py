@@ -6,7 +6,9 @@ import sys
 import warnings
 from typing import Any, TextIO
 
-from bsep_stream.errors import AudioWarning
+
+class AudioWarning(UserWarning):
+    """A recording of which something is missing, or other than its header says; what is there was taken."""
 
 
 def speak_warnings() -> None:

@@ -20,9 +20,10 @@ from bsep_stream.audiofile import Recording, read_recording
 from bsep_stream.cli import main
 from bsep_stream.containers import unseekable
 from bsep_stream.containers.mp3frames import count_frames
-from bsep_stream.errors import AudioError, AudioWarning
+from bsep_stream.errors import AudioError
 from bsep_stream.pipes.arriving import ArrivingAudio
 from bsep_stream.separation import separate_file
+from bsep_stream.spoken import AudioWarning
 
 RATE, N = 48_000, 60_000
 

@@ -52,7 +52,7 @@ def listening(console: Console) -> Iterator[Callable[[], None]]:
 
 
 class ProgressBar:
-    """Phase, how far it is and the time left; where there is no terminal, a line at every checkpoint.
+    """Phase, how far it is and the time left; where there is no terminal, a line with all terms at every checkpoint.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class ProgressBar:
         Where the training begins.
     console : Console
     verbose : bool
-        Whether loss terms are told as well, at every checkpoint.
+        Whether such lines are told in a terminal as well.
     """
 
     def __init__(self, info: RunInfo, console: Console, *, verbose: bool = False) -> None:
@@ -102,10 +102,8 @@ class ProgressBar:
 
     def saved(self, info: RunInfo, losses: dict[str, float]) -> None:
         """After every checkpoint."""
-        if self._verbose:
+        if self._verbose or not self._console.is_terminal:
             self._console.print(Text(f"{self._stage}  {self._note(info)}  {self._terms(info)}"), soft_wrap=True)
-        elif not self._console.is_terminal:
-            self._console.print(Text(f"{self._stage}  {self._note(info)}"), soft_wrap=True)
 
     def _rate(self, info: RunInfo) -> float:
         return (info.iterations - self._begun) / max(time.monotonic() - self._since, 1e-9)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.audiofile import Recording
-from bsep_stream.errors import AudioWarning
 from bsep_stream.model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, Tone, pitch_of
 from bsep_stream.notes.tracker import NoteTracker
 from bsep_stream.notes.tuning import find_tuning
 from bsep_stream.outputs import Listener
 from bsep_stream.resampling import StreamResampler
+from bsep_stream.spoken import AudioWarning
 
 
 @dataclass(frozen=True)
