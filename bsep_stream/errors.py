@@ -47,6 +47,10 @@ class MissingDependency(BsepError):
     """An optional part of the package that is not installed."""
 
 
+class BusyError(BsepError):
+    """An output that another process is writing at this moment."""
+
+
 class NotesError(BsepError):
     """A file of notes that cannot be read or compared."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.errors import ConfigError, ModelError
+from bsep_stream.files.outputlock import locked_file
 
 if TYPE_CHECKING:
     from bsep_stream.export.onnx_file import ExportReport
@@ -34,7 +36,8 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
-    click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
+    following = shlex.join(["bsep", "separate", str(report.path), "RECORDING", "--output", "DIR"])
+    click.echo(f"next: {following}")
 
 
 def export(
@@ -118,6 +121,13 @@ def export_run(
     if output.exists() and not overwrite:
         raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
 
+    with locked_file(output):
+        if output.exists() and not overwrite:  # by another process, meanwhile
+            raise ModelError(f"{output} exists: choose another --output, or replace it with --overwrite")
+        return _export(run, output, source_names, polyphony)
+
+
+def _export(run: Path, output: Path, source_names: tuple[str, ...] | None, polyphony: tuple[int, ...]) -> ExportReport:
     from bsep_stream.export.onnx_file import export_model
     from bsep_stream.train.learning.run_folder import RunFolder
     from bsep_stream.train.runs.sources import sources_text

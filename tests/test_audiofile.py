@@ -80,17 +80,6 @@ def test_no_samples(tmp_path: Path, suffix: str) -> None:
     assert "holds no samples" in refused(path)
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "w64", "rf64"])
-@pytest.mark.parametrize("kept", [0.5, 0.9])
-def test_truncated(tmp_path: Path, rng: np.random.Generator, suffix: str, kept: float) -> None:
-    path = tmp_path / f"cut.{suffix}"
-    soundfile.write(path, 0.1 * rng.standard_normal((60_000, 2)), 48_000, format=suffix.upper(), subtype="PCM_16")
-    assert read_recording(path)[0].shape == (2, 60_000)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(kept * len(content))])
-    assert "truncated" in refused(path)
-
-
 def test_a_wav_of_unknown_length_is_not_truncated(tmp_path: Path, rng: np.random.Generator) -> None:
     """Programs that write to a pipe promise as much as the header can say."""
     path = tmp_path / "piped.wav"

@@ -14,7 +14,7 @@ import bsep_stream
 
 ROOT = Path(bsep_stream.__file__).parent
 FLOORS = (
-    ("errors", "words", "machine", "cards", "callpackage"),
+    ("errors", "words", "machine", "cards", "callpackage", "endings", "spoken"),
     ("model",),
     ("stream",),
     ("masks",),

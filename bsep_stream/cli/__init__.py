@@ -14,7 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from bsep_stream.cli.defaults import CONFIG, config_option, default_map
+from bsep_stream.cli.standardstreams import steady_streams
+from bsep_stream.endings import end_like_ctrl_c
 from bsep_stream.errors import BsepError, MissingDependency
+from bsep_stream.spoken import speak_warnings
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMPLETION_VARIABLE = "_BSEP_COMPLETE"
@@ -95,6 +98,9 @@ class LazyGroup(click.Group):
             with suppress(BsepError, ImportError):
                 super().main(args, "bsep", COMPLETION_VARIABLE, **extra)
             sys.exit(1)
+        steady_streams()
+        speak_warnings()
+        end_like_ctrl_c()  # so that every command takes back what it has half done
         return exit_with_sentence(
             lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
         )
@@ -104,9 +110,9 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
     """Run, and leave the process with an exit code and at most one sentence."""
     try:
         code = run()
-        sys.exit(code if isinstance(code, int) else 0)
+        _leave(code if isinstance(code, int) else 0)
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+        _leave(INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -118,7 +124,7 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
         sys.exit(error.exit_code)
     except BsepError as error:
         _complain(str(error))
-        sys.exit(MENDABLE)
+        _leave(MENDABLE)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
@@ -133,6 +139,17 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
             raise
         _complain(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
         sys.exit(MENDABLE)
+
+
+def _leave(code: int) -> None:
+    """Exit; at once where devices were abandoned, whose threads would crash while Python unloads itself."""
+    streams = sys.modules.get("bsep_stream.live.devices.streams")
+    if streams is not None and streams.abandoned.is_set():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def missing_dependency(module: str) -> MissingDependency:

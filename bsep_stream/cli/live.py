@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bsep_stream.live.session.rackwatch import RackWatch
 
 _POLL_SECONDS = 0.1
+_SPINNER_COLUMNS = 3
 _WARNING_SHARE = 0.7
 """Of the time of a hop: a model that takes more will miss deadlines whenever the machine does something else."""
 
@@ -76,14 +77,13 @@ def live(
     `mute flute`, `gain oboe -6`, `bypass`; `help` lists them. Ctrl-C ends with a summary.
     """
     import json
-    import signal
     from contextlib import ExitStack
 
     from rich.console import Console
 
     from bsep_stream.effects.rack import load_rack
     from bsep_stream.effects.racks import find_rack
-    from bsep_stream.files.atomic import whole_file
+    from bsep_stream.files.atomic import check_target, whole_file
     from bsep_stream.live.devices.listing import sound_library
     from bsep_stream.live.devices.midiports import open_port
     from bsep_stream.live.devices.priority import real_time_priority
@@ -99,7 +99,8 @@ def live(
     from bsep_stream.separator import StreamingSeparator
     from bsep_stream.stream.ledger import USUAL_BLOCK
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    if summary is not None:
+        check_target(summary)
     console = Console(stderr=True, highlight=False)
     rack_file = None if rack_name is None else find_rack(rack_name)
     rack = None if rack_file is None else load_rack(rack_file)
@@ -152,6 +153,7 @@ def live(
             console.print(latency_line(engine, session.device_samples), soft_wrap=True)
             _run(session, watch, engine, seconds, console, log)
     finally:
+        _print_events(engine, log, console)
         for path in recorder.paths if recorder is not None else []:
             console.print(f"recorded {path}", markup=False, soft_wrap=True)
         if played:
@@ -185,13 +187,15 @@ def _run(
     """Until Ctrl-C, or for so many seconds; what happens is told and kept in ``log``."""
     import time
 
+    from rich.text import Text
+
     from bsep_stream.live.session.status import status_line
     from bsep_stream.live.session.typed import TypedLines
 
     end = None if seconds is None else time.monotonic() + seconds
     typed = TypedLines()
     try:
-        with console.status("", refresh_per_second=4) as status:
+        with console.status("", spinner="line", refresh_per_second=4) as status:
             while end is None or time.monotonic() < end:
                 session.poll()
                 if watch is not None:
@@ -199,7 +203,8 @@ def _run(
                 for answer in typed.poll(engine.desk):
                     console.print(answer, markup=False, soft_wrap=True)
                 _print_events(engine, log, console)
-                status.update(status_line(engine, session.device_samples))
+                line = status_line(engine, session.device_samples, console.width - _SPINNER_COLUMNS)
+                status.update(Text(line, no_wrap=True, overflow="ellipsis"))
                 time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         pass

@@ -43,12 +43,10 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
         Exit code.
     """
     import json
-    import signal
 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     lengths = {path: _length(path) for path in recordings}
@@ -64,7 +62,7 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
                 outcomes.append(outcome)
                 counts[outcome.status] += 1
                 bar.update(task, completed=sum(lengths[each.recording] for each in outcomes))
-                _say_clipped(outcome, console)
+                _say_warnings(outcome, console)
                 if not as_json:
                     _say(outcome, alone=len(recordings) == 1)
     except KeyboardInterrupt:
@@ -83,7 +81,10 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
 def _length(path: Path) -> int:
     from bsep_stream.errors import AudioError
     from bsep_stream.files.audiofile import Recording
+    from bsep_stream.files.containers.unseekable import reads_once
 
+    if reads_once(path):
+        return 0  # its turn is the only one
     try:
         with Recording(path) as recording:
             return recording.n_samples
@@ -108,7 +109,9 @@ def _say(outcome: RecordingOutcome, *, alone: bool) -> None:
         print(f"{outcome.recording}: {folder} ({', '.join(names)})")
 
 
-def _say_clipped(outcome: RecordingOutcome, console: Console) -> None:
+def _say_warnings(outcome: RecordingOutcome, console: Console) -> None:
+    for sentence in outcome.separated.warnings if outcome.separated else ():
+        console.print(sentence, markup=False, soft_wrap=True)
     for name, count in outcome.separated.n_clipped.items() if outcome.separated else ():
         console.print(
             f"{outcome.paths[name]}: {count} samples beyond full scale were cut off; --format wav keeps them",

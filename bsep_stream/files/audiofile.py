@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError
+from bsep_stream.files.containers.contents import Part, look_into
+from bsep_stream.files.containers.unseekable import readable_bytes
+from bsep_stream.spoken import AudioWarning
 
 if TYPE_CHECKING:
     import soundfile
@@ -30,7 +36,9 @@ _FLAC_CHANNELS, _FLAC_RATE = 8, 655_350
 # 0x7FFFFFFF and more are what programs write that do not know the length yet: no truncation.
 _PROMISE = re.compile(r"^\s*(?:data|SSND|riff|Riff size)\s*:\s*(\d+)\s+\(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 2**31 - 2**16
-_EXACT_LENGTH = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "CAF", "AU")
+_NO_LENGTH = 2**62  # libsndfile says more where it does not know
+_ESTIMATED = ("MP3",)  # formats of which libsndfile only guesses the length
+_LAST_BLOCK = 64  # samples read at once up to where a decoder gives up
 
 
 class Recording:
@@ -45,44 +53,64 @@ class Recording:
     path : Path
     sample_rate : int
     channels : int
-    n_samples : int
-        Length as the file's header says.
 
     Raises
     ------
     AudioError
-        If the file is missing, empty, no audio, truncated or without samples.
+        If the file is missing, empty, no audio or without samples; if it is a fifo into which nobody writes.
+
+    Notes
+    -----
+    The length that a header claims is not believed: what is there is read, to the end, and :attr:`warnings` say where
+    that differs. What can be read only once, such as a fifo, is copied to a temporary file first.
     """
 
     def __init__(self, path: str | Path) -> None:
-        import soundfile
-
         self.path = Path(path)
         if not self.path.exists():
             raise AudioError(f"there is no file {self.path}; give the path of a recording")
         if self.path.is_dir():
             raise AudioError(f"{self.path} is a folder; give the path of a recording")
-        if self.path.is_file() and self.path.stat().st_size == 0:
-            raise AudioError(f"{self.path} is empty (0 bytes); give a recording")
+        self._remarks: list[str] = []
+        self._n_samples: int | None = None
+        self._bytes = readable_bytes(self.path)
+        self._open: soundfile.SoundFile | None = None
         try:
-            self._file: soundfile.SoundFile = soundfile.SoundFile(str(self.path))
-        except (soundfile.LibsndfileError, OSError, TypeError, UnicodeEncodeError) as error:
-            raise AudioError(
-                f"{self.path} cannot be read as audio ({_reason(error)}); "
-                "give a WAV, FLAC, AIFF, OGG or MP3 file, or convert it to one"
-            ) from error
-        self.sample_rate = int(self._file.samplerate)
-        self.channels = int(self._file.channels)
-        self.n_samples = int(self._file.frames)
-        try:
-            if self.n_samples == 0:
+            if self._bytes.seek(0, os.SEEK_END) == 0:
+                raise AudioError(f"{self.path} is empty (0 bytes); give a recording")
+            contents = look_into(self._bytes)
+            self._parts: tuple[Part | None, ...] = contents.parts or (None,)
+            self._remarks += contents.remarks
+            first = self._open = self._open_part(self._parts[0])
+            self.sample_rate, self.channels = int(first.samplerate), int(first.channels)
+            self._format = str(first.format)
+            if not contents.remarks:
+                self._remarks += _broken_promises(first.extra_info)
+            if int(first.frames) == 0 and len(self._parts) == 1:
                 raise AudioError(f"{self.path} holds no samples; give a recording")
-            for promised, found in _PROMISE.findall(self._file.extra_info):
-                if int(found) < int(promised) < _UNKNOWN_LENGTH:
-                    raise _truncated(self.path, f"its header promises {promised} bytes and {found} are there")
-        except AudioError:
-            self._file.close()
+        except BaseException:
+            self.close()
             raise
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that :meth:`blocks` will give, as far as can be told without reading them all."""
+        if self._n_samples is None:
+            lengths = [self._length(part) for part in self._parts]
+            self._n_samples = sum(lengths)
+        return self._n_samples
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about what is missing, or other than the header says; complete when all has been read."""
+        return tuple(f"{self.path} {remark}" for remark in self._remarks)
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        self._bytes.close()
 
     def __enter__(self) -> Recording:
         return self
@@ -90,7 +118,7 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self.close()
 
     def blocks(self, block_size: int = BLOCK_SIZE) -> Iterator[NDArray[np.float32]]:
         """Blocks of the recording from its start.
@@ -98,35 +126,137 @@ class Recording:
         Yields
         ------
         ndarray, shape (channels, n), float32
-            ``n = block_size``, less in the last block.
+            ``n = block_size``, less in the last block of a part.
 
         Raises
         ------
         AudioError
-            If the recording breaks off early or holds samples that are not finite.
+            If the recording holds samples that are not finite, or none at all.
         """
+        done = 0
+        for part in self._parts:
+            for block in self._blocks_of(part, block_size):
+                if not np.isfinite(block).all():
+                    bad = int(np.argmin(np.isfinite(block).all(axis=1)))
+                    raise AudioError(
+                        f"{self.path} holds NaN or Inf at {(done + bad) / self.sample_rate:.3f} s; "
+                        "export it again from the program that made it"
+                    )
+                done += len(block)
+                yield np.ascontiguousarray(block.T)
+        if not done:
+            raise AudioError(f"{self.path} is truncated or damaged: no sample of it can be read; copy it again")
+        if done < self.n_samples and not self._remarks and self._format not in _ESTIMATED:
+            missing = self.n_samples - done
+            self._remarks.append(
+                f"is truncated: its header promises {self.n_samples} samples and {done} are there; the last "
+                f"{missing / self.sample_rate:.2f} s are missing"
+            )
+        self._n_samples = done
+
+    def _blocks_of(self, part: Part | None, block_size: int) -> Iterator[NDArray[np.float32]]:
+        """Blocks, shape (n, channels), of a part, up to its end or to where it is damaged."""
         import soundfile
 
-        self._file.seek(0)
+        file = self._open or self._open_part(part)
+        self._open = None  # not every format can be read from its start again
         done = 0
-        while True:
-            try:
-                block = self._file.read(block_size, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, OSError) as error:
-                raise _truncated(self.path, f"reading fails after {done / self.sample_rate:.2f} s") from error
-            if not len(block):
-                break
-            if not np.isfinite(block).all():
-                bad = int(np.argmin(np.isfinite(block).all(axis=1)))
-                raise AudioError(
-                    f"{self.path} holds NaN or Inf at {(done + bad) / self.sample_rate:.3f} s; "
-                    "export it again from the program that made it"
+        try:
+            if (file.samplerate, file.channels) != (self.sample_rate, self.channels):
+                self._remark(
+                    f"goes on at {file.samplerate} Hz with {file.channels} channel(s) after a part of "
+                    f"{self.sample_rate} Hz with {self.channels}: that is left out; make two files of it"
                 )
-            done += len(block)
-            yield np.ascontiguousarray(block.T)
-        # The header of an MP3 may be off by some padding; the others mean what they say.
-        if done < self.n_samples and self._file.format in _EXACT_LENGTH:
-            raise _truncated(self.path, f"its header promises {self.n_samples} samples and {done} are there")
+                return
+            while True:
+                try:
+                    block = file.read(block_size, dtype="float32", always_2d=True)
+                except (soundfile.LibsndfileError, OSError):
+                    yield from self._up_to_the_damage(part, done)
+                    return
+                if not len(block):
+                    return
+                done += len(block)
+                yield block
+        finally:
+            file.close()
+
+    def _up_to_the_damage(self, part: Part | None, done: int) -> Iterator[NDArray[np.float32]]:
+        """What can be read after so many samples, in small blocks: the decoder gives up with all of a block."""
+        import soundfile
+
+        with self._open_part(part) as file:
+            try:
+                for start in range(0, done, _LAST_BLOCK):
+                    file.read(min(_LAST_BLOCK, done - start), dtype="float32")
+                while len(block := file.read(_LAST_BLOCK, dtype="float32", always_2d=True)):
+                    done += len(block)
+                    yield block
+            except (soundfile.LibsndfileError, OSError):
+                pass
+            missing = int(file.frames) - done
+        said = f", {missing / self.sample_rate:.2f} s are missing" if 0 < missing < _NO_LENGTH else ""
+        self._remark(f"is truncated or damaged: reading fails after {done / self.sample_rate:.2f} s{said}")
+
+    def _remark(self, text: str) -> None:
+        if text not in self._remarks:  # it may be read several times
+            self._remarks.append(text)
+
+    def _open_part(self, part: Part | None) -> soundfile.SoundFile:
+        import soundfile
+
+        reader = _forward_reader()
+        try:
+            if part is not None:
+                return reader(part.view(self._bytes))
+            if self.path.is_file():
+                return reader(file_name(self.path))
+            return reader(Part(0, self._bytes.seek(0, os.SEEK_END)).view(self._bytes))
+        except (soundfile.LibsndfileError, OSError, TypeError, UnicodeEncodeError) as error:
+            raise AudioError(
+                f"{self.path} cannot be read as audio ({_reason(error)}); "
+                "give a WAV, FLAC, AIFF, OGG or MP3 file, or convert it to one"
+            ) from error
+
+    def _length(self, part: Part | None) -> int:
+        """Samples of a part; read where the header does not know, or is known to be wrong."""
+        with self._open_part(part) as file:
+            known = int(file.frames)
+            if known < _NO_LENGTH and (part is not None or not self._remarks):
+                return known
+        return sum(len(block) for block in self._counted(part))
+
+    def _counted(self, part: Part | None) -> Iterator[NDArray[np.float32]]:
+        first, self._open = self._open, None
+        try:
+            yield from self._blocks_of(part, BLOCK_SIZE)
+        finally:
+            self._open = first
+
+
+def file_name(path: Path) -> str | bytes:
+    """What libsndfile calls a file: its bytes where they are no text."""
+    name = str(path)
+    return name if name.isprintable() else os.fsencode(name)
+
+
+@cache
+def _forward_reader() -> Any:
+    """A SoundFile that never seeks: some formats cannot, and none needs to that is read from its start."""
+    import soundfile
+
+    class ForwardReader(soundfile.SoundFile):  # type: ignore[misc]
+        def seekable(self) -> bool:
+            return False
+
+    return ForwardReader
+
+
+def _broken_promises(log: str) -> list[str]:
+    for promised, found in _PROMISE.findall(log):
+        if int(found) < int(promised) < _UNKNOWN_LENGTH:
+            return [f"is truncated: its header promises {promised} bytes and {found} are there"]
+    return []
 
 
 def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
@@ -148,6 +278,11 @@ def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
     AudioError
         If the recording cannot be read or used.
 
+    Warns
+    -----
+    AudioWarning
+        If something of it is missing, or other than its header says.
+
     Examples
     --------
     >>> from bsep_stream import read_recording
@@ -156,7 +291,10 @@ def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
     ((1, 96000), 'float32', 48000)
     """
     with Recording(path) as recording:
-        return np.concatenate(list(recording.blocks()), axis=1), recording.sample_rate
+        audio = np.concatenate(list(recording.blocks()), axis=1)
+        for sentence in recording.warnings:
+            warnings.warn(sentence, AudioWarning, stacklevel=2)
+        return audio, recording.sample_rate
 
 
 class StemWriter:
@@ -197,7 +335,7 @@ class StemWriter:
         self._errors = (soundfile.LibsndfileError, OSError, AssertionError)
         self._path = path
         with self._writing():
-            self._file = soundfile.SoundFile(str(path), "w", sample_rate, channels, subtype, format=container)
+            self._file = soundfile.SoundFile(file_name(path), "w", sample_rate, channels, subtype, format=container)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append samples, shape (channels, n)."""
@@ -205,6 +343,13 @@ class StemWriter:
             self.n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
         with self._writing():
             self._file.write(np.ascontiguousarray(block.T))
+
+    def keep(self, n_samples: int) -> None:
+        """Finish the file with its first samples only: the disk had no room for more."""
+        with suppress(*self._errors):
+            self._file.truncate(n_samples)
+        with suppress(*self._errors):
+            self._file.close()
 
     def close(self) -> None:
         """Finish the file; the header gets its final length here."""
@@ -237,7 +382,3 @@ def cannot_write(folder: Path, error: BaseException) -> AudioError:
 def _reason(error: BaseException) -> str:
     text = str(error).strip().rstrip(".")
     return text.rsplit(": ", 1)[-1] if text.startswith("Error opening") else text
-
-
-def _truncated(path: Path, what: str) -> AudioError:
-    return AudioError(f"{path} is truncated or damaged: {what}; copy it again, or repair it with an audio editor")

@@ -16,6 +16,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from bsep_stream.endings import end_like_ctrl_c, ending_signals
+from bsep_stream.spoken import speak_warnings
+
 MOST_ATTEMPTS = 3
 """After so many processes have died of a job, it is given up."""
 
@@ -118,6 +121,8 @@ def _serve(connection: Connection) -> None:
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C goes to the group of the command, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_like_ctrl_c()
+    speak_warnings()
     try:
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -131,7 +136,8 @@ def _serve(connection: Connection) -> None:
     except (KeyboardInterrupt, BrokenPipeError):
         pass  # whoever handed out the jobs does not want them any more
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what an ended process still has to do needs no interruption
+        for number in ending_signals():
+            signal.signal(number, signal.SIG_IGN)  # what an ended process still has to do needs no interruption
 
 
 def _received(connection: Connection) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:

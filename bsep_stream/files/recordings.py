@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bsep_stream.errors import BsepError
+from bsep_stream.errors import AudioError, BsepError
+from bsep_stream.files.containers.unseekable import reads_once
 from bsep_stream.files.jobs import require_engine, run_jobs
 from bsep_stream.files.separation import SeparatedFile, planned_paths, separate_file, stem_files
 from bsep_stream.model.separation_model import SeparationModel
@@ -43,6 +44,7 @@ class RecordingOutcome:
         if self.separated is not None:
             values["n_samples"] = self.separated.n_samples
             values["n_clipped"] = dict(self.separated.n_clipped)
+            values["warnings"] = list(self.separated.warnings)
         return values
 
 
@@ -99,6 +101,10 @@ def separate_files(
     left_out = [RecordingOutcome(*each) for each, skip in zip(planned, there, strict=True) if skip]
     wanted = {str(path): (path, paths) for (path, paths), skip in zip(planned, there, strict=True) if not skip}
 
+    if not (scheduler is None and min(workers, len(wanted)) <= 1):
+        for path, _ in wanted.values():
+            if reads_once(path):
+                raise AudioError(f"{path} can be read by this process only: leave out --jobs and --scheduler")
     here = scheduler is None and min(workers, len(wanted)) <= 1
     work = partial(
         separate_file,

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import AudioError, ConfigError, StreamError
-from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.atomic import check_target, whole_file
 from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write, read_recording
+from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.files.stems import Stems
+from bsep_stream.files.suspicions import Suspicions
 from bsep_stream.masks.maskoutput import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator
@@ -44,6 +46,8 @@ class SeparatedFile:
     """Samples beyond full scale that a FLAC file could not hold, by stem; without those that have none."""
     n_samples: int
     """Length of every file."""
+    warnings: tuple[str, ...] = ()
+    """What is missing of the recording, other than its header says, or probably wrong with it: sentences."""
 
 
 def separate(
@@ -173,8 +177,15 @@ def separate_file(
     """
     model = model if isinstance(model, SeparationModel) else SeparationModel(model)
     names = stem_files(model, residual=residual, remix=rack is not None)
-    paths = planned_paths([recording], folder, names, audio_format, overwrite=overwrite)[0]
-    with Recording(recording) as audio:
+    planned_paths([recording], folder, names, audio_format, overwrite=overwrite)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked_folder(Path(folder)))
+        except OSError as error:
+            raise cannot_write(Path(folder), error) from error
+        # Once more: whoever held the folder may have written these files.
+        paths = planned_paths([recording], folder, names, audio_format, overwrite=overwrite)[0]
+        audio = stack.enter_context(Recording(recording))
         separator = StreamingSeparator(
             model,
             sample_rate=audio.sample_rate,
@@ -194,6 +205,11 @@ def separate_file(
 def stem_files(model: SeparationModel, *, residual: bool, remix: bool) -> tuple[str, ...]:
     """Names of the files, without suffix, that a separation writes."""
     return (*model.source_names, *([RESIDUAL] if residual else []), *([REMIX] if remix else []))
+
+
+def folder_name(recording: Path) -> str:
+    """What the folder of a recording is called among others: its name without the suffix, never a way out of there."""
+    return recording.stem if recording.stem.strip(". ") else recording.name
 
 
 def planned_paths(
@@ -216,7 +232,7 @@ def planned_paths(
     Raises
     ------
     ConfigError
-        If the format is unknown or two recordings have the same name.
+        If the format is unknown, two recordings have the same name, or a file cannot be called like that.
     AudioError
         If a file exists and ``overwrite`` is false, or a recording would be overwritten.
     """
@@ -224,7 +240,7 @@ def planned_paths(
         raise ConfigError(f"the format must be one of {', '.join(FORMATS)}, got {audio_format!r}")
     suffix = FORMATS[audio_format]
     sources = [Path(recording) for recording in recordings]
-    folders = [Path(folder)] if len(sources) == 1 else [Path(folder) / source.stem for source in sources]
+    folders = [Path(folder)] if len(sources) == 1 else [Path(folder) / folder_name(source) for source in sources]
     if len(set(folders)) < len(folders):
         twice = next(path.name for path in folders if folders.count(path) > 1)
         raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
@@ -233,6 +249,7 @@ def planned_paths(
     for path in (path for paths in plan for path in paths.values()):
         if path.resolve() in resolved:
             raise AudioError(f"{path} is a recording to be separated and would be overwritten; give another --output")
+        check_target(path)
         if path.is_dir() or (path.exists() and not overwrite):
             raise AudioError(f"{path} exists; add --overwrite or give another --output")
         for parent in path.parents:
@@ -262,8 +279,11 @@ def _write(
     audio_format: str,
     progress: Callable[[int], object] | None,
 ) -> SeparatedFile:
+    suspicions = Suspicions(separator.model.n_sources)
+
     def blocks() -> Iterator[NDArray[np.float32]]:
         for block in audio.blocks():
+            suspicions.hear(block)
             yield block
             if progress is not None:
                 progress(block.shape[-1])
@@ -282,6 +302,7 @@ def _write(
                 nonlocal n_samples
                 for stems in aligned(separator, blocks()):
                     n_samples += stems.shape[-1]
+                    suspicions.see(stems)
                     for name, stem in zip(separator.stem_names, stems, strict=True):
                         if name in writers:
                             writers[name].write(stem)
@@ -294,4 +315,5 @@ def _write(
                 for mix in aligned(remixer, write_stems()):
                     writers[REMIX].write(mix)
     clipped = {name: writer.n_clipped for name, writer in writers.items() if writer.n_clipped}
-    return SeparatedFile(paths, clipped, n_samples)
+    suspected = tuple(f"{audio.path} {remark}" for remark in suspicions.remarks())
+    return SeparatedFile(paths, clipped, n_samples, (*audio.warnings, *suspected))

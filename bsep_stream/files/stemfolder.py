@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError
-from bsep_stream.files.audiofile import FORMATS, Recording
+from bsep_stream.files.audiofile import FORMATS, Recording, file_name
 from bsep_stream.files.spectrogram import hann_spectra
 from bsep_stream.words import REMIX, RESIDUAL
 
 
 class StemFolder:
-    """The stems in a folder: every WAV or FLAC file but the remix.
+    """The stems in a folder: every WAV or FLAC file but the remix and what is hidden.
 
     Parameters
     ----------
@@ -40,7 +40,9 @@ class StemFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         suffixes = {f".{name}" for name in FORMATS}
-        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        entries = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        # What begins with a dot was left behind by a crash, or is what a Mac keeps beside every file.
+        found = [file for file in entries if not file.name.startswith(".") and file.is_file()]
         files = [file for file in found if file.suffix.lower() in suffixes and file.stem != REMIX]
         if not files:
             raise AudioError(f"{self.path} is no folder of stems; give one that bsep separate wrote, or a training run")
@@ -53,6 +55,8 @@ class StemFolder:
         for file in files:
             with Recording(file) as recording:
                 shapes[file] = (recording.sample_rate, recording.channels, recording.n_samples)
+                for sentence in recording.warnings:
+                    raise AudioError(f"{sentence}; separate again")
         for file, shape in shapes.items():
             if shape != shapes[files[0]]:
                 raise AudioError(
@@ -110,7 +114,7 @@ class StemFolder:
         """
         import soundfile
 
-        with soundfile.SoundFile(str(self._file(name))) as sound:
+        with soundfile.SoundFile(file_name(self._file(name))) as sound:
             sound.seek(start)
             read = sound.read(-1 if n is None else n, dtype="float32", always_2d=True)
         return np.ascontiguousarray(read.T)
@@ -133,7 +137,7 @@ def _segments(
 ) -> Iterator[NDArray[np.float32]]:
     import soundfile
 
-    with soundfile.SoundFile(str(file)) as sound:
+    with soundfile.SoundFile(file_name(file)) as sound:
         for time in times:
             start = round(time * sample_rate) - n // 2
             first, last = max(start, 0), min(start + n, n_samples)

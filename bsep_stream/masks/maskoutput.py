@@ -173,8 +173,15 @@ class MaskOutput:
         if self._places is not None:
             self._places.forget()
 
-    def hear(self, tones: Tones) -> None:
-        """Take the tones that the next frames are shared out by; they are copied."""
+    def hear(self, tones: Tones, level: float = 1.0) -> None:
+        """Take the tones that the next frames are shared out by; they are copied.
+
+        Parameters
+        ----------
+        tones : Tones
+        level : float
+            What their frame was multiplied by beside the model's gain.
+        """
         peak = float(tones.timbre.max())
         # Silence, nobody plays, or a network that failed: everything stays in the residual.
         self._sounding = bool(_TINY < peak < np.inf and tones.on.any())
@@ -183,7 +190,8 @@ class MaskOutput:
             return
         # Scaled to peak 1 the powers cannot overflow, and the masks do not depend on the level.
         np.multiply(tones.timbre, np.float32(1.0 / peak), out=self._powers)
-        self._scale = np.float32(min(self._gain / peak, float(1.0 / _TINY)))
+        self._scale = np.float32(min(self._gain * level / peak, float(1.0 / _TINY)))
+        peak /= level
         self._raise(self._powers)
         if self._ring:
             faded = min(self._peak / peak, _FADED) ** float(self._exponent)

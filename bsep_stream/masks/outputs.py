@@ -6,10 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.masks.level import LevelFollower, frame_power, reference_power
 from bsep_stream.model.separation_model import SeparationModel, Tones
 
 TONE_KINDS = ("direct", "dictionary")
 """The two spectra that the network gives of every source."""
+
+LOWEST_PITCH_HZ = {"fast": 40.0, "scratch": 40.0, "paper": 0.0}
+"""By the preset of a training: what lies below is no tone."""
 
 
 class ToneOutput:
@@ -41,6 +45,10 @@ class ToneOutput:
         )
         self.tones: Tones | None = None
 
+    def forget(self) -> None:
+        """As if nothing had been heard."""
+        self._listener.reset()
+
     def spectra(self, mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Spectra of the stems of one frame.
 
@@ -59,17 +67,50 @@ class ToneOutput:
         for channel in reversed(range(len(mixture))):
             self.tones = self._listener.hear(mixture[channel])
             stems[:, channel] = tone_spectra(self.tones, self._kind)
+            if self._listener.level != 1.0:
+                stems[:, channel] *= np.complex64(1.0 / self._listener.level)
         stems *= self._scale
         return silent_unless_finite(stems)
 
 
 class Listener:
-    """The network's ear: spectra of any length from ``n_bins`` on, with the model's gain applied."""
+    """The network's ear: spectra of any length from ``n_bins`` on, with the model's gain applied.
 
-    def __init__(self, model: SeparationModel) -> None:
+    Of a model that was trained on sound it gets nothing from below the lowest pitch, where an offset or the rumble of
+    a stage takes the place of tones, and what is far from the level of the training is brought near to it.
+
+    Parameters
+    ----------
+    model : SeparationModel
+    window : ndarray, shape (m,), optional
+        Of the frames; the model's own if not given.
+    frame_seconds : float, optional
+        Time from one frame to the next; a hop of the model if not given.
+    """
+
+    def __init__(
+        self, model: SeparationModel, window: NDArray[np.float32] | None = None, frame_seconds: float | None = None
+    ) -> None:
+        geometry = model.geometry
         self._step = model.stepper()
         self._gain = np.float32(model.gain)
-        self._frame = np.zeros((2, model.geometry.n_bins), dtype=np.float32)
+        self._frame = np.zeros((2, geometry.n_bins), dtype=np.float32)
+        self._flat = self._frame.reshape(-1)
+        preset = model.training.get("preset")
+        lowest_hz = LOWEST_PITCH_HZ.get(preset, 0.0) if isinstance(preset, str) else 0.0
+        self._lowest = min(round(lowest_hz / geometry.bin_hz), geometry.n_bins)
+        self._follower = None
+        if isinstance(preset, str) and preset in LOWEST_PITCH_HZ:
+            self._follower = LevelFollower(frame_seconds or geometry.hop_length / geometry.sample_rate)
+        self._reference = reference_power(geometry.window if window is None else window, geometry.n_fft)
+        self.level = 1.0
+        """What the last frame was multiplied by beside the gain: its tones are as much larger."""
+
+    def reset(self) -> None:
+        """As if nothing had been heard."""
+        self.level = 1.0
+        if self._follower is not None:
+            self._follower.reset()
 
     def want_spectra(self, wanted: bool) -> None:
         """See :meth:`bsep_stream.model.step.Stepper.want_spectra`."""
@@ -80,6 +121,11 @@ class Listener:
         seen = spectrum[: self._frame.shape[1]]
         np.multiply(seen.real, self._gain, out=self._frame[0])
         np.multiply(seen.imag, self._gain, out=self._frame[1])
+        self._frame[:, : self._lowest] = 0.0
+        if self._follower is not None:
+            self.level = self._follower.factor(frame_power(self._flat, self._reference))
+            if self.level != 1.0:
+                self._frame *= np.float32(self.level)
         return self._step(self._frame)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bsep_stream.errors import ConfigError
 from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings, mean_of_channels
 from bsep_stream.masks.outputs import Listener, ToneOutput
+from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.separation_model import OUTPUT_KINDS, SeparationModel, Tones
 from bsep_stream.stream.latency import LatencySetting
 from bsep_stream.stream.transform import Analysis
@@ -51,11 +52,12 @@ class OwnFrame:
 
     def __init__(self, model: SeparationModel, mask: MaskSettings | None, channels: int) -> None:
         self._output = MaskOutput(model, mask, channels)
-        self._ear = _MonoEar(model)
+        self._ear = _MonoEar(Listener(model), model.geometry)
         self.tones: Tones | None = None
 
     def reset(self) -> None:
         self._output.forget()
+        self._ear.listener.reset()
 
     def want_whole_tones(self, wanted: bool) -> None:
         """Whether tones must have spectra, amplitudes and coefficients, which masks do without; else those are 0."""
@@ -64,7 +66,7 @@ class OwnFrame:
     def spectra(self, mixture: _Spectra, recent: NDArray[np.float32]) -> _Spectra:
         del recent
         self.tones = self._ear.hear(mixture)
-        self._output.hear(self.tones)
+        self._output.hear(self.tones, self._ear.listener.level)
         return self._output.spectra(mixture)
 
 
@@ -77,7 +79,7 @@ class CentredTones:
         self._centred: _Spectra = np.zeros((channels, len(self._centring)), dtype=np.complex64)
 
     def reset(self) -> None:
-        pass
+        self._output.forget()
 
     def want_whole_tones(self, wanted: bool) -> None:
         """They always are: the spectra are the output."""
@@ -110,7 +112,8 @@ class CutFrame:
         mask = replace(mask or MaskSettings(), excess_db=None, ring=0.0, metronome=False)
         spread = spread_bins(model.geometry, setting)
         self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples)
-        self._ear = _MonoEar(model)
+        seconds = setting.network_hop_samples / model.geometry.sample_rate
+        self._ear = _MonoEar(Listener(model, window, seconds), model.geometry)
         self._analysis = Analysis(window, model.geometry.n_fft, channels)
         self._reach = len(window)
         self._every = setting.network_hop_samples // setting.hop_samples
@@ -118,6 +121,7 @@ class CutFrame:
 
     def reset(self) -> None:
         self._output.forget()
+        self._ear.listener.reset()
         self._turn = 0
         self.tones: Tones | None = None
 
@@ -129,7 +133,7 @@ class CutFrame:
         self.tones = None
         if self._turn == 0:
             self.tones = self._ear.hear(self._analysis(recent[:, -self._reach :]))
-            self._output.hear(self.tones)
+            self._output.hear(self.tones, self._ear.listener.level)
         self._turn = (self._turn + 1) % self._every
         return self._output.spectra(mixture)
 
@@ -137,9 +141,9 @@ class CutFrame:
 class _MonoEar:
     """The network hears the mean of the channels, with the phase of the middle of the frame."""
 
-    def __init__(self, model: SeparationModel) -> None:
-        self.listener = Listener(model)
-        self._centring = model.geometry.centring[: model.geometry.n_bins]
+    def __init__(self, listener: Listener, geometry: FrameGeometry) -> None:
+        self.listener = listener
+        self._centring = geometry.centring[: geometry.n_bins]
         self._mono: _Spectra = np.zeros(len(self._centring), dtype=np.complex64)
         self._centred: _Spectra = np.zeros(len(self._centring), dtype=np.complex64)
 

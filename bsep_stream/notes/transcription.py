@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.files.audiofile import Recording
-from bsep_stream.masks.outputs import network_step
+from bsep_stream.masks.outputs import Listener
 from bsep_stream.model.separation_model import SeparationModel, Tones
 from bsep_stream.notes.events import Note, NoteSettings, Tone, pitch_of
 from bsep_stream.notes.tracker import NoteTracker
+from bsep_stream.notes.tuning import find_tuning
+from bsep_stream.spoken import AudioWarning
 from bsep_stream.stream.resampling import StreamResampler
 
 
@@ -93,8 +96,10 @@ class ToneReader:
 
     def __call__(self, tones: Tones) -> list[Tone]:
         """The tones that are on."""
-        levels = self.levels_db(tones)
-        f0_hz = tones.f0_bin.astype(np.float64) * self._bin_hz
+        return self.of(tones.f0_bin.astype(np.float64) * self._bin_hz, self.levels_db(tones))
+
+    def of(self, f0_hz: NDArray[np.float64], levels: NDArray[np.float64]) -> list[Tone]:
+        """The tones that are on, by the frequency and the level of each."""
         heard = np.isfinite(levels) & (f0_hz > 0.0) & np.isfinite(f0_hz)
         return [
             Tone(self._sources[t], pitch_of(float(f0_hz[t]), self._a4_hz), float(levels[t]))
@@ -107,6 +112,7 @@ def transcribe(
     recording: str | Path,
     *,
     settings: NoteSettings | None = None,
+    find_a4: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> Transcription:
     """Notes and pitches of a recording, from the same frames that the stream would cut.
@@ -117,6 +123,9 @@ def transcribe(
     recording : str or Path
         Any format that libsndfile reads, any sample rate and number of channels. Channels are averaged.
     settings : NoteSettings, optional
+    find_a4 : bool
+        Whether the tuning is found in the recording, in place of that of the settings; :attr:`Transcription.settings`
+        has what was found.
     progress : callable, optional
         Called with the number of samples of every block that is done.
 
@@ -130,16 +139,24 @@ def transcribe(
     geometry = model.geometry
     hop_seconds = geometry.hop_length / geometry.sample_rate
     start_seconds = (geometry.hop_length - geometry.n_fft // 2) / geometry.sample_rate
-    tracker = NoteTracker(hop_seconds, settings, start_seconds=start_seconds)
-    reader = ToneReader(model, settings.a4_hz)
-    notes: list[Note] = []
+    reader = ToneReader(model)
+    listener = Listener(model)
     f0_hz, level_db = [], []
     with Recording(recording) as audio:
         for segment in _segments(audio, model, progress):
-            tones = network_step(model, geometry.analyse(segment))
-            notes += tracker.process(reader(tones))[1]
-            f0_hz.append(tones.f0_bin * geometry.bin_hz)
+            tones = listener.hear(geometry.analyse(segment))
+            f0_hz.append(tones.f0_bin.astype(np.float64) * geometry.bin_hz)
             level_db.append(reader.levels_db(tones))
+        for sentence in audio.warnings:
+            warnings.warn(sentence, AudioWarning, stacklevel=2)
+    if find_a4:
+        tuning = find_tuning(np.array(f0_hz), np.array(level_db), settings.on_db)
+        settings = replace(settings, a4_hz=tuning.a4_hz)
+    reader = ToneReader(model, settings.a4_hz)
+    tracker = NoteTracker(hop_seconds, settings, start_seconds=start_seconds)
+    notes: list[Note] = []
+    for frequencies_of_frame, levels_of_frame in zip(f0_hz, level_db, strict=True):
+        notes += tracker.process(reader.of(frequencies_of_frame, levels_of_frame))[1]
     notes += tracker.finish()
     levels: NDArray[np.float64] = np.array(level_db, dtype=np.float64).T
     frequencies: NDArray[np.float64] = np.array(f0_hz, dtype=np.float64).T

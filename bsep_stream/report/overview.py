@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.outputlock import locked_file
 from bsep_stream.notes.pitches import find_pitches
 from bsep_stream.report.info import RunSummary, read_losses
 from bsep_stream.report.subject import Subject, read_subject
@@ -68,7 +69,8 @@ def write_report(
     if suffix == PAGE_SUFFIX:
         from bsep_stream.report.page.assemble import write_page
 
-        write_page(read_subject(paths, model), output, references=references, part=part)
+        with locked_file(output):
+            write_page(read_subject(paths, model), output, references=references, part=part)
         return
     if references or part != (0.0, None):
         raise ConfigError(f"true stems and a part of a session can be shown on a page only; write {PAGE_SUFFIX}")
@@ -78,9 +80,10 @@ def write_report(
             f'a picture needs matplotlib, which is not installed: pip install "bsep-stream[pictures]", or write '
             f"{output.with_suffix(PAGE_SUFFIX)}, which does not"
         )
-    figure = _draw(subject)
-    with whole_file(output) as temporary:
-        figure.savefig(temporary, dpi=_DPI, facecolor="white")
+    with locked_file(output):
+        figure = _draw(subject)
+        with whole_file(output) as temporary:
+            figure.savefig(temporary, dpi=_DPI, facecolor="white")
 
 
 def _draw(subject: Subject) -> Figure:

@@ -1,4 +1,4 @@
-"""Ctrl-C at the right moment."""
+"""Ctrl-C at the right moment, and what means the same."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from bsep_stream.endings import ending_signals, interrupt, let_go_of_terminal
+
 
 @contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Let Ctrl-C wait until the iteration is whole; a second Ctrl-C does not wait."""
+    """Let Ctrl-C, SIGTERM and SIGHUP wait until the iteration is whole; a second one does not wait."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted  # only the main thread may set handlers, and only it gets the signal
         return
+    numbers = ending_signals()
 
-    def defer(_number: int, _frame: FrameType | None) -> None:
+    def defer(number: int, _frame: FrameType | None) -> None:
         interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        let_go_of_terminal(number)
+        for each in numbers:
+            signal.signal(each, interrupt)
 
-    previous = signal.signal(signal.SIGINT, defer)
+    previous = {number: signal.signal(number, defer) for number in numbers}
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -118,6 +118,8 @@ class Training:
         """Of the energy of the mixture, when it was looked at last."""
         self._saved_at = clock()
         self._saved_iterations = info.iterations
+        self.remarks: tuple[str, ...] = ()
+        """What the time of the run was too short for before this."""
         self._labels = labels
         self._transposition = Transposition.of(config)
         imitated = min(config.imitation.iterations, info.target_iterations) if labels is not None else 0

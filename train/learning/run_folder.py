@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import BsepError, RunError
-from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.atomic import check_target, is_left_behind, whole_file
 from bsep_stream.model.strikes import Strike
 from bsep_stream.train.config.trainconfig import TrainConfig
 
@@ -105,12 +105,19 @@ class RunFolder:
         self.starts_path = self.path / "starts"
         self.events_path = self.path / "events"
         self.takes_path = self.path / "takes"
+        self.beginning_path = self.path / ".beginning"
 
     def refuse_existing(self) -> None:
         """RunError if something is there that a new run would overwrite."""
         if self.config_path.exists() or self.race_path.exists():
             raise RunError(f"{self.path} holds a training run: continue it with --resume, or choose another --output")
-        if self.path.exists() and (not self.path.is_dir() or set(self.path.iterdir()) - {self.takes_path}):
+        check_target(self.checkpoint_path)
+        if self.beginning_path.exists() and not self.config_path.exists():
+            return  # of a run that broke off before it was one
+        if self.path.exists() and (
+            not self.path.is_dir()
+            or not all(entry == self.takes_path or is_left_behind(entry) for entry in self.path.iterdir())
+        ):
             raise RunError(f"{self.path} exists and is not an empty folder: choose another --output")
 
     @contextmanager
@@ -124,13 +131,28 @@ class RunFolder:
                 "--output; a checkpoint that was there is kept"
             ) from error
 
+    def begin(self) -> None:
+        """Mark the folder as one whose run is being made: what is in it until :meth:`begun` may be thrown away."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.beginning_path.exists():
+            self._remove_files()
+        self.beginning_path.touch()
+
+    def begun(self) -> None:
+        """The run is whole: from now on it can be continued."""
+        self.beginning_path.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Delete the files of a run that did not begin, and the folder if nothing else is in it."""
+        self._remove_files()
+        self.begun()
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def _remove_files(self) -> None:
         for name in ("config", "info", "log", "dictionary", "checkpoint", "parity", "labels", "metronome"):
             path: Path = getattr(self, f"{name}_path")
             path.unlink(missing_ok=True)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
 
     def remove_takes(self, *, written: bool) -> None:
         """Delete the recordings of a run that did not begin, if it has written them."""
@@ -145,6 +167,8 @@ class RunFolder:
 
     def read_config(self) -> TrainConfig:
         """Configuration of the run; RunError if the folder holds none or a damaged one."""
+        if self.beginning_path.exists() and not self.config_path.is_file():
+            raise RunError(f"the run in {self.path} broke off before it had begun: train anew, without --resume")
         if not self.config_path.is_file():
             raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
         try:

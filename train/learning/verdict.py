@@ -27,6 +27,12 @@ SILENT_SHARE = 0.02
 ALIKE = 0.99
 """Cosine between the roots of two rows of the dictionary. Violin and saxophone reach it, too, but not in one range."""
 
+SAME = 0.997
+"""The same of two that may well be one instrument twice: nothing but the range would tell them apart."""
+
+FOREIGN_SHARE = 0.4
+"""Of the energy: tones that explain less are none; sessions of instruments that are named come to 80 % and more."""
+
 DOUBLING_SHARE = 0.5
 """Of the frames in which two sources sound together; independent parts meet in a tenth of them."""
 
@@ -117,8 +123,12 @@ def reach_verdict(
         name: float((assessment.pitches_of(source) > 0).any(axis=1).mean()) for source, name in enumerate(source_names)
     }
     passages = bad_passages(assessment, recordings)
-    warnings = tuple(_silent_sources(shares, sounding) + _twins(assessment, dictionary, source_names, sounding))
     explained = assessment.explained_share
+    warnings = (
+        *_foreign(explained),
+        *_silent_sources(shares, sounding),
+        *_twins(assessment, dictionary, source_names, sounding),
+    )
     parts = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     sentences = [f"The tones explain {explained:.0%} of the sound ({parts}); {1 - explained:.0%} is left over."]
     if passages:
@@ -126,6 +136,8 @@ def reach_verdict(
         sentences.append(f"Least explained: {places}.")
     else:
         sentences.append("No passage is explained much worse than the rest.")
+    if not warnings:
+        sentences += _one_kind(dictionary, source_names)
     return Verdict(assessment.mixture_cost, explained, shares, sounding, passages, warnings, (*sentences, *warnings))
 
 
@@ -145,6 +157,15 @@ def bad_passages(assessment: Assessment, recordings: Sequence[str]) -> tuple[Pas
                 found.append(Passage(name, float(part * PASSAGE_SECONDS), end, share))
     worst = sorted(found, key=lambda passage: -passage.unexplained_share)[:MOST_PASSAGES]
     return tuple(passage for passage in found if passage in worst)
+
+
+def _foreign(explained: float) -> list[str]:
+    if explained >= FOREIGN_SHARE:
+        return []
+    return [
+        f"Tones explain only {explained:.0%} of the sound: is this noise, or do others play than were named? Stems of "
+        "such a model hold little but chance."
+    ]
 
 
 def _silent_sources(shares: dict[str, float], sounding: dict[str, float]) -> list[str]:
@@ -179,6 +200,16 @@ def _twins(
                 "probably mixed up between them. Train again with --seeds 3, or on more music."
             )
     return sentences
+
+
+def _one_kind(dictionary: NDArray[np.float32], names: Sequence[str]) -> list[str]:
+    """Sentences about sources that sound the same: no warning, where each keeps to a range of its own."""
+    return [
+        f"{names[one]} and {names[other]} sound the same: if they are the same instrument twice, nothing but their "
+        "ranges tells them apart, and notes beyond them may change sides."
+        for one, other in combinations(range(len(names)), 2)
+        if likeness(dictionary[one], dictionary[other]) > SAME
+    ]
 
 
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bsep_stream.errors import ConfigError
-from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.run import Run
 from bsep_stream.train.runs.sources import parse_sources as parse_sources
@@ -38,6 +39,7 @@ from bsep_stream.train.runs.training import train
     "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster that does them instead.")
+@click.option("--verbose", is_flag=True, help="Also tell the terms of the loss.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -55,6 +57,7 @@ def command(
     each: bool,
     workers: int,
     scheduler: str | None,
+    verbose: bool,
 ) -> None:
     """Learn to separate the instruments of MIX, one or more takes of the same session.
 
@@ -88,7 +91,7 @@ def command(
 
     from bsep_stream.train.runs.progress import Shown
 
-    with Shown(Console(stderr=True)) as shown:
+    with Shown(Console(stderr=True), verbose=verbose) as shown:
         try:
             run = train(
                 mix,
@@ -121,16 +124,24 @@ def command(
 def _how_to_go_on(output: Path) -> str | None:
     """What is said after Ctrl-C; None where nothing is left."""
     folder = RunFolder(output)
+    on = f"go on with --output {shlex.quote(str(output))} --resume"
     if folder.race_path.is_file() and not folder.config_path.exists():
-        return f"the race of seeds is saved: go on with --output {output} --resume"
+        return f"the race of seeds is saved: {on}"
     if folder.info_path.is_file():
-        return f"saved at iteration {folder.read_info().iterations}: go on with --output {output} --resume"
+        return f"saved at iteration {folder.read_info().iterations}: {on}"
     return None
 
 
 def _tell_end(run: Run) -> None:
     """What there is, and what comes next."""
     info = run.info
+    for remark in run.remarks:
+        click.echo(f"Of {_minutes_text(info)}: {remark}.")
+    if info.finished and not info.iterations:
+        raise RunError(
+            f"nothing was trained: {_minutes_text(info)} were over before the first iteration; go on with --output "
+            f"{shlex.quote(str(run.path))} --resume and more --minutes"
+        )
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in run.verdict.sentences if run.verdict is not None else ():
         click.echo(sentence)
@@ -140,7 +151,12 @@ def _tell_end(run: Run) -> None:
         periods = periods_text([strike.period_seconds for strike in run.metronome])
         click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
-    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {run.path} --output MODEL.onnx")
+    following = shlex.join(["bsep", "export", str(run.path), "--output", "MODEL.onnx"])
+    click.echo(f"{info.iterations} iterations in {spent}{early}; next: {following}")
+
+
+def _minutes_text(info: RunInfo) -> str:
+    return f"{(info.target_seconds or 0.0) / 60:g} minutes"
 
 
 def _typed(ctx: click.Context, name: str) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import click
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
+from bsep_stream.files.separation import folder_name
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.unattended import train_unattended
@@ -30,15 +32,15 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
     ConfigError, RunError
         If two recordings have one name or a run is there; or, after the others have ended, if one could not be made.
     """
-    folders = {path.stem: request.output.resolve() / path.stem for path in request.recordings}
+    folders = {folder_name(path): request.output.resolve() / folder_name(path) for path in request.recordings}
     if len(folders) < len(request.recordings):
         raise ConfigError("two recordings have the same name and would share a folder: rename one of them")
     for folder in folders.values() if not resume else ():
         RunFolder(folder).refuse_existing()
     init = None if request.init is None else request.init.resolve()
     jobs = {
-        path.stem: (replace(request, recordings=[path.resolve()], output=folders[path.stem], init=init),)
-        for path in request.recordings
+        name: (replace(request, recordings=[path.resolve()], output=folders[name], init=init),)
+        for name, path in zip(folders, request.recordings, strict=True)
     }
     failed = []
     for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):
@@ -46,11 +48,16 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
             failed.append(outcome.name)
             click.echo(f"{outcome.name}: {outcome.error}", err=True)
             continue
+        if not outcome.result.iterations:
+            failed.append(outcome.name)
+            click.echo(f"{outcome.name}: nothing was trained, its time was over before; give more --minutes", err=True)
+            continue
         click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
         for sentence in RunFolder(folders[outcome.name]).read_sentences():
             click.echo(f"{outcome.name}: {sentence}")
     made = [name for name in jobs if name not in failed]
     if made:
-        click.echo(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
+        following = shlex.join(["bsep", "export", str(request.output / made[0]), "--output", f"{made[0]}.onnx"])
+        click.echo(f"next: {following}")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

@@ -1,4 +1,4 @@
-"""Progress bar of a training."""
+"""Progress bar of a training: one line, in any terminal of 60 columns or more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 from rich.text import Text
 
 from bsep_stream.train.learning.run_folder import RunInfo
@@ -53,29 +54,34 @@ def listening(console: Console) -> Iterator[Callable[[], None]]:
 
 
 class ProgressBar:
-    """Loss terms, iterations a second and time left; where there is no terminal, a line at every checkpoint.
+    """Phase, how far it is and the time left; where there is no terminal, a line with all terms at every checkpoint.
 
     Parameters
     ----------
     info : RunInfo
         Where the training begins.
     console : Console
+    verbose : bool
+        Whether such lines are told in a terminal as well.
     """
 
-    def __init__(self, info: RunInfo, console: Console) -> None:
+    def __init__(self, info: RunInfo, console: Console, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._begun = info.iterations
         self._since = time.monotonic()
         self._smooth: dict[str, float] = {}
+        self._stage = "starting"
+        one_line = Column(no_wrap=True)
         self._bar = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.description}", table_column=one_line),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            TextColumn("{task.fields[note]}", table_column=one_line),
             console=console,
             disable=not console.is_terminal,
             expand=True,
         )
-        self._task = self._bar.add_task("starting", total=1.0, note="")
+        self._task = self._bar.add_task(self._stage, total=1.0, note="")
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
@@ -88,6 +94,7 @@ class ProgressBar:
 
     def update(self, stage: str, info: RunInfo, losses: dict[str, float]) -> None:
         """After every iteration."""
+        self._stage = stage
         self._smooth = {term: value for term, value in self._smooth.items() if term in losses}  # those of this stage
         for term, value in losses.items():
             if value == value:  # not NaN: a dropped step tells nothing about the loss
@@ -97,17 +104,20 @@ class ProgressBar:
 
     def saved(self, info: RunInfo, losses: dict[str, float]) -> None:
         """After every checkpoint."""
-        if not self._console.is_terminal:
-            self._console.print(Text(self._note(info)), soft_wrap=True)
+        if self._verbose or not self._console.is_terminal:
+            self._console.print(Text(f"{self._stage}  {self._note(info)}  {self._terms(info)}"), soft_wrap=True)
+
+    def _rate(self, info: RunInfo) -> float:
+        return (info.iterations - self._begun) / max(time.monotonic() - self._since, 1e-9)
 
     def _note(self, info: RunInfo) -> str:
-        rate = (info.iterations - self._begun) / max(time.monotonic() - self._since, 1e-9)
+        left = _clock_text(seconds_left(info, self._rate(info)))
+        return f"{info.iterations}/{info.target_iterations}  {left} left"
+
+    def _terms(self, info: RunInfo) -> str:
         terms = "  ".join(f"{label} {self._smooth[term]:.3g}" for term, label in _SHOWN.items() if term in self._smooth)
         dropped = f"  {info.dropped_steps} dropped" if info.dropped_steps else ""
-        return (
-            f"{info.iterations}/{info.target_iterations}  {terms}{dropped}  "
-            f"{rate:.2f} it/s  {_clock_text(seconds_left(info, rate))} left"
-        )
+        return f"{terms}{dropped}  {self._rate(info):.2f} it/s"
 
 
 class Shown:
@@ -116,6 +126,8 @@ class Shown:
     Parameters
     ----------
     console : Console
+    verbose : bool
+        As for :class:`ProgressBar`.
 
     Attributes
     ----------
@@ -123,8 +135,9 @@ class Shown:
         Whether a training was begun or gone on with at all.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self.has_trained = False
+        self._verbose = verbose
         self._console = console
         self._open = ExitStack()
         self._listen: Callable[[], None] | None = None
@@ -155,7 +168,7 @@ class Shown:
         if self._bar is None:
             self.close()  # the search is over
             self.has_trained = True
-            self._bar = self._open.enter_context(ProgressBar(info, self._console))
+            self._bar = self._open.enter_context(ProgressBar(info, self._console, verbose=self._verbose))
         elif progress.saved:
             self._bar.saved(info, progress.losses)
         else:

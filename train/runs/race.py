@@ -25,6 +25,7 @@ from bsep_stream.train.learning.loop import Training
 from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, read_json, write_json
 from bsep_stream.train.runs.start import resume_training, start_training
 from bsep_stream.train.search.labelling import search_labels
+from bsep_stream.train.search.searchclock import SEARCH_SHARE, SearchClock
 from bsep_stream.train.session.labels import Labels
 from bsep_stream.train.session.recording import load_session
 
@@ -133,10 +134,10 @@ def finish_race(
 
 def run_start(race: dict[str, Any], output: Path, seed: int, labels_path: Path, pause: tuple[int, float]) -> float:
     """Train one start to the end of the race, from where it is; its mixture cost. A job of its own."""
-    if RunFolder(output).checkpoint_path.exists():
+    if RunFolder(output).config_path.exists():
         training = resume_training(output, device=race["device"])
     else:
-        shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its first checkpoint
+        shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its run had begun
         training = start_training(
             [Path(path) for path in race["recordings"]],
             TrainConfig.from_dict(race["config"]),
@@ -160,6 +161,8 @@ def _search_once(folder: RunFolder, race: dict[str, Any], on_search: Callable[[]
     config = TrainConfig.from_dict(race["config"])
     if race["init"] is None and config.imitation.iterations > 0 and not folder.labels_path.exists():
         session = load_session([Path(path) for path in race["recordings"]], config.geometry.sample_rate)
+        if race["target_seconds"] is not None:
+            on_search = SearchClock(time.monotonic() + RACE_SHARE * SEARCH_SHARE * race["target_seconds"], on_search)
         labels = search_labels(session, config, on_search)
         with folder.writing():
             labels.save(folder.labels_path)

@@ -22,6 +22,8 @@ class Run:
     ----------
     path : str or Path
         Folder that ``bsep train`` or :func:`~bsep_stream.train.runs.training.train` made.
+    remarks : sequence of str
+        What the time of the run was too short for, in sentences.
 
     Raises
     ------
@@ -38,8 +40,9 @@ class Run:
     >>> run = train(output="run", resume=True, iterations=4)
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, remarks: Sequence[str] = ()) -> None:
         self.path = Path(path)
+        self.remarks = tuple(remarks)
         self._folder = RunFolder(self.path)
         if not self._folder.race_path.is_file():
             self._folder.read_info()

@@ -19,6 +19,7 @@ from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunI
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.search.labelling import search_labels
+from bsep_stream.train.search.searchclock import SEARCH_SHARE, SearchClock
 from bsep_stream.train.session.frames import FrameSource
 from bsep_stream.train.session.labels import Labels
 from bsep_stream.train.session.metronome import find_metronome
@@ -66,6 +67,7 @@ def start_training(
         If the folder is taken, a recording cannot be used, or the other run does not fit.
     """
     started = time.monotonic()
+    clock = None
     folder = RunFolder(output)
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
@@ -78,7 +80,10 @@ def start_training(
         labels = None
         _initialise(learner.separator, config, init)
     elif config.imitation.iterations > 0:
-        labels = labels or search_labels(session, config, on_search)
+        if labels is None:
+            if target_seconds is not None:
+                on_search = clock = SearchClock(started + SEARCH_SHARE * target_seconds, on_search)
+            labels = search_labels(session, config, on_search)
         learner.separator.dictionary.start_from(torch.from_numpy(labels.envelopes))
         if learner.separator.timbre is not None:
             learner.separator.timbre.load_state_dict(fit_timbre(labels, session, config).state_dict())
@@ -97,14 +102,17 @@ def start_training(
     strikes = find_metronome(session, config.geometry)
     frames = _frame_source(session, config, seed)
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
+    training.remarks = tuple(clock.remarks) if clock is not None else ()
     try:
         with folder.writing():
-            folder.write_config(config)
+            folder.begin()
             if labels is not None:
                 labels.save(folder.labels_path)
             folder.write_metronome(strikes)
             folder.write_parity_frames(frames.spread())
             training.save()
+            folder.write_config(config)  # the last: it makes the folder a run, wherever a crash may come
+            folder.begun()
     except BaseException:  # a run without a checkpoint could neither be resumed nor begun again
         folder.remove()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.run import Run
@@ -128,13 +130,15 @@ def train(
             "--preset": preset,
             "--seed": seed,
         }
-        return run.resume(paths, asked, iterations, minutes)
+        with locked_folder(run.path) if run.path.is_dir() else nullcontext():
+            return run.resume(paths, asked, iterations, minutes)
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
     request = RunRequest(
         paths, names, run.path, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, initial, polyphony
     )
-    return run.begin(request, audio, sample_rate)
+    with locked_folder(run.path):
+        return run.begin(request, audio, sample_rate)
 
 
 class _Training:
@@ -221,7 +225,7 @@ class _Training:
 
     def _go(self, training: Any) -> Run:
         training.run(Watch(training, self._tell), stop=self._stop)
-        return Run(self.path)
+        return Run(self.path, training.remarks)
 
     def _searching(self) -> None:
         self._tell(Progress(SEARCH))

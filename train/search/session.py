@@ -97,6 +97,7 @@ class SessionSearch:
         limits: Sequence[int] | None = None,
     ) -> None:
         self.settings = settings or SearchSettings()
+        self._enough: Callable[[], bool] = lambda: False
         self.n_sources = n_sources
         self.voices = Voices(limits or (1,) * n_sources)
         n_bins = moduli.shape[1]
@@ -113,17 +114,30 @@ class SessionSearch:
         )
         self.fresh = self.evidence._replace(peaks=without_tails(peaks, moduli, cuts))
 
-    def explain(self, on_step: Callable[[], None] | None = None) -> list[Explanation]:
+    def explain(
+        self, on_step: Callable[[], None] | None = None, enough: Callable[[], bool] | None = None
+    ) -> list[Explanation]:
         """Explanations from several starts, the best first.
 
         Parameters
         ----------
         on_step : callable, optional
             Called after every decoding of a pair of voices.
+        enough : callable, optional
+            Whether to end with what there is: at least one start, after at least one sweep.
         """
         step = on_step or (lambda: None)
-        found = [self._improve(start, step) for start in self._likeliest(self._starts(step), step)]
+        self._enough = enough or (lambda: False)
+        found: list[Explanation] = []
+        for start in self._likeliest(self._starts(step), step):
+            if found and self._enough():
+                break
+            found.append(self._improve(start, step))
         return sorted(found, key=lambda explanation: explanation.cost)
+
+    def look(self, on_step: Callable[[], None] | None = None) -> None:
+        """Decode all frames once, as every search begins: how long that takes says how long a search will."""
+        self._anybody([plain_envelope(self.settings.plain_decay)] * self.n_sources, on_step or (lambda: None))
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""
@@ -149,7 +163,7 @@ class SessionSearch:
 
     def _likeliest(self, starts: Sequence[list[_Start]], step: Callable[[], None]) -> list[_Start]:
         """The starts of that order of the sources in which they cost least after a few sweeps."""
-        if len(starts) == 1:
+        if len(starts) == 1 or self._enough():
             return starts[0]
         sweeps = self.settings.trial_sweeps
         return min(starts, key=lambda kinds: sum(self._sweep(start, sweeps, step).cost for start in kinds))
@@ -189,6 +203,8 @@ class SessionSearch:
             # Other pairs may still have something to say where not all are decoded in every sweep.
             converged = not self.voices.chords and previous is not None and torch.equal(previous.choice, state.choice)
             if converged and not free and registers is not None:
+                break
+            if self._enough():
                 break
             registers = None if free else self._registers(observed)
         assert state is not None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError
 from bsep_stream.files.audiofile import read_recording
+from bsep_stream.files.containers.unseekable import reads_once
 
 SHORTEST_SECONDS = 1.0
 """Less is not a recording that anything can be learned from; also longer than a frame of every preset."""
@@ -23,6 +24,9 @@ SILENCE_DB = -60.0
 
 LOWEST_RMS = 1e-6
 """-120 dBFS: what the last bit of a 20 bit recording can hold."""
+
+OFFSET_SHARE = 1e-3
+"""Of the level; a smaller offset does no harm, and the samples stay as they are."""
 
 LOWEST_MONO_SHARE = 1e-3
 """Of the RMS of all channels; below it the channels cancel each other in the sum."""
@@ -101,6 +105,8 @@ def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
 
 def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float, NDArray[np.float64]]:
     """Mono samples at the model's rate, duration in seconds, and the power of every block over all channels."""
+    if reads_once(path):
+        raise AudioError(f"{path} can be read only once, and --resume reads it again: write it to a file first")
     audio, rate = read_recording(path)  # (channels, samples)
     seconds = audio.shape[1] / rate
     if seconds < SHORTEST_SECONDS:
@@ -118,7 +124,9 @@ def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float
         )
     if float(np.sqrt(np.mean(moving.mean(axis=0) ** 2))) < LOWEST_MONO_SHARE * level:
         raise AudioError(f"{path}: the channels cancel each other when they are summed: turn the phase of one of them")
-    mono = audio.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = abs(float(audio.mean(dtype=np.float64)))
+    heard = moving if mean > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
+    mono = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
     resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ").astype(np.float32)
     return resampled, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate)))
 

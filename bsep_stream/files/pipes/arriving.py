@@ -12,6 +12,7 @@ from bsep_stream.errors import AudioError
 from bsep_stream.files.pipes.wavheader import PipeFormat, read_wav_header
 
 _MOST_BYTES = 2**16  # at once: what a pipe holds on Linux
+_CHUNK_HEAD = 9  # name and size, perhaps at the next even place
 
 
 class ArrivingAudio:
@@ -37,6 +38,7 @@ class ArrivingAudio:
     def __init__(self, pipe: BufferedIOBase, raw: PipeFormat | None = None) -> None:
         self._pipe = pipe
         self._n_taken = 0
+        self._went_on = False
         self.format = raw if raw is not None else read_wav_header(pipe.read)
 
     @property
@@ -59,10 +61,7 @@ class ArrivingAudio:
         """
         form = self.format
         done, rest = 0, b""
-        while data := self._pipe.read1(_MOST_BYTES):
-            if form.n_bytes is not None:
-                data = data[: form.n_bytes - self._n_taken]  # behind the samples there may be titles and the like
-            self._n_taken += len(data)
+        for data in self._sample_bytes():
             data = rest + data
             whole = len(data) - len(data) % form.frame_bytes
             rest = data[whole:]
@@ -77,6 +76,25 @@ class ArrivingAudio:
             done += block.shape[1]
             yield block
 
+    def _sample_bytes(self) -> Iterator[bytes]:
+        """What comes, up to what is behind the samples: titles and the like."""
+        promised = self.format.n_bytes
+        behind = b""
+        while data := self._pipe.read1(_MOST_BYTES):
+            if promised is None or self._went_on:
+                samples = data
+            else:
+                samples, beyond = data[: promised - self._n_taken], data[promised - self._n_taken :]
+                behind += beyond
+                if len(behind) > _CHUNK_HEAD and not _begins_a_chunk(behind, promised % 2):
+                    self._went_on = True  # the size is wrong: 32 bits were too few for it
+                    samples, behind = samples + behind, b""
+                elif len(behind) > 2 * _CHUNK_HEAD:
+                    behind = behind[: 2 * _CHUNK_HEAD]  # a chunk: no matter what is in it
+            self._n_taken += len(samples)
+            if samples:
+                yield samples
+
     def check_end(self) -> None:
         """Whether all has come that should have; to be asked after the last block, when that has been written.
 
@@ -87,8 +105,19 @@ class ArrivingAudio:
         """
         if self._n_taken < self.format.frame_bytes:
             raise AudioError("no samples came from standard input; look at what writes it")
+        if self._went_on:
+            raise AudioError(
+                f"standard input went on behind the {self.format.n_bytes} bytes that its header promises: "
+                f"{self._n_taken} came and have been separated, but the header that was written says less; "
+                "use --format raw"
+            )
         if self.format.n_bytes is not None and self._n_taken < self.format.n_bytes:
             raise AudioError(
                 f"standard input broke off: its header promises {self.format.n_bytes} bytes and {self._n_taken} came; "
                 "what came has been written"
             )
+
+
+def _begins_a_chunk(data: bytes, odd: int) -> bool:
+    """Whether a name stands there, as the chunks of a WAV have it, or titles as an MP3 has them."""
+    return any(all(32 <= letter < 127 for letter in data[at : at + 4]) for at in {0, odd}) or data[:3] == b"TAG"

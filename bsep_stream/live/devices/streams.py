@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,6 +15,9 @@ from bsep_stream.live.devices.listing import Device, find_device, list_devices
 from bsep_stream.live.devices.xruns import JACK, OwnXruns
 from bsep_stream.live.engine.history import Audio
 from bsep_stream.live.engine.liveengine import LARGEST_BLOCK, LiveEngine
+
+abandoned = threading.Event()
+"""Set when devices did not come back: their threads live on in this process, and crash when Python unloads itself."""
 
 CLOSE_SECONDS = 3.0
 """So long devices may take to stop."""
@@ -142,6 +146,8 @@ class PortAudioStreams:
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
             atexit.unregister(self._library._exit_handler)
+            if self._library is sys.modules.get("sounddevice"):
+                abandoned.set()
             raise DeviceError("the sound server does not answer any more; start it again, and then `bsep live`")
 
     def _close(self) -> None:

@@ -43,7 +43,9 @@ class Capture:
         piece = self._piece[:, : block.shape[1]]
         piece[:] = block
         ends_well = True
-        if not (piece.min() >= -LARGEST_SAMPLE and piece.max() <= LARGEST_SAMPLE):  # so for NaN, too
+        lowest, highest = piece.min(), piece.max()
+        self._counters.input_peak = max(self._counters.input_peak, float(highest), -float(lowest))
+        if not (lowest >= -LARGEST_SAMPLE and highest <= LARGEST_SAMPLE):  # so for NaN, too
             ends_well = self._mend(piece)
         if self._broken:
             self._splice.cut(piece[:, :1])  # the sample before the seam is unknown: take the one after it

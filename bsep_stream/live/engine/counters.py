@@ -62,12 +62,16 @@ class Counters:
         Times that the device said that it lost sound; of the xruns of JACK those that were ours.
     device_losses : int
         Times that the device vanished.
+    lost_samples : int
+        Samples of the input that never came: the process was stopped, or the device away.
     plugin_errors, model_errors : int
         Times that an effect or the model raised.
     unrecorded_samples : int
         Samples that the disk was too slow for; silent in the recording.
     midi_errors : int
         Messages that the MIDI port did not take.
+    input_peak, output_peak : float
+        Largest sample since somebody last set them to 0.
     unsent_frames : int
         Frames whose notes a slow MIDI port left no time for.
     """
@@ -84,11 +88,14 @@ class Counters:
     slips: int = 0
     device_faults: int = 0
     device_losses: int = 0
+    lost_samples: int = 0
     plugin_errors: int = 0
     model_errors: int = 0
     unrecorded_samples: int = 0
     midi_errors: int = 0
     unsent_frames: int = 0
+    input_peak: float = 0.0
+    output_peak: float = 0.0
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS), repr=False)
     _hop_ms: np.ndarray[tuple[int], np.dtype[np.float32]] = field(
         default_factory=lambda: np.zeros(_KEPT_HOPS, dtype=np.float32), repr=False

@@ -34,6 +34,7 @@ class Limiter:
         if not block.shape[1]:
             return
         highest, lowest = block.max(), block.min()  # both carry NaN along
+        self._counters.output_peak = max(self._counters.output_peak, float(highest), -float(lowest))
         if highest <= 1.0 and lowest >= -1.0 and self._log_gain == 0.0:
             return
         self._limit(block)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bsep_stream.errors import DeviceError
 from bsep_stream.live.devices.streams import Streams
 from bsep_stream.live.engine.liveengine import LiveEngine
+from bsep_stream.live.session.losttime import LostTime
 
 SILENCE_SECONDS = 1.0
 """A device that has not called back for so long is gone."""
@@ -43,6 +44,8 @@ class LiveSession:
         self._streams: Streams | None = None
         self._retry_at = 0.0
         self._seen, self._seen_at = 0, 0.0
+        self._lost = LostTime(engine.sample_rate)
+        self._gone_at = 0.0
         self._faults_told, self._tell_faults_at = 0, clock()
         self.device_samples = 0
         """Latency of the devices, as they say; that of the last time while they are away."""
@@ -66,19 +69,26 @@ class LiveSession:
                 self._retry_at = now + RETRY_SECONDS
                 self._reopen()
             return
+        if self._streams.blocks:
+            self._tell_lost(self._lost.observe(now, self._engine.input.end))
         if self._streams.blocks != self._seen:
             self._seen, self._seen_at = self._streams.blocks, now
         patience = SILENCE_SECONDS if self._streams.blocks else FIRST_SECONDS
         if not self._streams.alive or now - self._seen_at > patience:
             self._retry_at = now + RETRY_SECONDS
             self._engine.counters.device_losses += 1
+            self._gone_at = self._seen_at
             self._report("the device is gone; waiting for it")
             self._let_go()
 
     def close(self) -> None:
         """Stop devices and worker."""
+        if self._streams is not None:
+            self._tell_lost(self._lost.finish())
         try:
             self._let_go()
+        except DeviceError as error:  # all has been played: this costs nothing any more
+            self._report(str(error))
         finally:
             self._engine.stop()
 
@@ -100,12 +110,20 @@ class LiveSession:
             self._open()
         except DeviceError:
             return
-        self._report("the device is back")
+        away = round((self._clock() - self._gone_at) * self._engine.sample_rate)
+        self._engine.counters.lost_samples += away
+        self._report("the device is back", away)
 
     def _open(self) -> None:
         self._streams = self._connect()
+        self._lost.restart()
         self._seen, self._seen_at = self._streams.blocks, self._clock()
         self.device_samples = self._streams.device_samples
 
-    def _report(self, text: str) -> None:
-        self._engine.counters.report("device", self._engine.input.end, 0, text)
+    def _tell_lost(self, samples: int) -> None:
+        if samples:
+            self._engine.counters.lost_samples += samples
+            self._report("the process stood still", samples)
+
+    def _report(self, text: str, samples: int = 0) -> None:
+        self._engine.counters.report("device", self._engine.input.end, samples, text)

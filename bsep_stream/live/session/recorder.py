@@ -11,7 +11,8 @@ import numpy as np
 
 from bsep_stream.errors import AudioError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import StemWriter, wav_container
+from bsep_stream.files.audiofile import StemWriter, cannot_write, wav_container
+from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.live.engine.history import Audio, History
 from bsep_stream.live.engine.liveengine import LiveEngine
 
@@ -45,9 +46,15 @@ class Recorder:
         self._engine = engine
         self._folder = folder
         self._names = (INPUT, *engine.stem_names, MIX)
+        self._lock = ExitStack()
+        try:
+            self._lock.enter_context(locked_folder(folder))
+        except OSError as error:
+            raise AudioError(f"cannot write to {folder} ({error.strerror}); give another folder") from error
         if not overwrite:
             for name in self._names:
                 if (folder / f"{name}.wav").exists():
+                    self._lock.close()
                     raise AudioError(f"{folder / f'{name}.wav'} exists; give another --record folder, or --overwrite")
         channels = engine.channels
         self._input: Audio = np.zeros((channels, _BLOCK), dtype=np.float32)
@@ -57,13 +64,16 @@ class Recorder:
         """Finished files."""
         self._position = 0
         self._part, self._part_samples = 0, 0
-        self._files = ExitStack()
+        self._files: dict[Path, ExitStack] = {}
         self._writers: dict[str, StemWriter] = {}
-        self._part_paths: list[Path] = []
-        self._next_part()
+        self._failure: AudioError | None = None
+        try:
+            self._next_part()
+        except BaseException:
+            self._lock.close()
+            raise
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._failure: AudioError | None = None
 
     @property
     def n_samples(self) -> int:
@@ -97,19 +107,22 @@ class Recorder:
         Raises
         ------
         AudioError
-            If the disk became full; what was finished before is kept.
+            If the disk became full; what was recorded until then is kept.
         """
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        if self._failure is None:
-            try:
-                self.step(self._engine.input.end)
-                self._finish_part()
-            except AudioError as error:
-                self._fail(error)
-        if self._failure is not None:
-            raise self._failure
+        try:
+            if self._failure is None:
+                try:
+                    self.step(self._engine.input.end)
+                    self._finish_part()
+                except AudioError as error:
+                    self._fail(error)
+            if self._failure is not None:
+                raise self._failure
+        finally:
+            self._lock.close()
 
     def __enter__(self) -> Recorder:
         self.start()
@@ -144,18 +157,32 @@ class Recorder:
         try:
             for name in self._names:
                 path = self._folder / f"{name}{suffix}"
-                temporary = self._files.enter_context(whole_file(path))
-                self._writers[name] = StemWriter(temporary, "wav", engine.sample_rate, engine.channels, 0)
-                self._files.callback(self._writers[name].close)
-                self._part_paths.append(path)
-        except OSError as error:
+                with ExitStack() as stack:
+                    temporary = stack.enter_context(whole_file(path))
+                    self._writers[name] = StemWriter(temporary, "wav", engine.sample_rate, engine.channels, 0)
+                    stack.callback(self._writers[name].close)
+                    self._files[path] = stack.pop_all()
+        except (OSError, AudioError) as error:
             self._give_up(error)
+            if isinstance(error, AudioError):
+                raise
             raise AudioError(f"cannot write to {self._folder} ({error.strerror}); give another folder") from error
 
     def _finish_part(self) -> None:
-        self._files.close()
-        self.paths += self._part_paths
-        self._part_paths = []
+        """Let the files appear; what is wrong with one does not cost the others."""
+        failure: OSError | AudioError | None = None
+        for path, file in self._files.items():
+            try:
+                file.close()
+            except (OSError, AudioError) as error:
+                failure = failure or error
+            else:
+                self.paths.append(path)
+        self._files = {}
+        if isinstance(failure, OSError):
+            raise cannot_write(self._folder, failure) from failure
+        if failure is not None:
+            raise failure
 
     def _work(self) -> None:
         while not self._stopping.wait(_STEP_SECONDS):
@@ -166,11 +193,22 @@ class Recorder:
                 return
 
     def _fail(self, error: AudioError) -> None:
-        """The music goes on; the recording ends."""
-        self._failure = error
-        self._engine.counters.report("record", self._position, 0, f"the recording has ended: {error}")
-        self._give_up(error)
+        """The music goes on; the recording ends, and what has been written of it is kept."""
+        files, kept = self._files, self._part_samples
+        if files and kept:
+            for writer in self._writers.values():
+                writer.keep(kept)
+            with suppress(AudioError):
+                self._finish_part()
+        else:
+            self._give_up(error)
+        seconds = self._position / self._engine.sample_rate
+        told = f"; the {seconds:.1f} s before are kept" if self.paths else ""
+        self._failure = AudioError(f"{error}{told}")
+        self._engine.counters.report("record", self._position, 0, f"the recording has ended: {self._failure}")
 
     def _give_up(self, error: Exception) -> None:
-        with suppress(AudioError):  # of closing, on a full disk
-            self._files.__exit__(type(error), error, None)
+        for file in self._files.values():
+            with suppress(AudioError, OSError):  # of closing, on a full disk
+                file.__exit__(type(error), error, None)
+        self._files = {}

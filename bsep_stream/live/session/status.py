@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from bsep_stream.live.engine.counters import Event
 from bsep_stream.live.engine.liveengine import LiveEngine
 from bsep_stream.machine import peak_memory_mb
+
+_METER_CELLS, _METER_DB = 6, 60.0
 
 _SHOWN = {  # counter: words, where it is not 0
     "underruns": "underruns",
@@ -18,6 +21,7 @@ _SHOWN = {  # counter: words, where it is not 0
     "slips": "slips",
     "device_faults": "faults of the device",
     "device_losses": "losses of the device",
+    "lost_samples": "samples that never came in",
     "bad_input_samples": "bad samples in",
     "bad_output_samples": "bad samples out",
     "limited_samples": "limited samples",
@@ -38,25 +42,48 @@ def latency_line(engine: LiveEngine, device_samples: int) -> str:
     return f"latency {total} samples ({1000 * total / engine.sample_rate:.1f} ms): {listed}"
 
 
-def status_line(engine: LiveEngine, device_samples: int) -> str:
-    """One line: time, latency, speed, and the four counts of trouble."""
+def status_line(engine: LiveEngine, device_samples: int, width: int = 80) -> str:
+    """One line of at most so many columns: time, latency, levels, load; what went wrong only when something did.
+
+    The levels are the highest since the last call.
+    """
     counters = engine.counters
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
     total_ms = 1000 * engine.latency(device_samples).total_samples / engine.sample_rate
     seconds = int(engine.input.end / engine.sample_rate)
     sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else "separated"
-    limited = ", limiter at work" if counters.limited_samples else ""
-    return (
-        f"{seconds // 60}:{seconds % 60:02d} {sound}, latency {total_ms:.1f} ms, "
-        f"p99 {counters.p99_ms:.1f} of {hop_ms:.1f} ms, underruns {counters.underruns}, overruns {counters.overruns}, "
-        f"late hops {counters.late_hops}, dropped samples {counters.dropped_samples}{limited}"
-    )
+    peaks = counters.input_peak, counters.output_peak
+    counters.input_peak = counters.output_peak = 0.0
+    trouble = ", ".join(_trouble(engine))
+    load = f"load {100 * counters.p99_ms / hop_ms:.0f} %"
+    start = f"{seconds // 60}:{seconds % 60:02d} {sound} {total_ms:.1f} ms"
+    line = ""
+    for levels in (*(f"in {_meter(peaks[0], n)}  out {_meter(peaks[1], n)} dB" for n in (_METER_CELLS, 0)), ""):
+        line = "  ".join(part for part in (start, levels, load, trouble) if part)
+        if len(line) <= width:
+            return line
+    return line[: max(0, width - 3)] + "..."
+
+
+def _trouble(engine: LiveEngine) -> list[str]:
+    counts = ((getattr(engine.counters, name), words) for name, words in _SHOWN.items())
+    return [f"{count} {words}" for count, words in counts if count]
+
+
+def _meter(peak: float, cells: int) -> str:
+    """A level in decibels below full scale, behind a row of signs that every terminal has."""
+    decibels = 20.0 * math.log10(max(peak, 1e-5)) if peak == peak else 0.0
+    full = round(cells * min(1.0, max(0.0, 1.0 + decibels / _METER_DB)))
+    row = f"{'#' * full}{'-' * (cells - full)} " if cells else ""
+    return f"{row}{decibels:.0f}" if decibels > -99.0 else f"{row}-inf"
 
 
 def event_line(event: Event, sample_rate: int) -> str:
     """One line about an event."""
     if event.kind == "latency":
         return f"latency {1000 * event.samples / sample_rate:+.1f} ms ({event.text})"
+    if event.kind == "device" and event.samples:
+        return f"device: {event.text}; {event.samples / sample_rate:.2f} s of sound are lost"
     length = f" ({1000 * event.samples / sample_rate:.1f} ms)" if event.samples else ""
     return f"{event.kind}: {event.text}{length}"
 
@@ -64,7 +91,7 @@ def event_line(event: Event, sample_rate: int) -> str:
 def summary_text(engine: LiveEngine, device_samples: int) -> str:
     """A few lines for the end."""
     counters = engine.counters
-    trouble = [f"{getattr(counters, name)} {words}" for name, words in _SHOWN.items() if getattr(counters, name)]
+    trouble = _trouble(engine)
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
     return "\n".join(
         (

@@ -74,7 +74,7 @@ def write_page(
         raise ConfigError("a part of a session needs a folder of stems; give one")
     page = _fill(data, sounds)
     with whole_file(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")  # names of files may be no text
 
 
 def _session(subject: Subject, part: tuple[float, float | None]) -> tuple[dict[str, Any], dict[str, bytes]]:

@@ -151,9 +151,11 @@ def facts(subject: Subject) -> dict[str, Any]:
 
 def _settings(subject: Subject, known: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Groups of names and values, nested names joined by dots."""
+    # A page is made to be given away: what is called how, not where it lies on this machine.
+    known = {**known, "name": Path(known["path"]).resolve().name}
     groups = {
         known["kind"]: {
-            key: known[key] for key in ("path", "format_version", "megabytes", "output", "gain") if key in known
+            key: known[key] for key in ("name", "format_version", "megabytes", "output", "gain") if key in known
         },
         "frames": known["geometry"],
         "training": known["training"],
@@ -170,6 +172,8 @@ def _settings(subject: Subject, known: Mapping[str, Any]) -> list[dict[str, Any]
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for key, value in values.items():
+        if key == "path" or key.endswith("_path"):
+            value = Path(str(value)).name
         pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
     return pairs
 

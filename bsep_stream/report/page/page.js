@@ -90,7 +90,7 @@ function energyCard() {
   const { shares } = data.session;
   const rest = shares.residual;
   const rows = Object.entries(shares).map(([name, share]) => [shownName(name), percent(share)]);
-  const said = rest === undefined ? "" : `The instruments explain ${percent(Math.max(0, 1 - rest))} of the energy; the rest is in the residual.`;
+  const said = rest === undefined ? "" : `The stems of the instruments hold ${percent(Math.max(0, 1 - rest))} of the energy, the residual the rest. With masks that is all the sound around the tones, and so more than the tones alone explain.`;
   return card("Energy", "energy", node("p", {}, said),
     table("Against the energy of the mixture; stems that sound alike need not add up to 100 %", ["stem", "share"], rows));
 }

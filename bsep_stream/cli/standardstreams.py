@@ -1,0 +1,43 @@
+"""Standard streams as a command finds them: closed, or unable to say every letter."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+
+_SHOWN = "bsep-shown"
+
+
+def steady_streams() -> None:
+    """Let nothing that is said end a command: closed streams swallow it, letters that they lack are described.
+
+    A stream that the caller closed leaves its number free, and the next file that is opened would get it: what a
+    library then writes to standard error would stand in a stem.
+    """
+    _fill_numbers()
+    codecs.register_error(_SHOWN, _shown)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  as long as the process
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_SHOWN)
+
+
+def _fill_numbers() -> None:
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number > 2:
+            os.close(number)
+            return
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Letters that an encoding lacks as Python writes them; bytes of a name that are no text as they are."""
+    assert isinstance(error, UnicodeEncodeError)
+    letter = error.object[error.start]
+    if 0xDC80 <= ord(letter) <= 0xDCFF:
+        return bytes([ord(letter) - 0xDC00]), error.start + 1
+    return letter.encode("ascii", "backslashreplace"), error.start + 1
