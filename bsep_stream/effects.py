@@ -176,6 +176,8 @@ EFFECTS: Mapping[str, Mapping[str, Parameter]] = {
     VST3: {"path": PluginPath(), "plugin_name": PluginName(), "parameters": PluginValues()},
 }
 
+_LONGEST_NAME = 100  # characters of a name that was misspelt
+
 _UNITS = {"_hz": "Hz", "_db": "dB", "_ms": "ms", "_seconds": "s", "_sample_rate": "Hz", "semitones": "semitones"}
 
 
@@ -260,7 +262,8 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     """End of a sentence that names the nearest valid names, or all where none is near."""
     names = list(valid)
     folded = {each.casefold(): each for each in names}
-    close = [folded[each] for each in difflib.get_close_matches(str(name).casefold(), folded, n=3)]
+    known = str(name)[:_LONGEST_NAME].casefold()  # comparing takes time that grows with the square
+    close = [folded[each] for each in difflib.get_close_matches(known, folded, n=3)]
     if not names:
         return "; it has none"
     return f"; the nearest: {', '.join(close)}" if close else f"; valid: {', '.join(names)}"

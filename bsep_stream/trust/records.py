@@ -1,0 +1,65 @@
+"""JSON objects into dataclasses: every field of the type that it is declared with, none unknown, none missing.
+
+By msgspec, which checks an object against the types that the dataclass has anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
+
+import msgspec
+
+from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.trust.shown import brief, shown
+
+_Record = TypeVar("_Record")
+
+
+def record(kind: type[_Record], values: object, label: str) -> _Record:
+    """A dataclass from plain values; lists become tuples where it has tuples.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields have plain types, or are dataclasses like it.
+    values : object
+        What was read.
+    label : str
+        What this is, for the message.
+
+    Raises
+    ------
+    ConfigError
+        Unknown or missing names, another type, or whatever the dataclass itself refuses.
+    """
+    _check_names(kind, values, label)
+    return typed(kind, values, label)
+
+
+def typed(kind: Any, values: object, label: str) -> Any:
+    """A value of a type (``list[float]``) from plain values; ConfigError if it is of another."""
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, BsepError):  # of __post_init__
+            raise error.__cause__ from None
+        reason = shown(str(error)).replace(" - at `$.", " for `").replace(" - at `$`", "")
+        raise ConfigError(f"{label}: {reason[:1].lower()}{reason[1:]}") from error
+    except (OverflowError, RecursionError, TypeError, ValueError) as error:
+        if isinstance(error, BsepError):
+            raise
+        raise ConfigError(f"{label} cannot be used: {shown(str(error))[:200]}") from error
+
+
+def _check_names(kind: Any, values: object, label: str) -> None:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{label} should be an object with names and values, got {brief(values)}")
+    known = fields(kind)
+    names = {field.name for field in known}
+    needed = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    if wrong := sorted(map(str, set(values) - names)):
+        raise ConfigError(f"{label} has no use for {brief(wrong[0])}; the file was written by another version")
+    if missing := sorted(needed - set(values)):
+        raise ConfigError(f"{label} lacks {missing[0]!r}; the file was written by another version")
