@@ -21,6 +21,8 @@ from bsep_stream.samplequeue import SampleQueue
 if TYPE_CHECKING:
     from pedalboard import Pedalboard  # type: ignore[attr-defined]
 
+    from bsep_stream.rack import Rack
+
 MASTER = "master"
 
 
@@ -192,6 +194,10 @@ class StemMixer:
         Used by nobody else.
     boards, gains_db, master, master_gain_db
         As for :class:`Mixer`.
+    rack : Rack, optional
+        Effects and levels, in place of these.
+    allow_plugins : bool
+        Whether the VST3 plugins that the rack names may be loaded: native code, which can do whatever you can.
 
     Attributes
     ----------
@@ -213,8 +219,17 @@ class StemMixer:
         gains_db: Mapping[str, float] | None = None,
         master: Pedalboard | None = None,
         master_gain_db: float = 0.0,
+        *,
+        rack: Rack | None = None,
+        allow_plugins: bool = False,
     ) -> None:
         self.separator = separator
+        if rack is not None:
+            if boards or gains_db or master is not None or master_gain_db:
+                raise ConfigError("a StemMixer gets a rack, or boards and gains, got both; leave one of them out")
+            rack = rack.allowing_plugins() if allow_plugins else rack
+            self.mixer = rack.mixer(separator.stem_names, separator.sample_rate, separator.channels)
+            return
         self.mixer = Mixer(
             separator.stem_names,
             separator.sample_rate,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.errors import ConfigError, ModelError
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.export.onnx_file import ExportReport
@@ -31,11 +32,11 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
 
     names, polyphony = parse_sources(sources) if sources is not None else (None, ())
     report = export_run(run, output, source_names=names, polyphony=polyphony, overwrite=overwrite)
-    click.echo(
+    say(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
-    click.echo(f"next: bsep separate {report.path} RECORDING --output DIR")
+    say(f"next: bsep separate {report.path} RECORDING --output DIR")
 
 
 def export_run(

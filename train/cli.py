@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.train.loop import Training
@@ -144,9 +145,8 @@ def command(
 def train_run(request: RunRequest, *, workers: int = 1, scheduler: str | None = None) -> None:
     """Begin a run and train it with a progress bar; workers and scheduler are for a race of seeds."""
     let_threads_sleep()
-    from rich.console import Console
-
     from bsep_stream.train.progress import listening
+    from bsep_stream.trust.console import Console
 
     with listening(Console(stderr=True)) as on_search:
         training = request.begin(on_search)
@@ -190,7 +190,7 @@ def _resume(
         if value is not None and value != there:
             raise RunError(f"{output} was begun with {option} {there}, not {value}: leave it out")
     if info.finished and iterations is None and minutes is None:
-        click.echo(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
+        say(f"{output} is finished ({info.iterations} iterations); --iterations or --minutes let it go on")
         return
     if minutes is not None and iterations is None:  # so many minutes are asked for, not the iterations of before
         iterations = preset_config(info.preset, info.source_names).iterations
@@ -205,19 +205,18 @@ def _resume(
 
 
 def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
-    from rich.console import Console
-
     from bsep_stream.train.progress import listening
     from bsep_stream.train.race import finish_race
+    from bsep_stream.trust.console import Console
 
     def say(seed: int, cost: float) -> None:
-        click.echo(f"start with seed {seed}: cost {cost:.4f} (lower is better)", err=True)
+        say(f"start with seed {seed}: cost {cost:.4f} (lower is better)", err=True)
 
     try:
         with listening(Console(stderr=True)) as on_search:
             finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=say)
     except KeyboardInterrupt:
-        click.echo(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
+        say(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
         raise
 
 
@@ -233,27 +232,26 @@ def let_threads_sleep() -> None:
 
 def run_training(training: Training) -> None:
     """Train with a progress bar, and say in the end what there is and what comes next."""
-    from rich.console import Console
-
     from bsep_stream.metronome import periods_text
     from bsep_stream.train.progress import ProgressBar
+    from bsep_stream.trust.console import Console
 
     folder = training.folder.path
     try:
         with ProgressBar(training.info, Console(stderr=True)) as bar:
             info = training.run(bar)
     except KeyboardInterrupt:
-        click.echo(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
+        say(f"saved at iteration {training.info.iterations}: go on with --output {folder} --resume", err=True)
         raise
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in training.folder.read_sentences():
-        click.echo(sentence)
+        say(sentence)
     strikes = training.folder.read_metronome(training.config.geometry.n_bins)
     if strikes:
         periods = periods_text([strike.period_seconds for strike in strikes])
-        click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
+        say(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
-    click.echo(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
+    say(f"{info.iterations} iterations in {spent}{early}; next: bsep export {folder} --output MODEL.onnx")
 
 
 def _typed(ctx: click.Context, name: str) -> Any:

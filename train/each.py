@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import click
-
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.jobs import run_jobs
 from bsep_stream.train.request import RunRequest
 from bsep_stream.train.run_folder import RunFolder
 from bsep_stream.train.unattended import train_unattended
+from bsep_stream.trust.terminal import say
 
 
 def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None = None, resume: bool = False) -> None:
@@ -44,13 +43,13 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
     for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):
         if outcome.result is None:
             failed.append(outcome.name)
-            click.echo(f"{outcome.name}: {outcome.error}", err=True)
+            say(f"{outcome.name}: {outcome.error}", err=True)
             continue
-        click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
+        say(f"{outcome.name}: {outcome.result.iterations} iterations")
         for sentence in RunFolder(folders[outcome.name]).read_sentences():
-            click.echo(f"{outcome.name}: {sentence}")
+            say(f"{outcome.name}: {sentence}")
     made = [name for name in jobs if name not in failed]
     if made:
-        click.echo(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
+        say(f"next: bsep export {request.output / made[0]} --output {made[0]}.onnx")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from bsep_stream.train.run_folder import RunInfo
+from bsep_stream.trust.console import Console
 
 _SMOOTHING = 0.98
 """Share of the loss shown that comes from the iterations before: single batches scatter by a factor of two."""

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from bsep_stream.cli.defaults import CONFIG, config_option, default_map
 from bsep_stream.errors import BsepError, MissingDependency
+from bsep_stream.trust.terminal import say
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMPLETION_VARIABLE = "_BSEP_COMPLETE"
@@ -140,14 +141,14 @@ def missing_dependency(module: str) -> MissingDependency:
 
 
 def _complain(sentence: str) -> None:
-    click.echo(f"bsep: {sentence}", err=True)
+    say(f"bsep: {sentence}", err=True)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"bsep {version('bsep-stream')}")
+        say(f"bsep {version('bsep-stream')}")
         ctx.exit()
 
 

@@ -7,7 +7,7 @@ format = "flac"
 [train]
 sources = "flute,oboe"
 
-The file is that of ``--config``, else the one in the current folder: never one that lies beside an input, which may have
+The file is that of ``--config``, else the one in the current folder: never one beside an input, which may have
 come with it from a stranger. What is typed wins. Paths in it start from its folder.
 """
 
@@ -21,6 +21,7 @@ import click
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.trust.shown import brief
+from bsep_stream.trust.terminal import say
 from bsep_stream.trust.textfiles import Fail, read_toml
 
 FILE_NAME = "bsep.toml"
@@ -79,7 +80,7 @@ def default_map(
             raise ConfigError(f"{path}: {key} must be a table like [{key}], got {brief(table)}")
     if name not in tables:
         return None
-    click.echo(f"defaults from {path}", err=True)
+    say(f"defaults from {path}", err=True)
     return {name: _checked(tables[name], command, inner, path, name)}
 
 

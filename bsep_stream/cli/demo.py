@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bsep_stream.errors import ModelError
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.measures import Evaluation
@@ -50,20 +51,20 @@ def command(output: Path, train: bool, minutes: float | None, seed: int | None, 
 
 def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool = False) -> None:
     """Run the showcase with a progress bar; print the measures and where everything is."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from bsep_stream.demo.showcase import mixture_length, run_showcase
+    from bsep_stream.trust.console import Console
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("separating", total=mixture_length())
         made = run_showcase(model, output, run=run, overwrite=overwrite, progress=lambda n: bar.advance(task, n))
     for line in _table(made.separated, made.unseparated, list(made.stems)):
-        click.echo(line)
-    click.echo()
+        say(line)
+    say()
     for name, path in {**made.stems, "picture": made.picture, "page": made.page}.items():
-        click.echo(f"{name:>14}  {path}")
+        say(f"{name:>14}  {path}")
 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.trust.terminal import say
+
 if TYPE_CHECKING:
     from bsep_stream.notes.transcription import Transcription
 
@@ -53,13 +55,13 @@ def notes(
     overwrite: bool,
 ) -> None:
     """Write down what the instruments of MODEL play in INPUT: a MIDI track for every source."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from bsep_stream.audiofile import Recording
     from bsep_stream.model import SeparationModel
     from bsep_stream.notes.events import NoteSettings
     from bsep_stream.notes.transcription import transcribe
+    from bsep_stream.trust.console import Console
 
     _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)
     usual = NoteSettings()
@@ -72,10 +74,10 @@ def notes(
         task = bar.add_task(recording.name, total=length)
         heard = transcribe(loaded, recording, settings=settings, progress=lambda n: bar.advance(task, n))
     for path in _write(heard, outputs, pitch_track, pitch_bends):
-        click.echo(path)
+        say(path)
     counts = [sum(note.source == i for note in heard.notes) for i in range(len(heard.source_names))]
     told = ", ".join(f"{name} {count}" for name, count in zip(heard.source_names, counts, strict=True))
-    click.echo(f"notes: {told}", err=True)
+    say(f"notes: {told}", err=True)
 
 
 def _check_outputs(

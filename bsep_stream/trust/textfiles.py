@@ -28,7 +28,7 @@ DEEPEST = 32
 LARGEST_WHOLE = 2**63 - 1
 """TOML has whole numbers of 64 bits, and so has everything that we write as JSON."""
 
-_LONG_KEY = re.compile(r"(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}")
+_LONG_KEY = re.compile(r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}")
 _LONGEST_NUMBER = 400  # characters; a float64 has at most 325 that matter
 
 
@@ -85,12 +85,13 @@ def read_text(path: Path, most: int, fail: Fail) -> str:
 
 def read_json(path: Path, fail: Fail, most: int = LARGEST_JSON_BYTES) -> dict[str, Any]:
     """The object in a JSON file; whatever else comes is an error."""
-    return json_object(read_text(path, most, fail), fail)
+    return json_object(read_bytes(path, most, fail), fail)
 
 
 def json_object(text: str | bytes, fail: Fail) -> dict[str, Any]:
     """The same of text."""
     with _told(fail, "JSON"):
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
         values = json.loads(text, parse_int=_whole, parse_float=_real)
     if not isinstance(values, dict):
         raise fail("holds no JSON object")
@@ -100,14 +101,15 @@ def json_object(text: str | bytes, fail: Fail) -> dict[str, Any]:
 
 def read_toml(path: Path, fail: Fail) -> dict[str, Any]:
     """The tables of a TOML file; whatever else comes is an error."""
-    return toml_tables(read_text(path, LARGEST_TOML_BYTES, fail), fail)
+    return toml_tables(read_bytes(path, LARGEST_TOML_BYTES, fail), fail)
 
 
-def toml_tables(text: str, fail: Fail) -> dict[str, Any]:
+def toml_tables(text: str | bytes, fail: Fail) -> dict[str, Any]:
     """The same of text."""
-    if _LONG_KEY.search(text):
-        raise fail(f"is not valid TOML: it nests deeper than {DEEPEST} levels")
     with _told(fail, "TOML"):
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        if _LONG_KEY.search(text):
+            raise RecursionError
         values = tomllib.loads(text.replace("\r\n", "\n"), parse_float=_real)
     check_plain(values, fail)
     return values

@@ -30,6 +30,7 @@ from bsep_stream.train.search.session import Explanation, SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.spectra import as_channels
 from bsep_stream.train.timbre import Timbre
+from bsep_stream.trust.terminal import say
 
 _TINY = 1e-20
 
@@ -84,10 +85,10 @@ def main(data: Path, items: str, one_tone: bool, best: bool, changes: tuple[str,
         name, _, value = change.partition("=")
         settings = replace(settings, **{name: type(getattr(settings, name))(value)})
     try:
-        click.echo("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
+        say("| item | start | cost | SDR / SIR / SAR by stem | mean |\n|---|---|---|---|---|")
         for item in find_items(data, [name for name in items.split(",") if name]):
             for explanation, text in judge(replace(item, one_tone=one_tone), settings, 1 if best else None):
-                click.echo(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
+                say(f"| {item.folder.name} | {explanation.start} | {explanation.cost:.4f} | {text} |")
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 
