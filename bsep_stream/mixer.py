@@ -285,8 +285,10 @@ class StemMixer:
         channels = self.separator.channels
         block = audio[None] if audio.ndim == 1 and channels == 1 else audio
         if block.ndim != 2 or block.shape[0] != channels or block.dtype.kind != "f":
+            turned = audio.ndim == 2 and audio.shape[1] == channels
             raise StreamError(
                 f"expected floating point audio of shape ({channels}, samples), got {audio.shape} of {audio.dtype}"
+                + ("; this looks like (samples, channels), as soundfile reads it: give its .T" if turned else "")
             )
         block = block.astype(np.float32, copy=False)
         if not np.isfinite(block).all():

@@ -16,8 +16,6 @@ MOST_EFFECTS = 128
 """Of a rack, with every stem that a strip stands for."""
 MOST_MEMORY_BYTES = 512e6
 
-RATES = (4_000, 768_000)
-"""Sample rates of a stream, Hz."""
 MOST_CHANNELS = 64
 """Of a stream; more are samples that were taken for channels."""
 

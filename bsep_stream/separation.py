@@ -17,6 +17,7 @@ from bsep_stream.errors import AudioError, ConfigError, StreamError
 from bsep_stream.latency import QUALITY
 from bsep_stream.masks import MaskSettings
 from bsep_stream.model import SeparationModel
+from bsep_stream.rackmemory import MOST_CHANNELS
 from bsep_stream.stems import Stems
 from bsep_stream.stream import RESIDUAL, StreamingSeparator
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from bsep_stream.rack import Rack
 
 REMIX = "remix"
+_FEW_CHANNELS = 8
+"""No more are taken for samples, however short the audio."""
 
 
 class _Late(Protocol):
@@ -84,6 +87,12 @@ def separate(
         audio = audio[None]
     if audio.ndim != 2 or not len(audio):
         raise StreamError(f"audio must have the shape (channels, n_samples), got {audio.shape}")
+    n_channels, n_samples = audio.shape
+    if n_channels > MOST_CHANNELS or 0 < max(n_samples, _FEW_CHANNELS) < n_channels:
+        raise StreamError(
+            f"audio must have the shape (channels, n_samples), got {audio.shape}: this looks like (samples, channels), "
+            "as soundfile reads it; give its .T"
+        )
     separator = StreamingSeparator(
         model,
         sample_rate=sample_rate,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from bsep_stream.rackmemory import MOST_CHANNELS, RATES
+from bsep_stream.geometry import RATES
+from bsep_stream.rackmemory import MOST_CHANNELS
 from bsep_stream.trust.terminal import say
 
 

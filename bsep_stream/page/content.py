@@ -179,7 +179,11 @@ def _text(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
         return ", ".join(str(each.get("name", each)) if isinstance(each, Mapping) else _text(each) for each in value)
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None:
+        return "none"
+    if isinstance(value, bool):  # not what equals one: 1 and 0 are numbers
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _short(values: NDArray[np.float64]) -> list[float]:

@@ -17,7 +17,7 @@ from bsep_stream.trust.shown import brief, shown
 _Record = TypeVar("_Record")
 
 
-def record(kind: type[_Record], values: object, label: str) -> _Record:
+def record(kind: type[_Record], values: object, label: str, *, whole: bool = False) -> _Record:
     """A dataclass from plain values; lists become tuples where it has tuples.
 
     Parameters
@@ -28,13 +28,15 @@ def record(kind: type[_Record], values: object, label: str) -> _Record:
         What was read.
     label : str
         What this is, for the message.
+    whole : bool
+        Whether fields that have a default must be there as well.
 
     Raises
     ------
     ConfigError
         Unknown or missing names, another type, or whatever the dataclass itself refuses.
     """
-    _check_names(kind, values, label)
+    _check_names(kind, values, label, whole)
     return typed(kind, values, label)
 
 
@@ -53,12 +55,12 @@ def typed(kind: Any, values: object, label: str) -> Any:
         raise ConfigError(f"{label} cannot be used: {shown(str(error))[:200]}") from error
 
 
-def _check_names(kind: Any, values: object, label: str) -> None:
+def _check_names(kind: Any, values: object, label: str, whole: bool) -> None:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{label} should be an object with names and values, got {brief(values)}")
     known = fields(kind)
     names = {field.name for field in known}
-    needed = {field.name for field in known if field.default is MISSING and field.default_factory is MISSING}
+    needed = {each.name for each in known if whole or (each.default is MISSING and each.default_factory is MISSING)}
     if wrong := sorted(map(str, set(values) - names)):
         raise ConfigError(f"{label} has no use for {brief(wrong[0])}; the file was written by another version")
     if missing := sorted(needed - set(values)):
