@@ -13,20 +13,23 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bsep_stream.errors import RunError
+from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.jobs import run_jobs
 from bsep_stream.train.checkpoint import load_checkpoint, save_checkpoint
 from bsep_stream.train.config import TrainConfig
+from bsep_stream.train.device import DEVICE_NAMES
 from bsep_stream.train.labels import Labels, search_labels
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import load_session
 from bsep_stream.train.run_folder import RunFolder, RunInfo, read_json, write_json
 from bsep_stream.train.start import resume_training, start_training
+from bsep_stream.trust.records import record
 
+LONGEST_SECONDS = 1e9
 RACE_SHARE = 0.25
 """Of the run's iterations and of its minutes, for all starts together."""
 
@@ -78,6 +81,44 @@ def race_is_open(output: Path) -> bool:
     return folder.race_path.is_file() and not folder.config_path.exists()
 
 
+@dataclass(frozen=True)
+class _Race:
+    """What ``race.json`` holds."""
+
+    config: dict[str, Any]
+    recordings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    target_seconds: float | None
+    device: str
+    init: str | None
+    seconds: float
+    mixture_costs: dict[str, float]
+    chosen: int | None
+
+
+def read_race(folder: RunFolder) -> dict[str, Any]:
+    """What was asked for and how far the race got; RunError if that cannot be read."""
+    values = read_json(folder.race_path)
+    try:
+        race = record(_Race, values, "race.json")
+        TrainConfig.from_dict(race.config)
+        names = {str(seed) for seed in race.seeds}
+        fits = (
+            0 < len(race.seeds) == len(names)
+            and min(race.seeds) >= 0
+            and set(race.mixture_costs) <= names
+            and (race.chosen is None or str(race.chosen) in race.mixture_costs)
+            and 0.0 <= race.seconds < LONGEST_SECONDS
+            and (race.target_seconds is None or 0.0 <= race.target_seconds < LONGEST_SECONDS)
+            and race.device in (*DEVICE_NAMES, "cuda:0")
+        )
+        if not fits:
+            raise ConfigError("its seeds, costs and times do not fit each other")
+    except BsepError as error:
+        raise RunError(f"{folder.race_path} cannot be used ({error}); restore it or train anew") from error
+    return values
+
+
 def finish_race(
     output: Path,
     *,
@@ -105,7 +146,7 @@ def finish_race(
         If no start could be made; the error is that of the first.
     """
     folder = RunFolder(output)
-    race = read_json(folder.race_path)
+    race = read_race(folder)
     began, spent = time.monotonic(), float(race["seconds"])
 
     def note() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.audiofile import read_recording
 from bsep_stream.errors import AudioError
-from bsep_stream.info import RunSummary, describe, read_losses
+from bsep_stream.info import RunSummary, describe, read_losses, read_verdict
 from bsep_stream.pictures import EXPLAINED, running_median
 from bsep_stream.stemfolder import StemFolder
 from bsep_stream.subject import Subject
@@ -68,12 +67,10 @@ def _curve(x: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, list[flo
 
 def verdict(run: RunSummary) -> dict[str, list[str]]:
     """What the run says of itself in words (``verdict.json``), where it does."""
-    try:
-        found = json.loads((run.path / "verdict.json").read_text(encoding="utf-8"))
-        warnings = [str(sentence) for sentence in found.get("warnings", [])]
-        sentences = [str(sentence) for sentence in found.get("sentences", [])]
-    except (OSError, ValueError, AttributeError, TypeError):
+    if not (run.path / "verdict.json").exists():
         return {"sentences": [], "warnings": []}
+    found = read_verdict(run.path)
+    warnings, sentences = list(found["warnings"]), list(found["sentences"])
     return {"sentences": [each for each in sentences if each not in warnings], "warnings": warnings}
 
 

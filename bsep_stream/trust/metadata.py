@@ -121,10 +121,10 @@ def read_metadata(values: dict[str, Any]) -> Metadata:
         geometry,
         names,
         written.tone_sources,
-        check_dictionary(written.dictionary, len(names)),
+        check_dictionary(written.dictionary, len(names)).astype(np.float32),
         float(written.gain),
         written.output,
-        _origin(written.training),
+        check_origin(written.training),
         tuple(Strike.from_dict(strike, geometry.n_bins) for strike in written.metronome),
     )
 
@@ -159,17 +159,17 @@ def check_source_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_dictionary(rows: Sequence[Sequence[float]], n_sources: int) -> NDArray[np.float32]:
+def check_dictionary(rows: Sequence[Sequence[float]], n_sources: int) -> NDArray[np.float64]:
     """Relative amplitudes of the harmonics, shape (n_sources, n_harmonics): as many of each source, none below 0."""
     lengths = {len(row) for row in rows}
     if len(rows) != n_sources or len(lengths) != 1 or not 1 <= max(lengths) <= MOST_HARMONICS:
         raise ConfigError(f"dictionary has rows of {brief(sorted(lengths))} harmonics for {n_sources} sources")
     if not all(0.0 <= value <= LARGEST_AMPLITUDE for row in rows for value in row):
         raise ConfigError(f"dictionary must hold numbers from 0 to {LARGEST_AMPLITUDE:g}")
-    return np.array(rows, dtype=np.float32)
+    return np.array(rows, dtype=np.float64)
 
 
-def _origin(values: dict[str, Any]) -> dict[str, Any]:
+def check_origin(values: dict[str, Any]) -> dict[str, Any]:
     """What is known of the training, as it was written; only what is shown must be of its type."""
     known = {name: value for name, value in values.items() if name in Origin.__dataclass_fields__}
     origin: Origin = typed(Origin, known, "training")

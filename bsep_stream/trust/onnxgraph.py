@@ -160,7 +160,7 @@ def _message(data: object, names: dict[int, str], what: str) -> dict[str, object
     found: dict[str, object] = {name[:-1]: [] for name in names.values() if name.endswith("*")}
     if not isinstance(data, memoryview):
         raise ModelError("it is cut or damaged")
-    for number, value in _fields(data):
+    for number, value in fields_of(data):
         name = names.get(number)
         if name is None:
             raise ModelError(f"its {what} has a part ({number}) that no model of ours has")
@@ -175,7 +175,8 @@ def _message(data: object, names: dict[int, str], what: str) -> dict[str, object
     return found
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, _Value]]:
+def fields_of(data: memoryview) -> Iterator[tuple[int, _Value]]:
+    """Numbers and values of the fields of a message; ModelError where it is cut or damaged."""
     place, end = 0, len(data)
     while place < end:
         key, place = _varint(data, place)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from bsep_stream.atomic import whole_file
 from bsep_stream.errors import BsepError, ConfigError
@@ -78,13 +77,22 @@ def remember(path: str | Path) -> None:
 _FAIL = Fail(ConfigError, "the list of plugins that were allowed")
 
 
-def _read() -> dict[str, Any]:
-    """A list that is missing or damaged allows nothing."""
+def read_store(path: Path) -> dict[str, str]:
+    """What was allowed: fingerprints by path. A list that is missing or damaged allows nothing."""
     try:
-        known = read_json(store_path(), _FAIL).get(_PLUGINS)
-    except (BsepError, RuntimeError):  # RuntimeError: no home
+        known = read_json(path, _FAIL).get(_PLUGINS)
+    except BsepError:
         return {}
-    return known if isinstance(known, dict) else {}
+    if not isinstance(known, dict):
+        return {}
+    return {name: value for name, value in known.items() if isinstance(value, str)}
+
+
+def _read() -> dict[str, str]:
+    try:
+        return read_store(store_path())
+    except RuntimeError:  # no home
+        return {}
 
 
 def _key(path: str | Path) -> str:

@@ -6,8 +6,8 @@ By msgspec, which checks an object against the types that the dataclass has anyw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -56,12 +56,21 @@ def typed(kind: Any, values: object, label: str) -> Any:
 
 
 def _check_names(kind: Any, values: object, label: str, whole: bool) -> None:
+    """The names of a dataclass, and of those in it."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{label} should be an object with names and values, got {brief(values)}")
     known = fields(kind)
-    names = {field.name for field in known}
+    names = {each.name for each in known}
     needed = {each.name for each in known if whole or (each.default is MISSING and each.default_factory is MISSING)}
     if wrong := sorted(map(str, set(values) - names)):
         raise ConfigError(f"{label} has no use for {brief(wrong[0])}; the file was written by another version")
     if missing := sorted(needed - set(values)):
         raise ConfigError(f"{label} lacks {missing[0]!r}; the file was written by another version")
+    for name, hint in get_type_hints(kind).items():
+        if name not in values:
+            continue
+        if is_dataclass(hint):
+            _check_names(hint, values[name], name, whole)
+        elif (inner := next(iter(get_args(hint)), None)) is not None and is_dataclass(inner):
+            for each in values[name] if isinstance(values[name], list | tuple) else ():
+                _check_names(inner, each, name, whole)

@@ -90,11 +90,17 @@ def read_json(path: Path, fail: Fail, most: int = LARGEST_JSON_BYTES) -> dict[st
 
 def json_object(text: str | bytes, fail: Fail) -> dict[str, Any]:
     """The same of text."""
+    values = json_value(text, fail)
+    if not isinstance(values, dict):
+        raise fail("holds no JSON object")
+    return values
+
+
+def json_value(text: str | bytes, fail: Fail) -> Any:
+    """Whatever is in JSON, of bounded depth and numbers."""
     with _told(fail, "JSON"):
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
         values = json.loads(text, parse_int=_whole, parse_float=_real)
-    if not isinstance(values, dict):
-        raise fail("holds no JSON object")
     check_plain(values, fail)
     return values
 
