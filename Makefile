@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo docs test test-live soak lint types clean
+.PHONY: demo docs fuzz test test-live soak lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
@@ -14,6 +14,10 @@ docs: $(VENV)/everything.stamp
 
 test: lint types
 	$(VENV)/bin/python -m pytest
+
+# Damaged files for every reader, for a minute.
+fuzz: $(VENV)/everything.stamp
+	$(VENV)/bin/python -m bsep_stream.trust.fuzz --seconds 60 --seed 0
 
 # Real time, with JACK and PulseAudio servers that the tests start: apt-get install jackd2 libportaudio2 pulseaudio
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.

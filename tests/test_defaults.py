@@ -180,7 +180,9 @@ def test_pipe_is_not_disturbed_by_defaults_for_files(session: Path, tiny_model_p
         ('[separate]\nrack = "\\u001b[2J"', "holds text with control characters: '\\x1b[2J'"),
         ('[separate]\nrack = "a\\u0000b"', "holds text with control characters"),
         ('["\\u001b[2J"]', "has a name with control characters: '\\x1b[2J'"),
-        ("[separate]\n" + "r" * 90_000 + " = 1", "has no option 'rrr"),
+        ("[separate]\n" + "r" * 9_000 + " = 1", "has no option 'rrr"),
+        ("[separate]\njobs = inf", "jobs must be a whole number, got inf"),
+        ("[separate]\njobs = 2.5", "jobs must be a whole number, got 2.5"),
         ("#" * 300_000, "is larger than the 0.256 MB that such a file may have"),
     ],
 )

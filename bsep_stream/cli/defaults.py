@@ -134,6 +134,8 @@ def _value(option: click.Option, value: Any, ctx: click.Context, path: Path, lab
         raise ConfigError(f"{label} must be {wanted}, got {brief(value)}")
     if isinstance(value, list) is not option.multiple:
         raise ConfigError(f"{label} must be {'a list' if option.multiple else 'a single value'}, got {brief(value)}")
+    if any(isinstance(each, float) for each in (value if option.multiple else [value])) and _is_whole(option):
+        raise ConfigError(f"{label} must be a whole number, got {brief(value)}")
     is_rack = "--rack" in option.opts
     if is_rack or isinstance(option.type, click.Path):
         moved = [_from_folder(str(each), path.parent, is_rack) for each in (value if option.multiple else [value])]
@@ -142,7 +144,13 @@ def _value(option: click.Option, value: Any, ctx: click.Context, path: Path, lab
         option.type_cast_value(ctx, value)
     except click.BadParameter as error:
         raise ConfigError(f"{label}: {error.message.rstrip('.')}") from error
+    except (ValueError, OverflowError, TypeError) as error:
+        raise ConfigError(f"{label} cannot be used: {error}") from error
     return value
+
+
+def _is_whole(option: click.Option) -> bool:
+    return isinstance(option.type, click.types.IntParamType)
 
 
 def _from_folder(name: str, folder: Path, is_rack: bool) -> str:

@@ -15,6 +15,7 @@ from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.trust.shown import brief, shown
 
 _Record = TypeVar("_Record")
+_LONGEST = 500  # characters of what a dataclass says of its values
 
 
 def record(kind: type[_Record], values: object, label: str, *, whole: bool = False) -> _Record:
@@ -46,7 +47,8 @@ def typed(kind: Any, values: object, label: str) -> Any:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, BsepError):  # of __post_init__
-            raise error.__cause__ from None
+            reason = str(error.__cause__)
+            raise ConfigError(reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}...") from None
         reason = shown(str(error)).replace(" - at `$.", " for `").replace(" - at `$`", "")
         raise ConfigError(f"{label}: {reason[:1].lower()}{reason[1:]}") from error
     except (OverflowError, RecursionError, TypeError, ValueError) as error:

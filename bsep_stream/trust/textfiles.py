@@ -28,6 +28,9 @@ DEEPEST = 32
 LARGEST_WHOLE = 2**63 - 1
 """TOML has whole numbers of 64 bits, and so has everything that we write as JSON."""
 
+LONGEST_TEXT = 10_000
+"""Characters of a text or a name in JSON or TOML: paths have less than half of it."""
+
 _LONG_KEY = re.compile(r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}")
 _LONGEST_NUMBER = 400  # characters; a float64 has at most 325 that matter
 
@@ -128,6 +131,8 @@ def check_plain(values: object, fail: Fail) -> None:
         value, depth = waiting.pop()
         if isinstance(value, str) and not (value.isprintable() or all(_in_text(each) for each in value)):
             raise fail(f"holds text with control characters: {brief(value)}")
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise fail(f"holds a text of more than {LONGEST_TEXT} characters: {brief(value)}")
         if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise fail(f"holds a whole number beyond 64 bits: {brief(value)}")
         if not isinstance(value, dict | list | tuple):
@@ -138,6 +143,8 @@ def check_plain(values: object, fail: Fail) -> None:
             for name in value:
                 if not isinstance(name, str) or not has_only_plain(name):
                     raise fail(f"has a name with control characters: {brief(name)}")
+                if len(name) > LONGEST_TEXT:
+                    raise fail(f"has a name of more than {LONGEST_TEXT} characters: {brief(name)}")
         inner = value.values() if isinstance(value, dict) else value
         waiting.extend((each, depth + 1) for each in inner if isinstance(each, str | int | dict | list | tuple))
 
