@@ -43,5 +43,5 @@ def _bytes(effect: Effect, sample_rate: int, channels: int) -> float:
         import soundfile
 
         found = soundfile.info(str(Path(str(effect.parameters["impulse_response_filename"]))))
-        return 4.0 * _IMPULSE_COPIES * max(channels, found.channels) * found.duration * sample_rate
+        return 4.0 * _IMPULSE_COPIES * max(channels, int(found.channels)) * float(found.duration) * sample_rate
     return 0.0

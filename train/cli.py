@@ -209,12 +209,12 @@ def _finish_race(output: Path, workers: int, scheduler: str | None) -> None:
     from bsep_stream.train.race import finish_race
     from bsep_stream.trust.console import Console
 
-    def say(seed: int, cost: float) -> None:
+    def told(seed: int, cost: float) -> None:
         say(f"start with seed {seed}: cost {cost:.4f} (lower is better)", err=True)
 
     try:
         with listening(Console(stderr=True)) as on_search:
-            finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=say)
+            finish_race(output, workers=workers, scheduler=scheduler, on_search=on_search, on_start=told)
     except KeyboardInterrupt:
         say(f"the race of seeds is saved: go on with --output {output} --resume", err=True)
         raise

@@ -25,7 +25,7 @@ from bsep_stream.train.device import DEVICE_NAMES
 from bsep_stream.train.labels import Labels, search_labels
 from bsep_stream.train.loop import Training
 from bsep_stream.train.recording import load_session
-from bsep_stream.train.run_folder import RunFolder, RunInfo, read_json, write_json
+from bsep_stream.train.run_folder import RunFolder, RunInfo, path_of, path_text, read_json, write_json
 from bsep_stream.train.start import resume_training, start_training
 from bsep_stream.trust.records import record
 
@@ -63,11 +63,11 @@ def begin_race(
             folder.race_path,
             {
                 "config": config.to_dict(),
-                "recordings": [str(Path(path).resolve()) for path in recordings],
+                "recordings": [path_text(Path(path)) for path in recordings],
                 "seeds": list(seeds),
                 "target_seconds": target_seconds,
                 "device": device,
-                "init": None if init is None else str(init.resolve()),
+                "init": None if init is None else path_text(init),
                 "seconds": 0.0,
                 "mixture_costs": {},
                 "chosen": None,
@@ -178,13 +178,13 @@ def run_start(race: dict[str, Any], output: Path, seed: int, labels_path: Path, 
     else:
         shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its first checkpoint
         training = start_training(
-            [Path(path) for path in race["recordings"]],
+            [path_of(path) for path in race["recordings"]],
             TrainConfig.from_dict(race["config"]),
             output,
             seed=seed,
             target_seconds=race["target_seconds"],
             device=race["device"],
-            init=None if race["init"] is None else Path(race["init"]),
+            init=None if race["init"] is None else path_of(race["init"]),
             labels=Labels.load(labels_path) if labels_path.exists() else None,
         )
     training.run(Unwatched(), pause)
@@ -199,7 +199,7 @@ def _search_once(folder: RunFolder, race: dict[str, Any], on_search: Callable[[]
     """The labels do not depend on the seed."""
     config = TrainConfig.from_dict(race["config"])
     if race["init"] is None and config.imitation.iterations > 0 and not folder.labels_path.exists():
-        session = load_session([Path(path) for path in race["recordings"]], config.geometry.sample_rate)
+        session = load_session([path_of(path) for path in race["recordings"]], config.geometry.sample_rate)
         labels = search_labels(session, config, on_search)
         with folder.writing():
             labels.save(folder.labels_path)

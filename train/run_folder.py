@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from bsep_stream.train.config import TrainConfig
 from bsep_stream.trust.arrays import read_npy
 from bsep_stream.trust.metadata import GAINS, MOST_STRIKES, check_source_names
 from bsep_stream.trust.records import record
-from bsep_stream.trust.shown import brief
+from bsep_stream.trust.shown import brief, has_only_plain
 from bsep_stream.trust.textfiles import LARGEST_WHOLE, Fail
 from bsep_stream.trust.textfiles import read_json as read_plain
 
@@ -235,6 +236,19 @@ def _check_progress(info: RunInfo) -> None:
     for name, (value, low, high) in numbers.items():
         if not low <= value <= high:
             raise ConfigError(f"{name} must be {low:g} to {high:g}, got {brief(value)}")
+
+
+def path_text(path: Path) -> str:
+    """A path as it stands in a file of the run: a ``file:`` address where it has characters that are no text."""
+    text = str(path.resolve())
+    return text if has_only_plain(text) else path.resolve().as_uri()
+
+
+def path_of(text: str) -> Path:
+    """Inverse of :func:`path_text`."""
+    if not text.startswith("file://"):
+        return Path(text)
+    return Path(unquote(urlsplit(text).path, errors="surrogateescape"))
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -20,8 +20,9 @@ from bsep_stream.train.loop import Training
 from bsep_stream.train.metronome import find_metronome
 from bsep_stream.train.pretraining.network_file import shipped_network, start_from_network
 from bsep_stream.train.recording import Session, load_session
-from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.run_folder import RecordingInfo, RunFolder, RunInfo, path_of, path_text
 from bsep_stream.train.separator import Separator
+from bsep_stream.trust.shown import shown
 
 
 def start_training(
@@ -140,7 +141,8 @@ def resume_training(
     config = folder.read_config()
     info = folder.read_info()
     checkpoint = load_checkpoint(folder.checkpoint_path)
-    session = load_session(recordings or [Path(entry.path) for entry in info.recordings], config.geometry.sample_rate)
+    paths = recordings or [path_of(entry.path) for entry in info.recordings]
+    session = load_session(paths, config.geometry.sample_rate)
     if [take.sha256 for take in session.takes] != [entry.sha256 for entry in info.recordings]:
         names = ", ".join(entry.name for entry in info.recordings)
         raise RunError(f"{output} was trained on other recordings ({names}): give the same files, in the same order")
@@ -197,6 +199,6 @@ def _frame_source(session: Session, config: TrainConfig, seed: int) -> FrameSour
 
 def _recording_infos(session: Session) -> tuple[RecordingInfo, ...]:
     return tuple(
-        RecordingInfo(take.path.name, str(take.path.resolve()), take.duration_seconds, take.sha256)
+        RecordingInfo(shown(take.path.name), path_text(take.path), take.duration_seconds, take.sha256)
         for take in session.takes
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class _Reader:
 
     n_nodes: int = field(default=0)
 
-    def graph(self, data: memoryview, depth: int) -> Graph:
+    def graph(self, data: object, depth: int) -> Graph:
         if depth > DEEPEST:
             raise ModelError("graphs lie in graphs deeper than ours do")
         found = _message(data, _GRAPH, "graph")
@@ -102,7 +103,7 @@ class _Reader:
             tuple(_text(_message(each, _VALUE_INFO, "output").get("name")) for each in found["output"]),
         )
 
-    def node(self, data: _Value, depth: int) -> Node:
+    def node(self, data: object, depth: int) -> Node:
         self.n_nodes += 1
         if self.n_nodes > MOST_NODES:
             raise ModelError(f"it has more than the {MOST_NODES} operations that are possible")
@@ -148,16 +149,16 @@ def read_model(data: bytes) -> Model:
         return Model(
             int(found.get("ir_version", 0)),
             {_text(each.get("domain")): int(each.get("version", 0)) for each in opsets},
-            {_text(each.get("key")): bytes(each.get("value", b"")) for each in entries},
+            {_text(each.get("key")): _bytes(each.get("value")) for each in entries},
             _Reader().graph(found["graph"], 1),
         )
     except (IndexError, struct.error, UnicodeDecodeError, TypeError, OverflowError) as error:
         raise ModelError("it is cut or damaged") from error
 
 
-def _message(data: object, names: dict[int, str], what: str) -> dict[str, object]:
+def _message(data: object, names: dict[int, str], what: str) -> dict[str, Any]:
     """Fields of a message by their names; those that may come several times as lists."""
-    found: dict[str, object] = {name[:-1]: [] for name in names.values() if name.endswith("*")}
+    found: dict[str, Any] = {name[:-1]: [] for name in names.values() if name.endswith("*")}
     if not isinstance(data, memoryview):
         raise ModelError("it is cut or damaged")
     for number, value in fields_of(data):
@@ -165,9 +166,7 @@ def _message(data: object, names: dict[int, str], what: str) -> dict[str, object
         if name is None:
             raise ModelError(f"its {what} has a part ({number}) that no model of ours has")
         if name.endswith("*"):
-            several = found[name[:-1]]
-            assert isinstance(several, list)
-            several.append(value)
+            found[name[:-1]].append(value)
         elif name:
             if name in found:
                 raise ModelError(f"its {what} has two of {name}")
@@ -214,11 +213,15 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
             raise ModelError("it is cut or damaged")
 
 
+def _bytes(value: object) -> bytes:
+    return bytes(value) if isinstance(value, memoryview) else b""
+
+
 def _text(value: object) -> str:
     return str(value, "utf-8") if isinstance(value, memoryview) else ""
 
 
-def _tensor(data: object) -> Tensor:
+def _tensor(data: memoryview) -> Tensor:
     found = _message(data, _TENSOR, "tensor")
     kind = found.get("type")
     if kind not in _TENSOR_TYPES:
@@ -228,7 +231,7 @@ def _tensor(data: object) -> Tensor:
     size = 1
     for each in dims:
         size *= each
-    if len(dims) > _MOST_RANK or any(each < 0 for each in dims) or size > len(memoryview(data)):  # type: ignore[arg-type]
+    if len(dims) > _MOST_RANK or any(each < 0 for each in dims) or size > len(data):
         raise ModelError(f"a tensor of the shape {brief(dims)} is not all there")
     raw = found.get("raw")
     filled = [name for name in ("floats", "int32s", "int64s", "doubles") if found[name]]
@@ -246,10 +249,9 @@ def _tensor(data: object) -> Tensor:
     return Tensor(_text(found.get("name")), values.reshape(dims))
 
 
-def _numbers(parts: object, dtype: str) -> NDArray[np.generic]:
+def _numbers(parts: list[_Value], dtype: str) -> NDArray[Any]:
     """Numbers of a field that may come packed, one by one, or both."""
-    assert isinstance(parts, list)
-    arrays: list[NDArray[np.generic]] = []
+    arrays: list[NDArray[Any]] = []
     for part in parts:
         if not isinstance(part, memoryview):
             whole = np.uint64(part).astype("<i8") if isinstance(part, int) else part

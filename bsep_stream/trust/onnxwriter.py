@@ -100,7 +100,7 @@ def small_model() -> bytes:
     """A model of two sources, 0.6 and 0.3 of the frame, as those of the tests."""
     n_bins, n_harmonics = 33, 3
     shares = np.array([0.6, 0.3], np.float32).reshape(1, 2, 1, 1)
-    constants = {
+    constants: dict[str, np.ndarray[Any, Any]] = {
         "one": np.array([1], np.int64),
         "two": np.array([2], np.int64),
         "both": np.array([1, 2], np.int64),

@@ -38,7 +38,8 @@ def record(kind: type[_Record], values: object, label: str, *, whole: bool = Fal
         Unknown or missing names, another type, or whatever the dataclass itself refuses.
     """
     _check_names(kind, values, label, whole)
-    return typed(kind, values, label)
+    made: _Record = typed(kind, values, label)
+    return made
 
 
 def typed(kind: Any, values: object, label: str) -> Any:
