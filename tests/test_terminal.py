@@ -158,3 +158,13 @@ def test_name_that_is_no_text_is_shown_in_its_bytes(tmp_path: Path, tiny_model_p
         pytest.skip("this file system has no such names")
     result = bsep("separate", tiny_model_path, take, tmp_path / "none.wav", "--output", tmp_path / "stems")
     assert "K\\xe4se" in result.output
+
+
+def test_memory_that_is_not_there_is_one_sentence(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def greedy(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("bsep_stream.info.describe_model", greedy)
+    result = bsep("info", tiny_model_path)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "more memory than there is" in result.stderr

@@ -123,6 +123,9 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
             raise
         _complain(str(missing_dependency(missing)))
         sys.exit(MENDABLE)
+    except MemoryError:
+        _complain("this needs more memory than there is; give shorter files, or fewer at once")
+        sys.exit(MENDABLE)
     except OSError as error:
         if error.errno == errno.EPIPE:  # `bsep ... | head`: the reader has seen enough
             sys.stderr.close()
