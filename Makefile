@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: check demo docs test test-live soak lint types clean
+.PHONY: check demo docs fuzz test test-live soak lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
@@ -19,6 +19,10 @@ test: lint types
 # What one runs all the time: lint, types, and the tests that are fast.
 check: lint types
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not servers and not slow"
+
+# Damaged files for every reader, for a minute.
+fuzz: $(VENV)/everything.stamp
+	$(VENV)/bin/python -m bsep_stream.fuzz --seconds 60 --seed 0
 
 # Real time, with JACK and PulseAudio servers that the tests start: apt-get install jackd2 libportaudio2 pulseaudio
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bsep_stream import cards
 
 if TYPE_CHECKING:
-    from bsep_stream.effects.mixer import StemMixer as StemMixer
     from bsep_stream.effects.rack import load_rack as load_rack
+    from bsep_stream.effects.stemmixer import StemMixer as StemMixer
     from bsep_stream.errors import BsepError as BsepError
     from bsep_stream.export.cli import export as export
     from bsep_stream.files.audiofile import read_recording as read_recording
@@ -30,7 +30,7 @@ _HOMES = {
     "BsepError": "errors",
     "MaskSettings": "masks.maskoutput",
     "SeparationModel": "model.separation_model",
-    "StemMixer": "effects.mixer",
+    "StemMixer": "effects.stemmixer",
     "StreamingSeparator": "separator",
     "evaluate": "report.measures",
     "load_rack": "effects.rack",

@@ -27,6 +27,24 @@ class ConfigError(BsepError):
     """A setting, source list or rack that makes no sense."""
 
 
+class RackError(ConfigError):
+    """A rack file with mistakes; the message has the first.
+
+    Parameters
+    ----------
+    mistakes : tuple of str
+        All of them, a sentence each.
+    """
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__(mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        more = len(self.mistakes) - 1
+        return self.mistakes[0] + (f" (and {more} more: `bsep rack check` lists them)" if more else "")
+
+
 class RunError(BsepError):
     """A training run folder or checkpoint that cannot be used."""
 

@@ -12,15 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from bsep_stream.errors import ConfigError, StreamError
 from bsep_stream.masks.maskoutput import MaskSettings
 from bsep_stream.masks.stemspectra import spectra_maker
+from bsep_stream.model.geometry import RATES
 from bsep_stream.model.separation_model import SeparationModel, Tones
 from bsep_stream.stream.hops import HopEngine
 from bsep_stream.stream.latency import QUALITY, LatencySetting, choose_setting
 from bsep_stream.stream.ledger import LatencyLedger
 from bsep_stream.stream.resampling import StreamResampler
 from bsep_stream.stream.samplequeue import SampleQueue
-from bsep_stream.words import LARGEST_SAMPLE, RESIDUAL
+from bsep_stream.words import LARGEST_SAMPLE, MOST_CHANNELS, RESIDUAL
 
-_LOWEST_RATE, _HIGHEST_RATE = 4_000, 768_000
+MOST_WAITING_BYTES = 1e9
+"""What a stream may hold back, all stems and channels: a slow model in a fast stream waits for many samples."""
 _RESAMPLED_AT_ONCE = 1024  # samples
 
 
@@ -94,12 +96,15 @@ class StreamingSeparator:
         geometry = self.model.geometry
         self.sample_rate = int(geometry.sample_rate if sample_rate is None else sample_rate)
         self.channels = int(channels)
-        if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE or sample_rate not in (None, self.sample_rate):
-            raise ConfigError(
-                f"sample_rate must be a whole number from {_LOWEST_RATE} to {_HIGHEST_RATE}, got {sample_rate}"
-            )
+        if not RATES[0] <= self.sample_rate <= RATES[1] or sample_rate not in (None, self.sample_rate):
+            raise ConfigError(f"sample_rate must be a whole number from {RATES[0]} to {RATES[1]}, got {sample_rate}")
         if self.channels < 1 or self.channels != channels:
             raise ConfigError(f"a stream needs at least one channel, got {channels}")
+        if self.channels > MOST_CHANNELS:
+            raise ConfigError(
+                f"a stream has at most {MOST_CHANNELS} channels, got {channels}; if these are samples, give audio of "
+                "shape (channels, samples): the .T of what soundfile reads"
+            )
         self.stem_names = (*self.model.source_names, *([RESIDUAL] if residual else []))
         self._residual = residual
 
@@ -118,6 +123,12 @@ class StreamingSeparator:
         self.latency = self._ledger(self.setting)
         self.latency_samples = self.latency.total_samples
 
+        waiting = 4.0 * self.latency_samples * (n_sources + 1) * self.channels
+        if waiting > MOST_WAITING_BYTES:
+            raise ConfigError(
+                f"{self.channels} channels at {self.sample_rate} Hz would wait for {waiting / 1e6:.0f} MB of sound; "
+                "use fewer channels or a lower rate"
+            )
         self._maker = spectra_maker(self.model, self.setting, self.channels, self.output, mask)
         self._engine = HopEngine(geometry, self.setting, n_sources, self.channels, self._maker)
         self._hop = np.zeros((self.channels, self.setting.hop_samples), dtype=np.float32)
@@ -215,10 +226,15 @@ class StreamingSeparator:
         if audio.ndim == 1 and self.channels == 1:
             audio = audio[None]
         if audio.ndim != 2 or len(audio) != self.channels:
+            how = f"make the stream with channels={len(audio) if audio.ndim == 2 else 1}"
+            if audio.ndim == 2 and (audio.shape[1] == self.channels or len(audio) > MOST_CHANNELS):
+                how = "this looks like (samples, channels), as soundfile reads it: give its .T"
             raise StreamError(
                 f"a block must have the shape ({self.channels}, n) for a stream with {self.channels} channel(s), "
-                f"got {audio.shape}; make the stream with channels={len(audio) if audio.ndim == 2 else 1}"
+                f"got {audio.shape}; {how}"
             )
+        if audio.dtype.itemsize < 4:  # in float16, a limit of 1e6 is Inf, and Inf not beyond it
+            audio = audio.astype(np.float32)
         # One comparison finds NaN, Inf and samples that are no audio: min and max carry NaN along.
         if audio.size and not (audio.min() >= -LARGEST_SAMPLE and audio.max() <= LARGEST_SAMPLE):
             raise StreamError(

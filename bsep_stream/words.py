@@ -16,13 +16,18 @@ LARGEST_SAMPLE = 1e6
 """Samples beyond this (full scale is 1) are refused: they are not audio, and their powers overflow."""
 LOWEST_GAIN_DB, HIGHEST_GAIN_DB = -120.0, 40.0
 """Range of every fader."""
+MOST_CHANNELS = 64
+"""Of a stream; more are samples that were taken for channels."""
+
+_LONGEST_NAME = 100  # characters of a name that was misspelt
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
     """End of a sentence that names the nearest valid names, or all where none is near."""
     names = list(valid)
     folded = {each.casefold(): each for each in names}
-    close = [folded[each] for each in difflib.get_close_matches(str(name).casefold(), folded, n=3)]
+    known = str(name)[:_LONGEST_NAME].casefold()  # comparing takes time that grows with the square
+    close = [folded[each] for each in difflib.get_close_matches(known, folded, n=3)]
     if not names:
         return "; it has none"
     return f"; the nearest: {', '.join(close)}" if close else f"; valid: {', '.join(names)}"

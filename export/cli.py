@@ -13,6 +13,7 @@ import click
 
 from bsep_stream.errors import ConfigError, ModelError
 from bsep_stream.files.outputlock import locked_file
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.export.onnx_file import ExportReport
@@ -32,12 +33,12 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
     The file is compared with the trained network over frames of the recording, and written only if they agree.
     """
     report = export(run, output, sources=sources, overwrite=overwrite)
-    click.echo(
+    say(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
     following = shlex.join(["bsep", "separate", str(report.path), "RECORDING", "--output", "DIR"])
-    click.echo(f"next: {following}")
+    say(f"next: {following}")
 
 
 def export(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from shutil import copy
 from textwrap import dedent
 
 import click
@@ -43,32 +44,86 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_file_beside_the_recording_gives_defaults_and_its_paths_start_there(
-    session: Path, elsewhere: Path, tiny_model_path: Path
-) -> None:
-    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\nformat = "flac"\nresidual = false\n')
-    result = bsep("separate", tiny_model_path, session / "take.wav")
+@pytest.fixture
+def here(session: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The session as the current folder."""
+    monkeypatch.chdir(session)
+    return session
+
+
+def test_file_in_the_current_folder_gives_defaults(here: Path, tiny_model_path: Path) -> None:
+    (here / "bsep.toml").write_text('[separate]\noutput = "stems"\nformat = "flac"\nresidual = false\n')
+    result = bsep("separate", tiny_model_path, "take.wav")
     assert result.exit_code == 0, result.output
-    assert f"defaults from {session / 'bsep.toml'}\n" in result.stderr
-    assert names_in(session / "stems") == ["flute.flac", "oboe.flac"]
+    assert "defaults from bsep.toml\n" in result.stderr
+    assert names_in(here / "stems") == ["flute.flac", "oboe.flac"]
+
+
+def test_paths_in_a_file_start_from_its_folder(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
+    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\n')
+    typed = ["--config", session / "bsep.toml"]
+    assert bsep("separate", tiny_model_path, session / "take.wav", *typed).exit_code == 0
+    assert names_in(session / "stems") == ["flute.wav", "oboe.wav", "residual.wav"]
     assert names_in(elsewhere) == []
 
 
-def test_example_of_the_readme(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
+HOSTILE = '[{name}]\noutput = "../home"\noverwrite = true\nrack = "rack.toml"\nscheduler = "tcp://127.0.0.1:1"\n'
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_file_that_came_with_an_input_is_not_looked_at(
+    name: str, session: Path, elsewhere: Path, tiny_model_path: Path
+) -> None:
+    """Not with any command, whatever of its inputs lies there, not even to say that it makes no sense."""
+    if name in ("train", "export") and not TORCH:
+        pytest.skip("train and export need torch")
+    for folder in (session, session.parent):
+        (folder / "bsep.toml").write_text("no TOML at all [")
+    copy(tiny_model_path, session / "model.onnx")
+    result = bsep(name, session / "model.onnx", session / "take.wav", session)
+    assert "bsep.toml" not in result.output
+    assert "TOML" not in result.output
+
+
+def test_stranger_beside_a_recording_decides_nothing(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
+    (session / "bsep.toml").write_text(HOSTILE.format(name="separate"))
+    (session.parent / "home").mkdir()
+    (session.parent / "home" / "flute.wav").write_bytes(b"mine")
+    result = bsep("separate", tiny_model_path, session / "take.wav", "--output", "stems")
+    assert result.exit_code == 0, result.output
+    assert names_in(elsewhere / "stems") == ["flute.wav", "oboe.wav", "residual.wav"]
+    assert (session.parent / "home" / "flute.wav").read_bytes() == b"mine"
+
+
+def test_file_as_notepad_saves_it(here: Path, tiny_model_path: Path) -> None:
+    text = '[separate]\noutput = "stems"\nformat = "flac"\n'.replace("\n", "\r\n")
+    (here / "bsep.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert bsep("separate", tiny_model_path, "take.wav").exit_code == 0
+    assert "flute.flac" in names_in(here / "stems")
+
+
+def test_native_code_is_allowed_where_it_is_typed_and_nowhere_else(here: Path, tiny_model_path: Path) -> None:
+    (here / "bsep.toml").write_text('[separate]\noutput = "stems"\nallow_plugins = true\n')
+    result = bsep("separate", tiny_model_path, "take.wav")
+    assert result.exit_code == 2
+    assert "allow_plugins cannot be set in a file" in result.stderr
+
+
+def test_example_of_the_readme(here: Path, tiny_model_path: Path) -> None:
     text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     example = text.partition("takes another one.\n\n")[2].partition("`bsep completion")[0]
-    (session / "bsep.toml").write_text(dedent(example))
-    (session / "rack.toml").write_text("[stems.flute]\nmute = true\n")
-    assert bsep("separate", tiny_model_path, session / "take.wav").exit_code == 0
-    assert names_in(session / "stems") == ["flute.flac", "oboe.flac", "remix.flac", "residual.flac"]
+    (here / "bsep.toml").write_text(dedent(example))
+    (here / "rack.toml").write_text("[stems.flute]\nmute = true\n")
+    assert bsep("separate", tiny_model_path, here / "take.wav").exit_code == 0
+    assert names_in(here / "stems") == ["flute.flac", "oboe.flac", "remix.flac", "residual.flac"]
 
 
-def test_what_is_typed_wins(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
-    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\nformat = "flac"\nresidual = false\n')
+def test_what_is_typed_wins(here: Path, tiny_model_path: Path) -> None:
+    (here / "bsep.toml").write_text('[separate]\noutput = "stems"\nformat = "flac"\nresidual = false\n')
     typed = ["--output", "mine", "--format", "wav", "--residual"]
-    assert bsep("separate", tiny_model_path, session / "take.wav", *typed).exit_code == 0
-    assert names_in(elsewhere / "mine") == ["flute.wav", "oboe.wav", "residual.wav"]
-    assert not (session / "stems").exists()
+    assert bsep("separate", tiny_model_path, here / "take.wav", *typed).exit_code == 0
+    assert names_in(here / "mine") == ["flute.wav", "oboe.wav", "residual.wav"]
+    assert not (here / "stems").exists()
 
 
 def test_config_names_another_file(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
@@ -86,13 +141,13 @@ def test_file_in_the_current_folder_is_for_commands_without_a_recording(elsewher
     assert bsep("devices", "--help").stderr == ""  # no table, no word about it
 
 
-def test_shipped_rack_is_named_as_on_the_command_line(session: Path, elsewhere: Path, tiny_model_path: Path) -> None:
-    (session / "bsep.toml").write_text('[separate]\noutput = "stems"\nrack = "hall"\n')
-    assert bsep("separate", tiny_model_path, session / "take.wav").exit_code == 0
-    assert "remix.wav" in names_in(session / "stems")
-    (session / "mine.toml").write_text("[stems.flute]\nmute = true\n")
-    (session / "bsep.toml").write_text('[separate]\noutput = "other"\nrack = "mine.toml"\n')
-    assert bsep("separate", tiny_model_path, session / "take.wav").exit_code == 0
+def test_shipped_rack_is_named_as_on_the_command_line(here: Path, tiny_model_path: Path) -> None:
+    (here / "bsep.toml").write_text('[separate]\noutput = "stems"\nrack = "hall"\n')
+    assert bsep("separate", tiny_model_path, here / "take.wav").exit_code == 0
+    assert "remix.wav" in names_in(here / "stems")
+    (here / "mine.toml").write_text("[stems.flute]\nmute = true\n")
+    (here / "bsep.toml").write_text('[separate]\noutput = "other"\nrack = "mine.toml"\n')
+    assert bsep("separate", tiny_model_path, here / "take.wav").exit_code == 0
 
 
 def test_pipe_is_not_disturbed_by_defaults_for_files(session: Path, tiny_model_path: Path) -> None:
@@ -118,17 +173,28 @@ def test_pipe_is_not_disturbed_by_defaults_for_files(session: Path, tiny_model_p
         ('[separate]\noverwrite = "yes"', "[separate] overwrite must be true or false, got 'yes'"),
         ("[separate]\nrack = true", "[separate] rack must be a value, got True"),
         ('[separate]\nrack = ["a.toml"]', "[separate] rack must be a single value, got ['a.toml']"),
+        ("[separate]\njobs = " + "9" * 400, "holds a whole number beyond 64 bits"),
+        ("[separate]\njobs = " + "9" * 5000, "is not valid TOML"),
+        ("[separate]\nrack = " + "[" * 2000 + "]" * 2000, "nests deeper than 32 levels"),
+        ("[" + "a." * 30_000 + "a]", "nests deeper than 32 levels"),
+        ('[separate]\nrack = "\\u001b[2J"', "holds text with control characters: '\\x1b[2J'"),
+        ('[separate]\nrack = "a\\u0000b"', "holds text with control characters"),
+        ('["\\u001b[2J"]', "has a name with control characters: '\\x1b[2J'"),
+        ("[separate]\n" + "r" * 9_000 + " = 1", "has no option 'rrr"),
+        ("[separate]\njobs = inf", "jobs must be a whole number, got inf"),
+        ("[separate]\njobs = 2.5", "jobs must be a whole number, got 2.5"),
+        ("#" * 300_000, "is larger than the 0.256 MB that such a file may have"),
     ],
 )
-def test_mistake_in_the_file_is_one_sentence(session: Path, tiny_model_path: Path, text: str, sentence: str) -> None:
-    (session / "bsep.toml").write_text(text)
-    result = bsep("separate", tiny_model_path, session / "take.wav", "--output", session / "stems")
+def test_mistake_in_the_file_is_one_sentence(here: Path, tiny_model_path: Path, text: str, sentence: str) -> None:
+    (here / "bsep.toml").write_text(text)
+    result = bsep("separate", tiny_model_path, here / "take.wav", "--output", here / "stems")
     assert result.exit_code == 2
     last = result.stderr.splitlines()[-1]
     assert last.startswith("bsep: ")
-    assert str(session / "bsep.toml") in last
+    assert "bsep.toml" in last
     assert sentence in last
-    assert not (session / "stems").exists()
+    assert not (here / "stems").exists()
 
 
 def test_tables_for_what_is_no_subcommand_are_refused(elsewhere: Path) -> None:

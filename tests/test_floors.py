@@ -15,6 +15,7 @@ import bsep_stream
 ROOT = Path(bsep_stream.__file__).parent
 FLOORS = (
     ("errors", "words", "machine", "cards", "callpackage", "endings", "spoken"),
+    ("trust",),
     ("model",),
     ("stream",),
     ("masks",),
@@ -28,6 +29,7 @@ FLOORS = (
     ("report",),
     ("demo",),
     ("cli", "__main__"),
+    ("fuzz",),
     ("train.config",),
     ("train.session",),
     ("train.search",),

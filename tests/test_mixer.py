@@ -9,7 +9,8 @@ from pedalboard import Pedalboard
 
 from bsep_stream.effects.boards import MAX_BLOCK
 from bsep_stream.effects.fader import RAMP_SECONDS
-from bsep_stream.effects.mixer import Mixer, StemMixer
+from bsep_stream.effects.mixer import Mixer
+from bsep_stream.effects.stemmixer import StemMixer
 from bsep_stream.errors import ConfigError, StreamError
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator

@@ -76,22 +76,69 @@ def test_empty_rack_changes_nothing(tmp_path: Path) -> None:
     assert mixer.process(np.ones((3, 1, 4), np.float32)).tolist() == [[3.0] * 4]
 
 
-def test_impulse_response_is_found_beside_the_rack(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "hall.wav", np.hanning(100), 48_000)
-    text = '[master]\neffects = [{type = "Convolution", impulse_response_filename = "hall.wav", mix = 0.3}]'
-    board = load_rack(write(tmp_path, text)).master.board()
-    assert Path(board[0].impulse_response_filename) == tmp_path / "hall.wav"
+CONVOLUTION = '[master]\neffects = [{type = "Convolution", impulse_response_filename = "hall.wav", mix = 1.0}]'
+
+
+@pytest.mark.parametrize(
+    ("container", "encoding"),
+    [
+        ("WAV", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("WAV", "DOUBLE"),
+        ("WAV", "ULAW"),
+        ("WAV", "IMA_ADPCM"),
+        ("WAV", "MS_ADPCM"),
+        ("WAVEX", "ALAW"),
+        ("AIFF", "PCM_U8"),
+        ("AIFF", "DOUBLE"),
+        ("FLAC", "PCM_24"),
+        ("OGG", "VORBIS"),
+    ],
+)
+def test_impulse_response_beside_the_rack_is_heard_whatever_its_encoding(
+    container: str, encoding: str, tmp_path: Path
+) -> None:
+    """pedalboard itself does nothing, without a word, with every second of these."""
+    response = np.zeros(6_000)
+    for start, peak in ((0, 0.5), (2_000, 0.3), (5_000, 0.2)):
+        response[start : start + 400] = peak * np.hanning(400)
+    soundfile.write(tmp_path / "hall.wav", response, 48_000, format=container, subtype=encoding)
+    mixer = load_rack(write(tmp_path, CONVOLUTION)).mixer(("one",), 48_000, 1)
+    stems = np.zeros((1, 1, 8_000), np.float32)
+    stems[..., 0] = 1.0
+    heard = mixer.process(stems)[0, mixer.latency_samples :]
+    np.testing.assert_allclose(heard[200:6_000:100] / heard[200], 2.0 * response[200:6_000:100], atol=0.1)  # of ADPCM
+
+
+def test_impulse_response_of_a_lying_header_takes_no_memory(tmp_path: Path) -> None:
+    """pedalboard asks for eight gigabytes here."""
+    soundfile.write(tmp_path / "hall.wav", np.hanning(2_000), 48_000, subtype="FLOAT")
+    data = bytearray((tmp_path / "hall.wav").read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = (0x7FFFFFF0).to_bytes(4, "little")
+    (tmp_path / "hall.wav").write_bytes(data)
+    (plugin,) = load_rack(write(tmp_path, CONVOLUTION)).master.board()
+    assert plugin.impulse_response.shape == (1, 2_000)
+
+
+def test_impulse_response_that_is_none_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 48_000)
-    soundfile.write(tmp_path / "hall.flac", np.hanning(100), 48_000)
+    soundfile.write(tmp_path / "long.wav", np.zeros(31 * 8_000), 8_000)
+    soundfile.write(tmp_path / "wide.wav", np.zeros((100, 3)), 8_000)
     (tmp_path / "noise.wav").write_bytes(b"no sound file")
     wrong = {
         "empty.wav": "got 0 samples of WAV",
-        "hall.flac": "got 100 samples of FLAC",
         "noise.wav": "is no sound file",
+        "long.wav": "at most 30 s and 2 channels, .*long.wav has 31 s and 1",
+        "wide.wav": "at most 30 s and 2 channels",
+        "a" * 300 + ".wav": "must be the path of a sound file, got 'aaa",
     }
     for name, sentence in wrong.items():
         with pytest.raises(ConfigError, match=sentence):
-            load_rack(write(tmp_path, text.replace("hall.wav", name)))
+            load_rack(write(tmp_path, CONVOLUTION.replace("hall.wav", name)))
+    soundfile.write(tmp_path / "hall.wav", np.full(100, np.nan), 48_000, subtype="FLOAT")
+    with pytest.raises(ConfigError, match="NaN or Inf"):
+        load_rack(write(tmp_path, CONVOLUTION)).master.board()
 
 
 MISTAKES = {

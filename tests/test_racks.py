@@ -109,7 +109,7 @@ class FakePlugin:
 def plugin_rack(folder: Path, **settings: Any) -> Rack:
     (folder / "Verb.vst3").mkdir(exist_ok=True)
     effect = {"type": "VST3", "path": "Verb.vst3", **settings}
-    return rack_from_dict({"master": {"effects": [effect]}}, folder)
+    return rack_from_dict({"master": {"effects": [effect]}}, folder, allow_plugins=True)
 
 
 def test_vst3_plugin_is_loaded_by_path_with_its_parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

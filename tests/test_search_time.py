@@ -11,9 +11,10 @@ pytest.importorskip("torch")
 from trainings import SOURCES, bsep, run_info
 
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.search import labelling
 from bsep_stream.train.search.labelling import search_labels
 from bsep_stream.train.search.searchclock import SearchClock
-from bsep_stream.train.session import labels as labels_module
+from bsep_stream.train.session import labels
 from bsep_stream.train.session.recording import load_session
 
 
@@ -41,8 +42,9 @@ def searched(path: Path, config: TrainConfig, end: float) -> tuple[int, float, l
 def test_a_search_ends_near_its_time(
     duet_path: Path, duet_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labels_module, "_TRIAL_SECONDS", 0.2)
-    monkeypatch.setattr(labels_module, "EXCERPT_SECONDS", 0.2)
+    monkeypatch.setattr(labelling, "_TRIAL_SECONDS", 0.2)
+    for module in (labelling, labels):
+        monkeypatch.setattr(module, "EXCERPT_SECONDS", 0.2)
     n_whole, whole, remarks = searched(duet_path, duet_config, 1e6)
     assert not remarks
     n_short, short, remarks = searched(duet_path, duet_config, 4.0)

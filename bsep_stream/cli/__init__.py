@@ -18,6 +18,7 @@ from bsep_stream.cli.standardstreams import steady_streams
 from bsep_stream.endings import end_like_ctrl_c
 from bsep_stream.errors import BsepError, MissingDependency
 from bsep_stream.spoken import speak_warnings
+from bsep_stream.trust.terminal import say
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 COMPLETION_VARIABLE = "_BSEP_COMPLETE"
@@ -131,6 +132,9 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
             raise
         _complain(str(missing_dependency(missing)))
         sys.exit(MENDABLE)
+    except MemoryError:
+        _complain("this needs more memory than there is; give shorter files, or fewer at once")
+        sys.exit(MENDABLE)
     except OSError as error:
         if error.errno == errno.EPIPE:  # `bsep ... | head`: the reader has seen enough
             sys.stderr.close()
@@ -160,14 +164,14 @@ def missing_dependency(module: str) -> MissingDependency:
 
 
 def _complain(sentence: str) -> None:
-    click.echo(f"bsep: {sentence}", err=True)
+    say(f"bsep: {sentence}", err=True)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from importlib.metadata import version
 
-        click.echo(f"bsep {version('bsep-stream')}")
+        say(f"bsep {version('bsep-stream')}")
         ctx.exit()
 
 

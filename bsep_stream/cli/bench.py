@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bsep_stream.cli.streamoptions import latency_lines, named_rack, stream_options
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.report.bench import Benchmark
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 @stream_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def bench(
-    model: Path, seconds: float, latency: str, sample_rate: int | None, rack_name: str | None, as_json: bool
+    model: Path,
+    seconds: float,
+    latency: str,
+    sample_rate: int | None,
+    rack_name: str | None,
+    allow_plugins: bool,
+    as_json: bool,
 ) -> None:
     """Stream a test signal through MODEL.onnx hop by hop, on one thread, and measure."""
     import json
@@ -27,20 +34,23 @@ def bench(
 
     from bsep_stream.report.bench import bench as measure
 
-    result = measure(model, seconds, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name))
+    result = measure(
+        model, seconds, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name, allow_plugins)
+    )
     if as_json:
         values = result.to_dict()
         if math.isnan(values["peak_memory_mb"]):
             values["peak_memory_mb"] = None
-        click.echo(json.dumps(values, indent=2))
+        say(json.dumps(values, indent=2))
     else:
         _print(result, model)
 
 
 def _print(result: Benchmark, model: Path) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from bsep_stream.trust.console import Console
 
     facts = result.machine
     share = 100.0 / result.hop_ms

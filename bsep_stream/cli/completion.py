@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from bsep_stream.trust.terminal import say
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -24,7 +26,7 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(main, {}, "bsep", COMPLETION_VARIABLE).source())
+    say(kind(main, {}, "bsep", COMPLETION_VARIABLE).source())
 
 
 command = completion

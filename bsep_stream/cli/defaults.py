@@ -7,13 +7,12 @@ format = "flac"
 [train]
 sources = "flute,oboe"
 
-The file is that of ``--config``, else the one beside the (first) recording, else the one in the current folder. What
-is typed wins. Paths in it start from its folder.
+The file is that of ``--config``, else the one in the current folder: never one beside an input, which may have
+come with it from a stranger. What is typed wins. Paths in it start from its folder.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,14 @@ from typing import Any
 import click
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.shown import brief
+from bsep_stream.trust.terminal import say
+from bsep_stream.trust.textfiles import Fail, read_toml
 
 FILE_NAME = "bsep.toml"
 CONFIG = "config_file"
-_RECORDINGS = ("mix", "recordings", "recording")
-"""What commands call their recordings."""
+ONLY_TYPED = ("allow-plugins",)
+"""Options that no file can set: who runs native code says so."""
 
 
 def config_option() -> click.Option:
@@ -35,7 +37,7 @@ def config_option() -> click.Option:
         expose_value=False,
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help=f"Defaults of these options (default: {FILE_NAME} beside the recording or here).",
+        help=f"Defaults of these options (default: {FILE_NAME} in the current folder).",
     )
 
 
@@ -73,33 +75,23 @@ def default_map(
     tables = _read(path)
     for key, table in tables.items():
         if key not in commands:
-            raise ConfigError(f"{path} has no use for {key!r}{_nearest(key, commands)}")
+            raise ConfigError(f"{path} has no use for {brief(key)}{_nearest(key, commands)}")
         if not isinstance(table, dict):
-            raise ConfigError(f"{path}: {key} must be a table like [{key}], got {table!r}")
+            raise ConfigError(f"{path}: {key} must be a table like [{key}], got {brief(table)}")
     if name not in tables:
         return None
-    click.echo(f"defaults from {path}", err=True)
+    say(f"defaults from {path}", err=True)
     return {name: _checked(tables[name], command, inner, path, name)}
 
 
 def _find(typed: Mapping[str, Any]) -> Path | None:
     if isinstance(typed.get(CONFIG), str):
         return Path(typed[CONFIG])
-    folders = [Path()]
-    for value in (typed.get(name) for name in _RECORDINGS):
-        first = value[0] if isinstance(value, tuple) and value else value
-        if isinstance(first, str):
-            folders.insert(0, Path(first).parent)
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    return read_toml(path, Fail(ConfigError, str(path)))
 
 
 def _checked(
@@ -115,9 +107,11 @@ def _checked(
     }
     values = {}
     for key, value in table.items():
+        if key.replace("_", "-") in ONLY_TYPED:
+            raise ConfigError(f"{path}: [{label}] {key} cannot be set in a file; type it where it is meant")
         option = options.get(key.replace("_", "-"))
         if option is None:
-            raise ConfigError(f"{path}: [{label}] has no option {key!r}{_nearest(key, options)}")
+            raise ConfigError(f"{path}: [{label}] has no option {brief(key)}{_nearest(key, options)}")
         values[option.name or ""] = _value(option, value, ctx, path, f"{path}: [{label}] {key}")
     return values
 
@@ -137,9 +131,11 @@ def _of_subcommands(
 def _value(option: click.Option, value: Any, ctx: click.Context, path: Path, label: str) -> Any:
     if isinstance(value, bool) is not option.is_flag:
         wanted = "true or false" if option.is_flag else "a value"
-        raise ConfigError(f"{label} must be {wanted}, got {value!r}")
+        raise ConfigError(f"{label} must be {wanted}, got {brief(value)}")
     if isinstance(value, list) is not option.multiple:
-        raise ConfigError(f"{label} must be {'a list' if option.multiple else 'a single value'}, got {value!r}")
+        raise ConfigError(f"{label} must be {'a list' if option.multiple else 'a single value'}, got {brief(value)}")
+    if any(isinstance(each, float) for each in (value if option.multiple else [value])) and _is_whole(option):
+        raise ConfigError(f"{label} must be a whole number, got {brief(value)}")
     is_rack = "--rack" in option.opts
     if is_rack or isinstance(option.type, click.Path):
         moved = [_from_folder(str(each), path.parent, is_rack) for each in (value if option.multiple else [value])]
@@ -148,7 +144,13 @@ def _value(option: click.Option, value: Any, ctx: click.Context, path: Path, lab
         option.type_cast_value(ctx, value)
     except click.BadParameter as error:
         raise ConfigError(f"{label}: {error.message.rstrip('.')}") from error
+    except (ValueError, OverflowError, TypeError) as error:
+        raise ConfigError(f"{label} cannot be used: {error}") from error
     return value
+
+
+def _is_whole(option: click.Option) -> bool:
+    return isinstance(option.type, click.types.IntParamType)
 
 
 def _from_folder(name: str, folder: Path, is_rack: bool) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bsep_stream.errors import ModelError
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.report.measures import Evaluation
@@ -51,25 +52,25 @@ def command(output: Path, train: bool, minutes: float | None, seed: int | None, 
 
 def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool = False) -> None:
     """Run the showcase with a progress bar; print the measures and where everything is."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from bsep_stream.demo.showcase import mixture_length, run_showcase
+    from bsep_stream.trust.console import Console
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("separating", total=mixture_length())
         made = run_showcase(model, output, run=run, overwrite=overwrite, progress=lambda n: bar.advance(task, n))
     for line in _table(made.separated, made.unseparated, list(made.stems)):
-        click.echo(line)
-    click.echo()
+        say(line)
+    say()
     for name, path in {**made.stems, "picture": made.picture, "page": made.page}.items():
-        click.echo(f"{name:>14}  {path or NO_PICTURE}")
+        say(f"{name:>14}  {path or NO_PICTURE}")
 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
     """Train on the demo's mixture and export; the same as the two commands would do."""
-    from rich.console import Console
+    from bsep_stream.trust.console import Console
 
     from bsep_stream.demo import MIX, SOURCE_NAMES
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from bsep_stream.trust.terminal import say
+
 
 @click.command("devices")
 @click.option("--midi", is_flag=True, help="List the ports that --midi-out takes.")
@@ -21,18 +23,19 @@ def devices(midi: bool, as_json: bool) -> None:
 
     found = list_devices(sound_library())
     if as_json:
-        click.echo(json.dumps([asdict(device) for device in found], indent=2))
+        say(json.dumps([asdict(device) for device in found], indent=2))
         return
     if not found:
-        click.echo(
+        say(
             "There is no audio device. Plug one in, or start a sound server: the section Live of the README says how "
             "to do without a sound card."
         )
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from bsep_stream.trust.console import Console
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("", justify="right")
@@ -55,12 +58,12 @@ def _list_midi_ports(as_json: bool) -> None:
 
     names = list_ports()
     if as_json:
-        click.echo(json.dumps(names, indent=2))
+        say(json.dumps(names, indent=2))
         return
     for number, name in enumerate(names):
-        click.echo(f"{number}  {name}")
+        say(f"{number}  {name}")
     if not names:
-        click.echo(f"There is no MIDI port. Start what shall play the notes, or make one: --midi-out {VIRTUAL}.")
+        say(f"There is no MIDI port. Start what shall play the notes, or make one: --midi-out {VIRTUAL}.")
 
 
 command = devices

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsep_stream.trust.terminal import say
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -85,7 +87,7 @@ def evaluate(
     true, estimated = _read([*references, *estimates], len(references))
     result = measure(true, estimated, [path.stem for path in references], filtered=filtered)
     if as_json:
-        click.echo(json.dumps(_to_dict(result, references, estimates), indent=2))
+        say(json.dumps(_to_dict(result, references, estimates), indent=2))
     else:
         _print_table(result, estimates)
 
@@ -128,7 +130,7 @@ def _to_dict(result: Evaluation, references: tuple[Path, ...], estimates: tuple[
 
 
 def _print_table(result: Evaluation, estimates: tuple[Path, ...]) -> None:
-    from rich.console import Console
+    from bsep_stream.trust.console import Console
 
     console = Console()
     mean = result.mean()

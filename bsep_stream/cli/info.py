@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bsep_stream.cli.streamoptions import STREAM_OPTIONS, latency_lines, named_rack, stream_options
+from bsep_stream.trust.terminal import say
 
 _SHOWN_HARMONICS = 6  # fits into 80 columns
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -20,7 +21,13 @@ _FLOOR_DB = -48.0  # 6 dB a step
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.pass_context
 def info(
-    ctx: click.Context, path: Path, latency: str, sample_rate: int | None, rack_name: str | None, as_json: bool
+    ctx: click.Context,
+    path: Path,
+    latency: str,
+    sample_rate: int | None,
+    rack_name: str | None,
+    allow_plugins: bool,
+    as_json: bool,
 ) -> None:
     """Show sources, geometry, latency and dictionary of a model or a training run."""
     import json
@@ -31,9 +38,11 @@ def info(
         _refuse_stream_options(ctx)
         facts = describe(path)
     else:
-        facts = describe_model(path, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name))
+        facts = describe_model(
+            path, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name, allow_plugins)
+        )
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2))
     else:
         _print(facts)
 
@@ -52,9 +61,10 @@ def _refuse_stream_options(ctx: click.Context) -> None:
 
 def _print(facts: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from bsep_stream.trust.console import Console
 
     console = Console()
     lines = Table(title=escape(facts["path"]), title_justify="left", show_header=False, box=None, pad_edge=False)

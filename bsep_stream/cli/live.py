@@ -9,14 +9,14 @@ import click
 
 from bsep_stream.cli.foreignoption import foreign_option, mask_settings
 from bsep_stream.cli.latencyoption import latency_option
+from bsep_stream.cli.pluginpermission import permitted, plugins_option
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bsep_stream.live.engine.counters import Event
     from bsep_stream.live.engine.liveengine import LiveEngine
     from bsep_stream.live.session.livesession import LiveSession
     from bsep_stream.live.session.rackwatch import RackWatch
+    from bsep_stream.trust.console import Console
 
 _POLL_SECONDS = 0.1
 _SPINNER_COLUMNS = 3
@@ -31,6 +31,7 @@ _WARNING_SHARE = 0.7
 @click.option(
     "--rack", "rack_name", metavar="FILE", help="Effects and levels, or name of a shipped rack; reloaded when saved."
 )
+@plugins_option
 @click.option("--record", metavar="DIR", type=click.Path(path_type=Path), help="Write input, stems and mix.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files in the folder of --record.")
 @click.option(
@@ -57,6 +58,7 @@ def live(
     input_name: str | None,
     output_name: str | None,
     rack_name: str | None,
+    allow_plugins: bool,
     record: Path | None,
     overwrite: bool,
     midi_out: str | None,
@@ -78,8 +80,7 @@ def live(
     """
     import json
     from contextlib import ExitStack
-
-    from rich.console import Console
+    from functools import partial
 
     from bsep_stream.effects.rack import load_rack
     from bsep_stream.effects.racks import find_rack
@@ -98,12 +99,13 @@ def live(
     from bsep_stream.live.session.status import latency_line, summary_dict, summary_text
     from bsep_stream.separator import StreamingSeparator
     from bsep_stream.stream.ledger import USUAL_BLOCK
+    from bsep_stream.trust.console import Console
 
     if summary is not None:
         check_target(summary)
     console = Console(stderr=True, highlight=False)
     rack_file = None if rack_name is None else find_rack(rack_name)
-    rack = None if rack_file is None else load_rack(rack_file)
+    rack = None if rack_file is None else permitted(load_rack(rack_file), allow_plugins)
     library = sound_library()
     wiring = plan(
         library,
@@ -132,7 +134,8 @@ def live(
     )
     engine.desk.set_dry_wet(dry_wet)
     _check_speed(engine, console)
-    watch = None if rack_file is None else RackWatch(engine, rack_file)
+    while_it_plays = partial(permitted, allow_plugins=allow_plugins, may_ask=False)
+    watch = None if rack_file is None else RackWatch(engine, rack_file, permitted=while_it_plays)
     session = LiveSession(engine, Connector(library, wiring, engine))
     recorder, log, played = None, list[Event](), False
     try:

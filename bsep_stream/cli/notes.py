@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.trust.terminal import say
+
 if TYPE_CHECKING:
     from bsep_stream.notes.transcription import Transcription
 
@@ -58,7 +60,6 @@ def notes(
     import math
     from dataclasses import replace
 
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from bsep_stream.files.audiofile import Recording
@@ -67,6 +68,7 @@ def notes(
     from bsep_stream.model.separation_model import SeparationModel
     from bsep_stream.notes.events import NoteSettings
     from bsep_stream.notes.transcription import transcribe
+    from bsep_stream.trust.console import Console
 
     wanted = [*outputs, *([pitch_track] if pitch_track is not None else [])]
     _check_outputs(outputs, pitch_track, recording, pitch_bends, overwrite)
@@ -89,14 +91,14 @@ def notes(
             loaded, recording, settings=settings, find_a4=a4_hz is None, progress=lambda n: bar.advance(task, n)
         )
     for path in _write(heard, outputs, pitch_track, pitch_bends):
-        click.echo(path)
+        say(path)
     tuned = heard.settings.a4_hz
     if a4_hz is None and tuned != usual.a4_hz:
         cents = 1200.0 * math.log2(tuned / usual.a4_hz)
-        click.echo(f"tuning: a' has {tuned:.1f} Hz, {cents:+.0f} cents from 440 Hz; --a4-hz 440 keeps that", err=True)
+        say(f"tuning: a' has {tuned:.1f} Hz, {cents:+.0f} cents from 440 Hz; --a4-hz 440 keeps that", err=True)
     counts = [sum(note.source == i for note in heard.notes) for i in range(len(heard.source_names))]
     told = ", ".join(f"{name} {count}" for name, count in zip(heard.source_names, counts, strict=True))
-    click.echo(f"notes: {told}", err=True)
+    say(f"notes: {told}", err=True)
 
 
 def _check_outputs(

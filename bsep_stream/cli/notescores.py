@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
+from bsep_stream.trust.terminal import say
 
 
 def evaluate_notes(references: Sequence[Path], estimates: Sequence[Path], as_json: bool) -> None:
@@ -24,12 +24,13 @@ def evaluate_notes(references: Sequence[Path], estimates: Sequence[Path], as_jso
 
     scores = score_notes(read_note_file(references[0]), read_note_file(estimates[0]))
     if as_json:
-        click.echo(json.dumps(scores.to_dict(), indent=2))
+        say(json.dumps(scores.to_dict(), indent=2))
         return
 
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from bsep_stream.trust.console import Console
 
     table = Table(caption="onset within 50 ms, pitch within 50 cents", caption_justify="left")
     table.add_column("source", min_width=12, overflow="fold")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bsep_stream.cli.evaluate import TakesSeveral
+from bsep_stream.trust.terminal import say
 
 
 @click.command("report", cls=TakesSeveral)
@@ -48,7 +49,7 @@ def report(
     from bsep_stream.report.overview import write_report
 
     write_report(paths, output, model=model, references=references, part=(start, seconds))
-    click.echo(output)
+    say(output)
 
 
 command = report

@@ -9,6 +9,8 @@ import click
 
 from bsep_stream.cli.foreignoption import foreign_option, mask_settings
 from bsep_stream.cli.latencyoption import latency_option
+from bsep_stream.cli.pluginpermission import plugins_option
+from bsep_stream.cli.streamoptions import named_rack
 
 PIPE = Path("-")
 
@@ -35,6 +37,7 @@ PIPE = Path("-")
 @click.option(
     "--rack", "rack_file", metavar="FILE", type=click.Path(path_type=Path), help="Effects and gains: also write remix."
 )
+@plugins_option
 @latency_option
 @foreign_option
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
@@ -62,6 +65,7 @@ def separate(
     residual: bool,
     output_kind: str | None,
     rack_file: Path | None,
+    allow_plugins: bool,
     latency: str,
     foreign: str,
     overwrite: bool,
@@ -96,10 +100,7 @@ def separate(
     setting = choose_setting(latency, loaded.geometry)  # one that cannot be is told once, not for every file
     rack = None
     if rack_file is not None:
-        from bsep_stream.effects.rack import load_rack
-        from bsep_stream.effects.racks import find_rack
-
-        rack = load_rack(find_rack(rack_file))
+        rack = named_rack(str(rack_file), allow_plugins)
     kind = output_kind or (loaded.output if setting.name == QUALITY else "mask")
     options: dict[str, Any] = {"output": kind, "latency": latency, "mask": mask_settings(foreign, kind)}
 

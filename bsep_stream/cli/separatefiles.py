@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from bsep_stream.trust.terminal import say, say_above_bar
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bsep_stream.files.recordings import RecordingOutcome
+    from bsep_stream.trust.console import Console
 
 SOME_FAILED = 1  # exit code: the others are done
 
@@ -44,8 +43,9 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
     """
     import json
 
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from bsep_stream.trust.console import Console
 
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -67,13 +67,13 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
                     _say(outcome, alone=len(recordings) == 1)
     except KeyboardInterrupt:
         if len(recordings) > 1:
-            click.echo(f"{_told(counts) or 'nothing separated'}; the same command with --resume goes on", err=True)
+            say(f"{_told(counts) or 'nothing separated'}; the same command with --resume goes on", err=True)
         raise
     if as_json:
         files = [outcome.to_dict() for outcome in outcomes]
-        click.echo(json.dumps({"model": str(model), "counts": counts, "files": files}, indent=2))
+        say(json.dumps({"model": str(model), "counts": counts, "files": files}, indent=2))
     elif len(recordings) > 1:
-        click.echo(_told(counts), err=True)
+        say(_told(counts), err=True)
     _say_next(outcomes, model)
     return SOME_FAILED if counts["failed"] else 0
 
@@ -93,20 +93,19 @@ def _length(path: Path) -> int:
 
 
 def _say(outcome: RecordingOutcome, *, alone: bool) -> None:
-    # print, not click.echo, which goes past the bar's redirection, right into the bar
     names = [path.name for path in outcome.paths.values()]
     folder = next(iter(outcome.paths.values())).parent
     if outcome.error is not None:
         sentence = str(outcome.error)
         named = outcome.recording.name in sentence
-        print(sentence if named else f"{outcome.recording}: {sentence}", file=sys.stderr)
+        say_above_bar(sentence if named else f"{outcome.recording}: {sentence}", err=True)
     elif outcome.separated is None:
-        print(f"{outcome.recording}: skipped, {folder} has its files", file=sys.stderr if alone else sys.stdout)
+        say_above_bar(f"{outcome.recording}: skipped, {folder} has its files", err=alone)
     elif alone:
         for path in outcome.paths.values():
-            print(path)
+            say_above_bar(path)
     else:
-        print(f"{outcome.recording}: {folder} ({', '.join(names)})")
+        say_above_bar(f"{outcome.recording}: {folder} ({', '.join(names)})")
 
 
 def _say_warnings(outcome: RecordingOutcome, console: Console) -> None:
@@ -129,5 +128,5 @@ def _say_next(outcomes: Sequence[RecordingOutcome], model: Path) -> None:
         if outcome.separated is not None:
             folder = next(iter(outcome.paths.values())).parent
             command = shlex.join(["bsep", "report", str(folder), str(model), "--output", "report.html"])
-            click.echo(f"next: {command}", err=True)
+            say(f"next: {command}", err=True)
             return

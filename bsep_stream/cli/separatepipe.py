@@ -6,9 +6,8 @@ import sys
 from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any, cast
 
-import click
-
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
     from bsep_stream.effects.rack import Rack
@@ -67,5 +66,5 @@ def separate_standard_input(
     )
     if means_all(choice, separator.stem_names):
         per_stem = f" with {separator.channels} channels each" if separator.channels > 1 else ""
-        click.echo(f"channels: {', '.join(separator.stem_names)}{per_stem}", err=True)
+        say(f"channels: {', '.join(separator.stem_names)}{per_stem}", err=True)
     separate_pipe(arriving, sys.stdout.buffer, separator, choice, rack=rack, raw=samples if write_raw else None)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsep_stream.cli.latencyoption import latency_option
+from bsep_stream.cli.pluginpermission import permitted, plugins_option
 
 if TYPE_CHECKING:
     from bsep_stream.effects.rack import Rack
 
-STREAM_OPTIONS = ("latency", "sample_rate", "rack_name")
+STREAM_OPTIONS = ("latency", "sample_rate", "rack_name", "allow_plugins")
 """What click calls them."""
 
 
@@ -22,18 +23,20 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
         latency_option,
         click.option("--sample-rate", type=int, metavar="HZ", help="Of the stream; the model's own if not given."),
         click.option("--rack", "rack_name", metavar="FILE", help="Effects and levels, or name of a shipped rack."),
+        plugins_option,
     )
     for option in reversed(options):  # as decorators are applied
         command = option(command)
     return command
 
 
-def named_rack(name: str | None) -> Rack | None:
-    """The rack of ``--rack``. ConfigError if there is none of that name, or something in it makes no sense."""
+def named_rack(name: str | None, allow_plugins: bool = False) -> Rack | None:
+    """The rack of ``--rack``. ConfigError if there is none of that name, or something in it makes no sense, or it needs
+    plugins that were not allowed."""
     from bsep_stream.effects.rack import load_rack
     from bsep_stream.effects.racks import find_rack
 
-    return None if name is None else load_rack(find_rack(name))
+    return None if name is None else permitted(load_rack(find_rack(name)), allow_plugins)
 
 
 def latency_lines(facts: dict[str, Any]) -> dict[str, str]:

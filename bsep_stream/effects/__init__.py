@@ -3,5 +3,5 @@
 catalogue.py  which effects there are, and the ranges of their parameters; vst3.py: plugins by path
 rack.py       rack files; racks/: those that are shipped
 boards.py     one effect chain; fader.py: one gain
-mixer.py      Mixer (stems -> remix), StemMixer (mixture -> remix, called like a plugin)
+mixer.py      Mixer: stems -> remix; stemmixer.py: StemMixer, mixture -> remix, called like a plugin
 """

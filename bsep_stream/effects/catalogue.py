@@ -7,14 +7,16 @@ So every value is compared with the table before an effect is made.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bsep_stream.effects.vst3 import PluginName, PluginPath, PluginValues, load_vst3
+from bsep_stream.effects.impulse import CHANNELS, LONGEST_SECONDS, check_impulse, read_impulse
+from bsep_stream.effects.vst3 import PluginName, PluginPath, PluginValues, is_there, load_vst3, not_allowed
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.mistakes import Mistakes
+from bsep_stream.trust.shown import brief
 from bsep_stream.words import nearest
 
 
@@ -33,11 +35,12 @@ class Range:
     def check(self, value: object, label: str, _folder: Path) -> float:
         """The value as a float, or a ConfigError."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"{label} must be a number from {self.low:g} to {self.high:g}, got {value!r}")
-        if math.isnan(value) or not self.low <= value <= self.high:
+            raise ConfigError(f"{label} must be a number from {self.low:g} to {self.high:g}, got {brief(value)}")
+        if value != value or not self.low <= value <= self.high:
             limit = self.high if value > self.high else self.low
+            got = f"{value:g}" if isinstance(value, float) else brief(value)
             raise ConfigError(
-                f"{label} must be a number from {self.low:g} to {self.high:g}, got {value:g}; the nearest is {limit:g}"
+                f"{label} must be a number from {self.low:g} to {self.high:g}, got {got}; the nearest is {limit:g}"
             )
         return float(value)
 
@@ -51,7 +54,7 @@ class Flag:
     def check(self, value: object, label: str, _folder: Path) -> bool:
         """The value, or a ConfigError."""
         if not isinstance(value, bool):
-            raise ConfigError(f"{label} must be true or false, got {value!r}")
+            raise ConfigError(f"{label} must be true or false, got {brief(value)}")
         return value
 
 
@@ -70,30 +73,21 @@ class Choice:
     def check(self, value: object, label: str, _folder: Path) -> str:
         """The name, or a ConfigError."""
         if not isinstance(value, str) or value not in self.names:
-            raise ConfigError(f"{label} has no choice {value!r}{nearest(value, self.names)}")
+            raise ConfigError(f"{label} has no choice {brief(value)}{nearest(value, self.names)}")
         return value
 
 
 @dataclass(frozen=True)
 class SoundFile:
-    """Path of a WAV or AIFF file, relative to the rack file; pedalboard silently does nothing with any other."""
+    """Path of a sound file, relative to the rack file."""
 
-    text = "path of a WAV or AIFF file"
+    text = f"path of a sound file, up to {LONGEST_SECONDS:g} s, {CHANNELS} channels"
 
     def check(self, value: object, label: str, folder: Path) -> str:
         """The path, or a ConfigError."""
-        if not isinstance(value, str) or not (folder / value).is_file():
-            raise ConfigError(f"{label} must be the path of a sound file, got {value!r}; no such file in {folder}")
-        import soundfile
-
-        try:
-            found = soundfile.info(str(folder / value))
-        except soundfile.LibsndfileError as error:
-            raise ConfigError(f"{label}: {folder / value} is no sound file; give a WAV or AIFF file") from error
-        if found.format not in ("WAV", "WAVEX", "AIFF") or not found.frames:
-            raise ConfigError(
-                f"{label} must be a WAV or AIFF file with sound, got {found.frames} samples of {found.format}"
-            )
+        if not isinstance(value, str) or not is_there(folder / value, "is_file"):
+            raise ConfigError(f"{label} must be the path of a sound file, got {brief(value)}; no such file in {folder}")
+        check_impulse(folder / value, label)
         return str(folder / value)
 
 
@@ -176,19 +170,31 @@ EFFECTS: Mapping[str, Mapping[str, Parameter]] = {
     VST3: {"path": PluginPath(), "plugin_name": PluginName(), "parameters": PluginValues()},
 }
 
+
 _UNITS = {"_hz": "Hz", "_db": "dB", "_ms": "ms", "_seconds": "s", "_sample_rate": "Hz", "semitones": "semitones"}
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One effect of a chain: its pedalboard name and checked parameters; missing ones are pedalboard's defaults."""
+    """One effect of a chain: its pedalboard name and checked parameters; missing ones are pedalboard's defaults.
+
+    Parameters
+    ----------
+    type : str
+    parameters : mapping
+    allow_plugins : bool
+        Whether a VST3 plugin may be loaded, which runs its native code.
+    """
 
     type: str
     parameters: Mapping[str, Value]
+    allow_plugins: bool = False
 
     def make(self) -> Any:
-        """A new pedalboard plugin."""
+        """A new pedalboard plugin. ConfigError if it is native code that was not allowed, or pedalboard refuses it."""
         if self.type == VST3:
+            if not self.allow_plugins:
+                raise not_allowed(str(self.parameters["path"]))
             values_of_plugin: dict[str, Any] = dict(self.parameters)
             return load_vst3(**values_of_plugin)
         import pedalboard
@@ -198,13 +204,16 @@ class Effect:
             if isinstance(parameter, Choice) and name in values:
                 owner, enumeration = parameter.enumeration.split(".")
                 values[name] = getattr(getattr(getattr(pedalboard, owner), enumeration), values[name])
+            elif isinstance(parameter, SoundFile):
+                # Read here: pedalboard is silent about what it cannot read, and believes whatever a header claims.
+                values[name], values["sample_rate"] = read_impulse(Path(values[name]))
         try:
             return getattr(pedalboard, self.type)(**values)
-        except (ValueError, RuntimeError, TypeError) as error:
+        except (ValueError, RuntimeError, TypeError, MemoryError) as error:
             raise ConfigError(f"pedalboard refuses {self.type}: {error}") from error
 
 
-def check_effect(values: object, label: str, folder: Path) -> Effect:
+def check_effect(values: object, label: str, folder: Path, *, allow_plugins: bool = False) -> Effect:
     """Effect from a table like ``{type = "Reverb", room_size = 0.4}``.
 
     Parameters
@@ -215,30 +224,37 @@ def check_effect(values: object, label: str, folder: Path) -> Effect:
         Where in the file, for messages.
     folder : Path
         What paths of sound files are relative to.
+    allow_plugins : bool
+        Whether the effect may be native code, once it is made. Nothing is loaded here.
 
     Raises
     ------
-    ConfigError
-        Unknown effect or parameter (with the nearest names), value out of range (with the nearest value).
+    RackError
+        All that is wrong: unknown effect or parameter (with the nearest names), value out of range (with the nearest
+        value).
     """
     if not isinstance(values, Mapping) or not isinstance(values.get("type"), str):
-        raise ConfigError(f'{label} must be a table with a type, like {{type = "Reverb"}}, got {values!r}')
+        raise ConfigError(f'{label} must be a table with a type, like {{type = "Reverb"}}, got {brief(values)}')
     kind = values["type"]
     if kind not in EFFECTS:
-        raise ConfigError(f"{label}: there is no effect {kind!r}{nearest(kind, EFFECTS)}")
+        raise ConfigError(f"{label}: there is no effect {brief(kind)}{nearest(kind, EFFECTS)}")
     known = EFFECTS[kind]
     checked: dict[str, Value] = {}
+    mistakes = Mistakes()
     for name, value in values.items():
         if name == "type":
             continue
-        if name not in known:
-            raise ConfigError(f"{label}: {kind} has no parameter {name!r}{nearest(name, known)}")
-        checked[name] = known[name].check(value, f"{label}: {kind}.{name}", folder)
+        with mistakes.noted():
+            if name not in known:
+                raise ConfigError(f"{label}: {kind} has no parameter {brief(name)}{nearest(name, known)}")
+            checked[name] = known[name].check(value, f"{label}: {kind}.{name}", folder)
     files = (SoundFile, PluginPath)
-    required = [name for name, parameter in known.items() if isinstance(parameter, files) and name not in checked]
-    if required:
-        raise ConfigError(f"{label}: {kind} needs {required[0]}")
-    return Effect(kind, checked)
+    required = [name for name, parameter in known.items() if isinstance(parameter, files) and name not in values]
+    with mistakes.noted():
+        if required:
+            raise ConfigError(f"{label}: {kind} needs {required[0]}")
+    mistakes.refuse()
+    return Effect(kind, checked, allow_plugins)
 
 
 def unit(parameter_name: str) -> str:

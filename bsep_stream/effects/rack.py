@@ -14,14 +14,17 @@ effects = [{ type = "Limiter", threshold_db = -1.0 }]
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bsep_stream.effects.catalogue import Effect, check_effect
+from bsep_stream.effects.catalogue import VST3, Effect, check_effect
+from bsep_stream.effects.rackmemory import MOST_EFFECTS, refuse_too_much
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.mistakes import Mistakes
+from bsep_stream.trust.shown import LONGEST_VALUE, brief
+from bsep_stream.trust.textfiles import Fail, check_plain, read_toml
 from bsep_stream.words import HIGHEST_GAIN_DB, LOWEST_GAIN_DB, RESIDUAL, nearest
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ class Strip:
     solo: bool = False
 
     def board(self) -> Pedalboard:
-        """New plugins, ready for one stream."""
+        """New plugins, ready for one stream. ConfigError if one of them is native code that was not allowed."""
         from pedalboard import Pedalboard  # type: ignore[attr-defined]
 
         return Pedalboard([effect.make() for effect in self.effects])
@@ -67,13 +70,57 @@ class Rack:
     stems: Mapping[str, Strip] = field(default_factory=dict)
     master: Strip = field(default_factory=Strip)
 
+    @property
+    def plugin_paths(self) -> tuple[str, ...]:
+        """Paths of the VST3 plugins that it names, each once."""
+        paths = [str(each.parameters["path"]) for each in self._effects() if each.type == VST3]
+        return tuple(dict.fromkeys(paths))
+
+    def allowing_plugins(self) -> Rack:
+        """The same rack, with leave to load its plugins: they are native code, which can do whatever you can."""
+        return self._with_effects(lambda effects: tuple(replace(each, allow_plugins=True) for each in effects))
+
+    def without_plugins(self) -> Rack:
+        """The same rack but for its plugins: what can be tried without running their code."""
+        return self._with_effects(lambda effects: tuple(each for each in effects if each.type != VST3))
+
+    def _effects(self) -> list[Effect]:
+        return [effect for strip in (*self.stems.values(), self.master) for effect in strip.effects]
+
+    def _with_effects(self, change: Callable[[tuple[Effect, ...]], tuple[Effect, ...]]) -> Rack:
+        stems = {name: replace(strip, effects=change(strip.effects)) for name, strip in self.stems.items()}
+        return Rack(stems, replace(self.master, effects=change(self.master.effects)))
+
     def check(self, stem_names: Sequence[str]) -> None:
-        """Raise ConfigError if the rack names a stem that does not exist."""
+        """Raise RackError if the rack names stems that do not exist."""
+        mistakes = Mistakes()
         for name in self.stems:
-            if name not in (*stem_names, OTHERS):
-                raise ConfigError(
-                    f"the rack names [stems.{name}], but there is no such stem{nearest(name, stem_names)}"
-                )
+            with mistakes.noted():
+                if name not in (*stem_names, OTHERS):
+                    raise ConfigError(
+                        f"the rack names [stems.{_cut(name)}], but there is no such stem{nearest(name, stem_names)}"
+                    )
+        mistakes.refuse()
+
+    def try_out(self, stem_names: Sequence[str], sample_rate: int, channels: int) -> None:
+        """Raise RackError with all that keeps the rack from running in a stream; plugins are left alone.
+
+        Its effects are made and tried, one stem after the other.
+        """
+        from bsep_stream.effects.boards import Board
+
+        mistakes = Mistakes()
+        rack = self.without_plugins()
+        with mistakes.noted():
+            rack.check(stem_names)
+        known = {name: strip for name, strip in rack.stems.items() if name in (*stem_names, OTHERS)}
+        with mistakes.noted():
+            refuse_too_much(Rack(known, rack.master).for_stems(stem_names)._effects(), sample_rate, channels)
+        if not mistakes.sentences:
+            for name, strip in (*rack.stems.items(), ("master", rack.master)):
+                with mistakes.noted():
+                    Board(strip.board(), sample_rate, channels, name)
+        mistakes.refuse()
 
     def for_stems(self, stem_names: Sequence[str]) -> Rack:
         """The same rack with a strip for every stem: :data:`OTHERS` stands for all sources that are not named.
@@ -107,11 +154,13 @@ class Rack:
         Raises
         ------
         ConfigError
-            Unknown stems, effects that do not run in a stream of this rate and channel count.
+            Unknown stems, effects that do not run in a stream of this rate and channel count or need too much memory,
+            plugins that were not allowed.
         """
         from bsep_stream.effects.mixer import Mixer
 
         rack = self.for_stems(stem_names)
+        refuse_too_much(rack._effects(), sample_rate, channels)
         return Mixer(
             stem_names,
             sample_rate,
@@ -123,19 +172,23 @@ class Rack:
         )
 
 
-def load_rack(path: str | Path) -> Rack:
-    """Read and check a rack file.
+def load_rack(path: str | Path, *, allow_plugins: bool = False) -> Rack:
+    """Read and check a rack file. Nothing of what it names is run.
 
     Parameters
     ----------
     path : str or Path
         Sound files in it (of Convolution) are relative to its folder.
+    allow_plugins : bool
+        Whether its VST3 plugins may be loaded when its effects are made. They are native code, which can do whatever
+        you can: say True only to a rack that you have read, with plugins that you know. Without, such a rack can be
+        looked at, and :meth:`Rack.mixer` refuses it.
 
     Raises
     ------
-    ConfigError
+    RackError
         Missing file, no TOML, unknown effects, parameters or settings (with the nearest valid ones), values out of
-        range (with the nearest valid one).
+        range (with the nearest valid one): all that is wrong.
 
     Examples
     --------
@@ -146,57 +199,71 @@ def load_rack(path: str | Path) -> Rack:
     ['english_horn', 'recorder', 'residual']
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the rack {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the rack {path} is not valid TOML: {error}") from error
-    return rack_from_dict(values, path.parent, str(path))
+    values = read_toml(path, Fail(ConfigError, f"the rack {path}"))
+    return rack_from_dict(values, path.parent, str(path), allow_plugins=allow_plugins)
 
 
-def rack_from_dict(values: Mapping[str, Any], folder: Path = Path(), label: str = "rack") -> Rack:
+def rack_from_dict(
+    values: Mapping[str, Any], folder: Path = Path(), label: str = "rack", *, allow_plugins: bool = False
+) -> Rack:
     """Rack from the tables of a rack file; see :func:`load_rack`."""
-    _only(values, ("stems", "master"), label)
+    check_plain(values, Fail(ConfigError, label))
+    mistakes = Mistakes()
+    _note_unknown(values, ("stems", "master"), label, mistakes)
     stems = values.get("stems", {})
-    if not isinstance(stems, Mapping):
-        raise ConfigError(f"{label}: stems must be tables like [stems.recorder], got {stems!r}")
-    checked = {
-        name: _strip(strip, ("effects", "gain_db", "mute", "solo"), folder, f"{label}: [stems.{name}]")
-        for name, strip in stems.items()
-    }
-    master = _strip(values.get("master", {}), ("effects", "gain_db"), folder, f"{label}: [master]")
+    checked: dict[str, Strip] = {}
+    with mistakes.noted():
+        if not isinstance(stems, Mapping):
+            raise ConfigError(f"{label}: stems must be tables like [stems.recorder], got {brief(stems)}")
+        for name, strip in stems.items():
+            where = f"{label}: [stems.{_cut(name)}]"
+            with mistakes.noted():
+                checked[name] = _strip(strip, ("effects", "gain_db", "mute", "solo"), folder, where, allow_plugins)
+    master = Strip()
+    with mistakes.noted():
+        known = ("effects", "gain_db")
+        master = _strip(values.get("master", {}), known, folder, f"{label}: [master]", allow_plugins)
+    mistakes.refuse()
     return Rack(checked, master)
 
 
-def _strip(values: object, settings: Sequence[str], folder: Path, label: str) -> Strip:
+def _strip(values: object, settings: Sequence[str], folder: Path, label: str, allow_plugins: bool) -> Strip:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{label} must be a table, got {values!r}")
-    _only(values, settings, label)
+        raise ConfigError(f"{label} must be a table, got {brief(values)}")
+    mistakes = Mistakes()
+    _note_unknown(values, settings, label, mistakes)
     effects = values.get("effects", [])
     if not isinstance(effects, list):
-        raise ConfigError(f'{label} effects must be a list like [{{type = "Reverb"}}], got {effects!r}')
+        mistakes.sentences.append(f'{label} effects must be a list like [{{type = "Reverb"}}], got {brief(effects)}')
+        effects = []
+    if len(effects) > MOST_EFFECTS:
+        mistakes.sentences.append(f"{label} has {len(effects)} effects, and {MOST_EFFECTS} are possible")
+        effects = []
     gain_db = values.get("gain_db", 0.0)
     if (
         isinstance(gain_db, bool)
         or not isinstance(gain_db, int | float)
         or not LOWEST_GAIN_DB <= gain_db <= HIGHEST_GAIN_DB
     ):
-        raise ConfigError(
-            f"{label} gain_db must be a number from {LOWEST_GAIN_DB:g} to {HIGHEST_GAIN_DB:g}, got {gain_db!r}"
-        )
+        wanted = f"a number from {LOWEST_GAIN_DB:g} to {HIGHEST_GAIN_DB:g}"
+        mistakes.sentences.append(f"{label} gain_db must be {wanted}, got {brief(gain_db)}")
     for name in ("mute", "solo"):
         if not isinstance(values.get(name, False), bool):
-            raise ConfigError(f"{label} {name} must be true or false, got {values[name]!r}")
-    return Strip(
-        effects=tuple(check_effect(each, f"{label} effect {i + 1}", folder) for i, each in enumerate(effects)),
-        gain_db=float(gain_db),
-        mute=values.get("mute", False),
-        solo=values.get("solo", False),
-    )
+            mistakes.sentences.append(f"{label} {name} must be true or false, got {brief(values[name])}")
+    checked = []
+    for number, each in enumerate(effects, start=1):
+        with mistakes.noted():
+            checked.append(check_effect(each, f"{label} effect {number}", folder, allow_plugins=allow_plugins))
+    mistakes.refuse()
+    return Strip(tuple(checked), float(gain_db), values.get("mute", False), values.get("solo", False))
 
 
-def _only(values: Mapping[str, Any], known: Sequence[str], label: str) -> None:
+def _note_unknown(values: Mapping[str, Any], known: Sequence[str], label: str, mistakes: Mistakes) -> None:
     for name in values:
         if name not in known:
-            raise ConfigError(f"{label} has no setting {name!r}{nearest(name, known)}")
+            mistakes.sentences.append(f"{label} has no setting {brief(name)}{nearest(name, known)}")
+
+
+def _cut(name: str) -> str:
+    """A name as it may stand in a sentence."""
+    return name if len(name) <= LONGEST_VALUE else f"{name[:LONGEST_VALUE]}..."

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.shown import brief, shown
 from bsep_stream.words import nearest
+
+
+def is_there(path: Path, kind: str = "exists") -> bool:
+    """Whether something is at a path (or `is_file` is); nothing is at a path that no system has."""
+    try:
+        return bool(getattr(path, kind)())
+    except (OSError, ValueError):  # longer than names can be; a zero byte
+        return False
+
+
+def not_allowed(path: str) -> ConfigError:
+    """The error for a plugin that nobody has allowed."""
+    return ConfigError(
+        f"the rack loads the plugin {path}, native code of whoever made it; if you trust it, allow it with "
+        "--allow-plugins (from Python: load_rack(..., allow_plugins=True))"
+    )
 
 
 @dataclass(frozen=True)
@@ -19,8 +37,10 @@ class PluginPath:
 
     def check(self, value: object, label: str, folder: Path) -> str:
         """The path, or a ConfigError."""
-        if not isinstance(value, str) or not value.endswith(".vst3") or not (folder / value).exists():
-            raise ConfigError(f"{label} must be the path of a .vst3 plugin, got {value!r}; no such plugin in {folder}")
+        if not isinstance(value, str) or not value.endswith(".vst3") or not is_there(folder / value):
+            raise ConfigError(
+                f"{label} must be the path of a .vst3 plugin, got {brief(value)}; no such plugin in {folder}"
+            )
         return str(folder / value)
 
 
@@ -33,7 +53,7 @@ class PluginName:
     def check(self, value: object, label: str, _folder: Path) -> str:
         """The name, or a ConfigError."""
         if not isinstance(value, str) or not value:
-            raise ConfigError(f"{label} must be the name of a plugin, got {value!r}")
+            raise ConfigError(f"{label} must be the name of a plugin, got {brief(value)}")
         return value
 
 
@@ -45,9 +65,13 @@ class PluginValues:
 
     def check(self, value: object, label: str, _folder: Path) -> Mapping[str, float | bool | str]:
         """The table, or a ConfigError."""
-        if isinstance(value, Mapping) and all(isinstance(each, bool | int | float | str) for each in value.values()):
+        if isinstance(value, Mapping) and all(map(_is_value, value.values())):
             return dict(value)
-        raise ConfigError(f"{label} must be a table of numbers, flags and names, got {value!r}")
+        raise ConfigError(f"{label} must be a table of numbers, flags and names, got {brief(value)}")
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
 
 
 def load_vst3(path: str, plugin_name: str | None = None, parameters: Mapping[str, Any] | None = None) -> Any:
@@ -62,8 +86,9 @@ def load_vst3(path: str, plugin_name: str | None = None, parameters: Mapping[str
 
     try:
         plugin: Any = load_plugin(path, plugin_name=plugin_name)
-    except (ImportError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"the plugin {path} does not load: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # whatever native code raises
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"the plugin {path} does not load: {shown(reason)}") from error
     if not plugin.is_effect:
         raise ConfigError(f"the plugin {path} is an instrument; a rack takes effects")
     for name, value in (parameters or {}).items():
@@ -71,6 +96,6 @@ def load_vst3(path: str, plugin_name: str | None = None, parameters: Mapping[str
             raise ConfigError(f"the plugin {path} has no parameter {name!r}{nearest(name, plugin.parameters)}")
         try:
             setattr(plugin, name, value)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"the plugin {path} does not take {value!r} for {name}: {error}") from error
+        except Exception as error:
+            raise ConfigError(f"the plugin {path} does not take {brief(value)} for {name}: {error}") from error
     return plugin

@@ -21,10 +21,13 @@ from bsep_stream.masks.maskoutput import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator
 from bsep_stream.stream.latency import QUALITY
-from bsep_stream.words import REMIX, RESIDUAL
+from bsep_stream.words import MOST_CHANNELS, REMIX, RESIDUAL
 
 if TYPE_CHECKING:
     from bsep_stream.effects.rack import Rack
+
+_FEW_CHANNELS = 8
+"""No more are taken for samples, however short the audio."""
 
 
 class _Late(Protocol):
@@ -108,6 +111,12 @@ def separate(
         audio = audio[None]
     if audio.ndim != 2 or not len(audio):
         raise StreamError(f"audio must have the shape (channels, n_samples), got {audio.shape}")
+    n_channels, n_samples = audio.shape
+    if n_channels > MOST_CHANNELS or 0 < max(n_samples, _FEW_CHANNELS) < n_channels:
+        raise StreamError(
+            f"audio must have the shape (channels, n_samples), got {audio.shape}: this looks like (samples, channels), "
+            "as soundfile reads it; give its .T"
+        )
     separator = StreamingSeparator(
         model,
         sample_rate=sample_rate,

@@ -8,7 +8,7 @@ the tone model assumes (Schulze, Leuschner, King 2021, section 2.1).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.trust.records import record
+from bsep_stream.trust.shown import brief
+
+LONGEST_FRAME = 65_536
+"""Samples; five times that of the longest preset."""
+RATES = (4_000, 768_000)
+"""Sample rates, Hz."""
+SIGMAS = (1.0, 1e6)
+"""Standard deviations of the window, samples."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +52,23 @@ class FrameGeometry:
     sigma_samples: float = 1_024.0
 
     def __post_init__(self) -> None:
-        if self.n_fft < 2 or self.n_fft % 2:
-            raise ConfigError(f"n_fft must be even and at least 2, got {self.n_fft}")
+        for name in ("sample_rate", "n_fft", "n_bins", "hop_length"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise ConfigError(f"{name} must be a whole number, got {brief(value)}")
+        if not 2 <= self.n_fft <= LONGEST_FRAME or self.n_fft % 2:
+            raise ConfigError(f"n_fft must be even, at least 2 and at most {LONGEST_FRAME}, got {brief(self.n_fft)}")
         if not 1 <= self.n_bins <= self.n_fft // 2 + 1:
-            raise ConfigError(f"n_bins must be 1 to {self.n_fft // 2 + 1}, got {self.n_bins}")
+            raise ConfigError(f"n_bins must be 1 to {self.n_fft // 2 + 1}, got {brief(self.n_bins)}")
+        if not RATES[0] <= self.sample_rate <= RATES[1]:
+            raise ConfigError(f"sample_rate must be positive, {RATES[0]} to {RATES[1]}, got {brief(self.sample_rate)}")
+        sigma = self.sigma_samples
+        if isinstance(sigma, bool) or not isinstance(sigma, int | float | np.floating):
+            raise ConfigError(f"sigma_samples must be a number, got {brief(sigma)}")
+        if not SIGMAS[0] <= sigma <= SIGMAS[1]:
+            raise ConfigError(f"sigma_samples must be positive, {SIGMAS[0]:g} to {SIGMAS[1]:g}, got {brief(sigma)}")
         if not 1 <= self.hop_length <= self.n_fft:
-            raise ConfigError(f"hop_length must be 1 to {self.n_fft}, got {self.hop_length}")
-        if self.sample_rate < 1 or not self.sigma_samples > 0:
-            raise ConfigError(
-                f"sample_rate and sigma_samples must be positive, got {self.sample_rate} and {self.sigma_samples}"
-            )
+            raise ConfigError(f"hop_length must be 1 to {self.n_fft}, got {brief(self.hop_length)}")
 
     @property
     def win_length(self) -> int:
@@ -124,10 +140,4 @@ class FrameGeometry:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FrameGeometry:
         """Inverse of :meth:`to_dict`; unknown or missing keys are an error."""
-        names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            raise ConfigError(
-                f"a frame geometry has the keys {sorted(names)}, got {sorted(values)}; "
-                "the file was written by another version"
-            )
-        return cls(**values)
+        return record(cls, values, "a frame geometry", whole=True)

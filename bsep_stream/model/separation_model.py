@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream import cards
 from bsep_stream.errors import ConfigError, ModelError
-from bsep_stream.model.geometry import FrameGeometry
-from bsep_stream.model.step import INPUT_NAME, OUTPUTS, SPECTRA_SWITCH, TONE_OUTPUTS, Stepper, tones_of
+from bsep_stream.model.metadata import OUTPUT_KINDS as OUTPUT_KINDS
+from bsep_stream.model.metadata import Metadata, read_metadata
+from bsep_stream.model.modelrules import LARGEST_BYTES, check_rules
+from bsep_stream.model.onnxgraph import read_model
+from bsep_stream.model.step import (
+    INPUT_NAME,
+    OUTPUTS,
+    SPECTRA_SWITCH,
+    TONE_OUTPUTS,
+    Stepper,
+    tones_of,
+)
 from bsep_stream.model.step import Tones as Tones
-from bsep_stream.model.strikes import Strike
-from bsep_stream.words import REMIX, RESIDUAL, nearest
-
-if TYPE_CHECKING:
-    import onnxruntime
+from bsep_stream.model.stepcheck import check_step
+from bsep_stream.model.trial import USUAL_PROVIDERS, open_session
+from bsep_stream.trust.shown import brief
+from bsep_stream.trust.textfiles import Fail, json_object, read_bytes
+from bsep_stream.words import nearest
 
 FORMAT_VERSION = 2
 """Newest that is read; 1 had a value of its own for the input ``spectra``, or no such input."""
 METADATA_KEY = "bsep_stream"
-OUTPUT_KINDS = ("direct", "dictionary", "mask")
-"""What can be made of the tones: the two published predictions, or masks for the mixture."""
 
 Provider = str | tuple[str, dict[str, Any]]
 """Execution provider of ONNX Runtime, with its options."""
 
-_FIELDS = (
-    "format_version",
-    "geometry",
-    "source_names",
-    "tone_sources",
-    "dictionary",
-    "gain",
-    "output",
-    "training",
-)
 _METRONOME = "metronome"  # only models of recordings that have one
-_RESERVED_NAMES = (RESIDUAL, REMIX)
+_FIELDS = tuple(name for name in Metadata.__dataclass_fields__ if name != _METRONOME)
 _WARM_UP_STEPS = 3
 
 
@@ -78,12 +75,15 @@ class SeparationModel:
     Raises
     ------
     ModelError
-        If the file is missing, no ONNX, not one of this package, newer, or damaged.
+        If the file is missing, no ONNX, not one of this package, newer, damaged, or a program that no export is.
     ConfigError
         If this build of ONNX Runtime has no such provider.
 
     Notes
     -----
+    Nothing in a file of a stranger is run but the operators that our exports have, straight through, in bounds of
+    memory and time that a first step on trial keeps (:mod:`bsep_stream.trust`).
+
     Denormal numbers slow a network down up to eightfold. ONNX Runtime treats them as zero only if
     the first session of the process asks for it, as this class does, and only in the thread that
     makes the session and in threads started later: make the model before other sessions.
@@ -100,23 +100,37 @@ class SeparationModel:
 
     def __init__(self, path: str | Path, *, providers: Sequence[Provider] | None = None) -> None:
         self.path = Path(path)
-        self._session = _open_session(self.path, providers)
-        self._switched = SPECTRA_SWITCH in {value.name for value in self._session.get_inputs()}
-        metadata = _metadata(self.path, self._session)
-        self.format_version: int = metadata["format_version"]
-        self.training: dict[str, Any] = metadata["training"]
+        if not self.path.is_file():
+            raise ModelError(f"there is no model file {path}; give the path of an ONNX file made by 'bsep export'")
+        wanted = _available(providers)
+        content = read_bytes(self.path, LARGEST_BYTES, Fail(ModelError, str(path)))
         try:
-            self.geometry = FrameGeometry.from_dict(metadata["geometry"])
-            self.source_names = _source_names(metadata["source_names"])
-            self.tone_sources = tuple(int(source) for source in metadata["tone_sources"])
-            self.dictionary: NDArray[np.float32] = np.array(metadata["dictionary"], dtype=np.float32)
-            self.gain = float(metadata["gain"])
-            self.output = str(metadata["output"])
-            strikes = metadata.get(_METRONOME, [])
-            self.metronome = tuple(Strike.from_dict(strike, self.geometry.n_bins) for strike in strikes)
-            self._check()
-        except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{self.path} has damaged metadata ({error}); export the model again") from error
+            written = read_model(content)
+        except ModelError as error:
+            raise ModelError(
+                f"{path} cannot be loaded as an ONNX model ({error}); give an ONNX file made by 'bsep export'"
+            ) from error
+        values = _metadata(self.path, written.metadata)
+        try:
+            found = read_metadata(values)
+        except ConfigError as error:
+            raise ModelError(f"{path} has damaged metadata ({error}); export the model again") from error
+        self.format_version = found.format_version
+        self.training = found.training
+        self.geometry = found.geometry
+        self.source_names = found.source_names
+        self.tone_sources = found.tone_sources
+        self.dictionary = found.dictionary
+        self.gain = found.gain
+        self.output = found.output
+        self.metronome = found.metronome
+        try:
+            check_rules(written, (INPUT_NAME, SPECTRA_SWITCH), SPECTRA_SWITCH)
+            check_step(open_session(content, on_trial=True), self._shapes())
+            self._session = open_session(content, on_trial=False, providers=wanted)
+            self._switched = SPECTRA_SWITCH in {value.name for value in self._session.get_inputs()}
+        except ModelError as error:
+            raise ModelError(f"{path} is no model that can be run ({error}); give one made by 'bsep export'") from error
         for _ in range(_WARM_UP_STEPS):  # the first runs allocate and are several times slower
             self.step(np.zeros((2, self.geometry.n_bins), dtype=np.float32))
 
@@ -154,17 +168,10 @@ class SeparationModel:
         """What Jupyter shows."""
         return cards.card("model", self)
 
-    def _check(self) -> None:
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the input and of all outputs, without the batch."""
         n_bins, n_sources, n_tones = self.geometry.n_bins, len(self.source_names), len(self.tone_sources)
-        if self.dictionary.ndim != 2 or len(self.dictionary) != n_sources:
-            raise ConfigError(f"dictionary has the shape {self.dictionary.shape} for {n_sources} sources")
-        if sorted(set(self.tone_sources)) != list(range(n_sources)):
-            raise ConfigError(f"tone_sources {self.tone_sources} do not name each of {n_sources} sources")
-        if not (np.isfinite(self.gain) and self.gain > 0):
-            raise ConfigError(f"gain must be positive, got {self.gain}")
-        if self.output not in OUTPUT_KINDS:
-            raise ConfigError(f"output must be one of {', '.join(OUTPUT_KINDS)}, got {self.output!r}")
-        expected: dict[str, tuple[int, ...]] = {
+        return {
             INPUT_NAME: (2, n_bins),
             "direct": (n_sources, 2, n_bins),
             "dictionary": (n_sources, 2, n_bins),
@@ -172,75 +179,36 @@ class SeparationModel:
             "timbre": (n_sources, n_bins),
             **{name: (n_tones,) for name in TONE_OUTPUTS},
         }
-        found = {node.name: node for node in (*self._session.get_inputs(), *self._session.get_outputs())}
-        for name, shape in expected.items():
-            if name not in found:
-                raise ConfigError(f"the graph has no input or output {name!r}")
-            node = found[name]
-            if node.type != "tensor(float)" or tuple(node.shape[1:]) != shape:
-                raise ConfigError(f"{name!r} should be float32 (batch, {', '.join(map(str, shape))}), is {node.shape}")
 
 
-def _complex(real: NDArray[np.float32], imag: NDArray[np.float32]) -> NDArray[np.complex64]:
-    joined = np.empty(real.shape, dtype=np.complex64)
-    joined.real, joined.imag = real, imag
-    return joined
-
-
-def _open_session(path: Path, providers: Sequence[Provider] | None) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}; give the path of an ONNX file made by 'bsep export'")
+def _available(providers: Sequence[Provider] | None) -> list[Provider]:
+    """Providers by which a session is made: the processor, unless others are asked for."""
+    if providers is None:
+        return list(USUAL_PROVIDERS)
     import onnxruntime  # heavy, and not needed to say that a file is missing
 
     there = onnxruntime.get_available_providers()
-    wanted = list(providers) if providers is not None else ["CPUExecutionProvider"]
-    for provider in wanted:
+    for provider in providers:
         name = provider if isinstance(provider, str) else provider[0]
         if name not in there:
             raise ConfigError(f"this ONNX Runtime has no provider {name!r}{nearest(name, there)}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_free_dimension_override_by_name("batch", 1)  # all sizes are known, and memory is planned once
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    options.log_severity_level = 4  # its errors arrive as exceptions; the warnings are about the exporter
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=wanted)
-    except Exception as error:  # ONNX Runtime's exceptions share no narrower base
-        reason = str(error).strip().splitlines()[0][:160]
-        raise ModelError(
-            f"{path} cannot be loaded as an ONNX model ({reason}); give an ONNX file made by 'bsep export'"
-        ) from error
+    return list(providers)
 
 
-def _metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
+def _metadata(path: Path, properties: dict[str, bytes]) -> dict[str, Any]:
+    if METADATA_KEY not in properties:
         raise ModelError(f"{path} is an ONNX file of another program; give one made by 'bsep export'")
-    try:
-        metadata = json.loads(text)
-        version = metadata["format_version"]
-        newer = version > FORMAT_VERSION
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"{path} has metadata that cannot be read ({error!r}); export the model again") from error
-    if newer:
+    fail = Fail(ModelError, f"{path} has metadata that cannot be read (it", "); export the model again")
+    metadata = json_object(properties[METADATA_KEY], fail)
+    version = metadata.get("format_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise fail(f"has the format version {brief(version)}")
+    if version > FORMAT_VERSION:
         raise ModelError(
             f"{path} has format version {version} and this program reads up to {FORMAT_VERSION}; update bsep-stream"
         )
     if set(metadata) - {_METRONOME} != set(_FIELDS):
         raise ModelError(
-            f"{path} should have the metadata {', '.join(_FIELDS)}, has {', '.join(metadata)}; export the model again"
+            f"{path} should have the metadata {', '.join(_FIELDS)}, has {brief(list(metadata))}; export the model again"
         )
-    return dict(metadata)
-
-
-def _source_names(values: Iterable[Any]) -> tuple[str, ...]:
-    """Names of the sources, checked: the stems' files are named after them."""
-    names: tuple[Any, ...] = tuple(values)
-    for name in names:
-        if not isinstance(name, str) or not name.strip() or name.startswith(".") or set(name) & set('/\\:\0"*?<>|\n'):
-            raise ConfigError(f"{name!r} cannot be the name of a source, because a file is named after it")
-    if not names or len(set(names) | set(_RESERVED_NAMES)) != len(names) + len(_RESERVED_NAMES):
-        raise ConfigError(f"source names must be distinct and none of {_RESERVED_NAMES}, got {names}")
-    return names
+    return metadata

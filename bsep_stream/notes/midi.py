@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from bsep_stream.errors import ConfigError, NotesError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.events import Note
+from bsep_stream.trust.shown import shown
+from bsep_stream.trust.textfiles import Fail, read_bytes
 
 if TYPE_CHECKING:
     import mido
@@ -23,6 +27,10 @@ BEND_RANGE_SEMITONES = 2
 
 CHANNELS = tuple(channel for channel in range(16) if channel != 9)
 """Of sources, counted from 0 as in the bytes of a message; 9 is the drums."""
+
+LARGEST_BYTES = 1_000_000
+"""Of a file that is read: a symphony has a tenth of it, and what is read of it takes a hundred times the memory."""
+MOST_TRACKS = 256
 
 _TICKS_PER_BEAT = 480
 _BEAT_MICROSECONDS = 500_000  # 120 beats a minute: 960 ticks a second
@@ -82,26 +90,31 @@ def read_midi(path: str | Path) -> dict[str, NDArray[np.float64]]:
     Raises
     ------
     NotesError
-        A file that is missing or no MIDI.
+        A file that is missing, no MIDI, or larger than music is.
     """
     import mido
 
     path = Path(path)
     if not path.is_file():
         raise NotesError(f"there is no file {path}; give a MIDI file or a table that bsep notes wrote")
+    content = read_bytes(path, LARGEST_BYTES, Fail(NotesError, str(path), "; export it again"))
     try:
-        file = mido.MidiFile(str(path), charset="utf-8")
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise NotesError(f"{path} cannot be read as MIDI ({error or type(error).__name__}); export it again") from error
+        # Latin-1 has a character for every byte, so no name is in the way; names in UTF-8 are told apart below.
+        file = mido.MidiFile(file=io.BytesIO(content), charset="latin-1")
+    except Exception as error:  # mido's own among them share no base, and some are bare asserts
+        reason = shown(str(error) or type(error).__name__)[:200]
+        raise NotesError(f"{path} cannot be read as MIDI ({reason}); export it again") from error
     if file.type == 2:
         raise NotesError(f"{path} is a MIDI file of type 2, whose tracks are separate songs; save it as type 1")
-    clock = _clock(file)
+    if len(file.tracks) > MOST_TRACKS:
+        raise NotesError(f"{path} has {len(file.tracks)} tracks, and {MOST_TRACKS} are possible; save fewer")
+    clock = _clock(file, path)
     found: dict[str, NDArray[np.float64]] = {}
     for number, track in enumerate(file.tracks):
         notes = _read_track(track)
         if not notes and (not track.name or any(message.type == "set_tempo" for message in track)):
             continue  # a conductor's track
-        name = track.name or f"track {number}"
+        name = _name(track.name) or f"track {number}"
         while name in found:
             name += "'"
         ticks = np.array(sorted(notes), dtype=np.float64).reshape(-1, 3)
@@ -158,25 +171,41 @@ def _note_events(note: Note, channel: int, bends: bool) -> list[tuple[int, int, 
 def _read_track(track: mido.MidiTrack) -> list[tuple[int, int, int]]:
     """Onset and offset in ticks, and key; a note that never ends, ends with its track."""
     now = 0
-    sounding: dict[tuple[int, int], list[int]] = {}
+    sounding: dict[tuple[int, int], deque[int]] = {}
     notes = []
     for message in track:
         now += message.time
         if message.type not in ("note_on", "note_off"):
             continue
-        starts = sounding.setdefault((message.channel, message.note), [])
+        starts = sounding.setdefault((message.channel, message.note), deque())
         if message.type == "note_on" and message.velocity > 0:
             starts.append(now)
         elif starts:
-            notes.append((starts.pop(0), now, message.note))
+            notes.append((starts.popleft(), now, message.note))
     notes += [(start, now, key) for (_, key), starts in sounding.items() for start in starts]
     return [(start, max(end, start + 1), key) for start, end, key in notes]
 
 
-class _clock:
-    """Ticks to seconds by the tempo changes of all tracks."""
+def _name(text: str) -> str:
+    """Name of a track: UTF-8 if it can be, else Latin-1, as programs of before 2000 write it."""
+    try:
+        return shown(text.encode("latin-1").decode("utf-8"))
+    except UnicodeDecodeError:
+        return shown(text)
 
-    def __init__(self, file: mido.MidiFile) -> None:
+
+class _clock:
+    """Ticks to seconds: by the tempo changes of all tracks, or of an even length where the file counts frames of film.
+
+    NotesError if no time passes.
+    """
+
+    def __init__(self, file: mido.MidiFile, path: Path) -> None:
+        division = file.ticks_per_beat
+        film = division < 0  # SMPTE: the high byte is minus the frames a second, the low byte ticks in a frame
+        ticks_per_second = (-(division >> 8)) * (division & 0xFF) if film else 0
+        if (film and not ticks_per_second) or division == 0:
+            raise NotesError(f"{path} says that no time passes from tick to tick; export it again")
         changes = {0: _BEAT_MICROSECONDS}
         last = 0
         for track in file.tracks:
@@ -184,10 +213,14 @@ class _clock:
             for message in track:
                 now += message.time
                 if message.type == "set_tempo":
+                    if message.tempo == 0:
+                        raise NotesError(f"{path} has a tempo of no time a beat; export it again")
                     changes[now] = message.tempo
             last = max(last, now)
         ticks = np.array(sorted(changes), dtype=np.float64)
-        slopes = np.array([changes[int(tick)] for tick in ticks]) / (1e6 * file.ticks_per_beat)
+        slopes = np.array([changes[int(tick)] for tick in ticks]) / (1e6 * division)
+        if film:
+            slopes[:] = 1.0 / ticks_per_second
         self._ticks = np.append(ticks, max(last, ticks[-1]) + 1.0)
         self._seconds = np.concatenate([[0.0], np.cumsum(np.diff(self._ticks) * slopes)])
 

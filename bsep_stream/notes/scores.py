@@ -23,6 +23,9 @@ PITCH_CENTS = 50.0
 OFFSET_SHARE = 0.2
 """Of the length of the true note (or ONSET_SECONDS, if that is more): tolerance of offsets, where they count."""
 
+MOST_PAIRS = 50_000_000
+"""Of true and found notes; the memory of the comparison grows with them: so many take 2 GB."""
+
 _MAX_SOURCES = 8  # 8! = 40 320 assignments are still quick
 
 
@@ -111,6 +114,11 @@ def score_notes(true: Mapping[str, Notes], found: Mapping[str, Notes]) -> NoteSc
     """
     if not any(len(notes) for notes in true.values()):
         raise NotesError("the true notes are none at all, so nothing can be measured; check the reference file")
+    pairs = sum(map(len, true.values())) * sum(map(len, found.values()))
+    if pairs > MOST_PAIRS:
+        raise NotesError(
+            f"at most {MOST_PAIRS:g} pairs of notes can be compared, and these are {pairs:g}; compare parts of it"
+        )
     if max(len(true), len(found)) > _MAX_SOURCES:
         raise NotesError(f"at most {_MAX_SOURCES} sources can be compared, got {len(true)} and {len(found)}")
     names, others = list(true), list(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from bsep_stream.errors import NotesError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.events import frequency_of, pitch_of
 from bsep_stream.notes.transcription import Transcription
+from bsep_stream.trust.shown import brief, shown
+from bsep_stream.trust.textfiles import Fail, read_bytes
 
 NOTE_COLUMNS = (
     "source",
@@ -26,6 +29,11 @@ NOTE_COLUMNS = (
     "level_db",
 )
 TRACK_COLUMNS = ("seconds", "source", "tone", "f0_hz", "key", "name", "cents", "level_db")
+
+LARGEST_BYTES = 16_000_000
+"""Of a table that is read; an hour of an orchestra has a tenth of it."""
+MOST_SOURCES = 256
+LONGEST_SECONDS = 1e6
 
 _NEEDED = ("source", "onset_seconds", "offset_seconds", "key")
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -102,27 +110,36 @@ def read_notes(path: str | Path) -> dict[str, NDArray[np.float64]]:
     """
     path = Path(path)
     found: dict[str, list[tuple[float, float, float]]] = {}
+    if not path.exists():
+        raise NotesError(f"{path} cannot be read (No such file or directory); give a MIDI file or a table of notes")
+    fail = Fail(NotesError, str(path), "; give a MIDI file or a table of notes")
+    content = read_bytes(path, LARGEST_BYTES, fail)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            header = table.fieldnames or []
-            if not set(_NEEDED) <= set(header):
-                raise NotesError(
-                    f"{path} should have the columns {', '.join(_NEEDED)}, has {', '.join(header) or 'none'}; "
-                    "give a table of notes as bsep notes writes it"
-                )
-            for row in table:
-                onset, offset = float(row["onset_seconds"]), float(row["offset_seconds"])
-                pitch = float(row["key"]) + float(row.get("cents") or 0.0) / 100.0
-                if not (0.0 <= onset < offset < np.inf and 0.0 <= pitch <= 128.0):
-                    raise ValueError(f"a note from {onset:g} s to {offset:g} s with key {pitch:g}")
-                found.setdefault(row["source"], []).append((onset, offset, pitch))
-    except OSError as error:
-        raise NotesError(f"{path} cannot be read ({error.strerror}); give a MIDI file or a table of notes") from error
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # of a spreadsheet
+        text = content.decode("latin-1")
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        header = table.fieldnames or []
+        if not set(_NEEDED) <= set(header):
+            raise NotesError(
+                f"{path} should have the columns {', '.join(_NEEDED)}, has {brief(', '.join(header)) or 'none'}; "
+                "give a table of notes as bsep notes writes it"
+            )
+        for row in table:
+            onset, offset = float(row["onset_seconds"]), float(row["offset_seconds"])
+            pitch = float(row["key"]) + float(row.get("cents") or 0.0) / 100.0
+            if not (0.0 <= onset < offset < LONGEST_SECONDS and 0.0 <= pitch <= 128.0) or row["source"] is None:
+                raise ValueError(f"a note from {onset:g} s to {offset:g} s with key {pitch:g}")
+            name = shown(row["source"])
+            if name not in found and len(found) == MOST_SOURCES:
+                raise NotesError(f"{path} names more than the {MOST_SOURCES} sources that are possible")
+            found.setdefault(name, []).append((onset, offset, pitch))
     except (ValueError, TypeError, csv.Error) as error:
         if isinstance(error, NotesError):
             raise
-        raise NotesError(f"{path} holds a line that is no note ({error}); write it again with bsep notes") from error
+        reason = shown(str(error))[:200]
+        raise NotesError(f"{path} holds a line that is no note ({reason}); write it again with bsep notes") from error
     return {name: np.array(sorted(notes)) for name, notes in found.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +11,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.errors import RunError
+from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.model.metadata import (
+    GAINS,
+    MOST_TONES,
+    check_dictionary,
+    check_geometry,
+    check_origin,
+    check_source_names,
+)
 from bsep_stream.stream.latency import LIMITS_MS, QUALITY, choose_setting, latency_settings
 from bsep_stream.stream.ledger import USUAL_BLOCK, LatencyLedger, default_cushion_samples
+from bsep_stream.trust.records import record, typed
+from bsep_stream.trust.shown import brief, shown
+from bsep_stream.trust.textfiles import LARGEST_JSON_BYTES, Fail, json_value, read_bytes, read_text
 
 if TYPE_CHECKING:
     from bsep_stream.effects.rack import Rack
     from bsep_stream.separator import StreamingSeparator
 
+LARGEST_LOG_BYTES = 128_000_000
+MOST_COLUMNS = 64
+
 _NOT_LOSSES = ("iteration", "seconds")
+
+
+@dataclass(frozen=True)
+class _Dictionary:
+    """What ``dictionary.json`` holds."""
+
+    source_names: tuple[str, ...]
+    relative_amplitudes: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -67,14 +89,32 @@ def read_run(path: str | Path) -> RunSummary:
     config, progress = _read_json(path / "config.json"), _read_json(path / "run.json")
     found = _read_json(path / "dictionary.json")
     try:
-        geometry = FrameGeometry.from_dict(config["geometry"])
-        names = tuple(str(name) for name in found["source_names"])
-        dictionary = np.array(found["relative_amplitudes"], dtype=np.float64)
-        if dictionary.ndim != 2 or len(dictionary) != len(names) or not np.isfinite(dictionary).all():
-            raise ValueError(f"relative_amplitudes have the shape {dictionary.shape} for {len(names)} sources")
+        learned: _Dictionary = record(_Dictionary, found, "dictionary.json")
+        names = check_source_names(learned.source_names)
+        dictionary = check_dictionary(learned.relative_amplitudes, len(names))
+        geometry = check_geometry(FrameGeometry.from_dict(config["geometry"]), len(names))
+        tones = typed(list[int], config.get("tones_at_once") or [1] * len(names), "tones_at_once")
+        if len(tones) != len(names) or not all(1 <= most <= MOST_TONES for most in tones):
+            raise ConfigError(f"tones_at_once are {brief(tones)} for {len(names)} sources")
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error!r}); restore it or train anew") from error
+        raise RunError(f"{path} is damaged ({error}); restore it or train anew") from error
+    try:
+        check_origin(progress)
+    except ConfigError as error:
+        raise RunError(f"{path / 'run.json'} is damaged ({error}); restore it or train anew") from error
     return RunSummary(path, config, progress, geometry, names, dictionary)
+
+
+def read_verdict(path: str | Path) -> dict[str, Any]:
+    """What a run that has ended says of itself (``verdict.json``); RunError if it cannot be read."""
+    file = Path(path) / "verdict.json"
+    values = _read_json(file)
+    try:
+        for name in ("sentences", "warnings"):
+            values[name] = typed(list[str], values.get(name, []), name)
+    except ConfigError as error:
+        raise RunError(f"{file} is damaged ({error}); restore it or train anew") from error
+    return values
 
 
 def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
@@ -97,18 +137,18 @@ def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
         A missing log, or one without the columns above.
     """
     log = Path(path) / "log.csv"
+    text = read_text(log, LARGEST_LOG_BYTES, _unreadable(log))
+    rows = csv.reader(io.StringIO(text, newline=""))
     try:
-        with log.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        header = rows[0] if rows else []
-        if tuple(header[:2]) != _NOT_LOSSES or len(header) < 3:
-            raise RunError(f"{log} should have the columns iteration, seconds and loss terms, has {header}")
-        complete = [row for row in rows[1:] if len(row) == len(header)]
+        header = next(rows, [])
+        if tuple(header[:2]) != _NOT_LOSSES or not 3 <= len(header) <= MOST_COLUMNS:
+            raise RunError(f"{log} should have the columns iteration, seconds and loss terms, has {brief(header)}")
+        complete = (row for row in rows if len(row) == len(header))
         table = np.array([[float(value) if value else np.nan for value in row] for row in complete])
-    except (OSError, ValueError) as error:
+    except (ValueError, csv.Error) as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"{log} cannot be read ({error}); restore it or train anew") from error
+        raise RunError(f"{log} cannot be read ({shown(str(error))}); restore it or train anew") from error
     table = table.reshape(-1, len(header))
     return {name: table[:, i] for i, name in enumerate(header)}
 
@@ -201,9 +241,11 @@ def _describe_run(path: Path) -> dict[str, Any]:
     geometry = run.geometry
     ledger = LatencyLedger(geometry.n_fft - geometry.hop_length, geometry.hop_length - 1)
     try:
-        gain = float(run.progress["gain"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path / 'run.json'} is damaged ({error!r}); restore it or train anew") from error
+        gain: float = typed(float, run.progress.get("gain"), "gain")
+        if not GAINS[0] <= gain <= GAINS[1]:
+            raise ConfigError(f"gain must be {GAINS[0]:g} to {GAINS[1]:g}, got {brief(gain)}")
+    except ConfigError as error:
+        raise RunError(f"{path / 'run.json'} is damaged ({error}); restore it or train anew") from error
     verdict = path / "verdict.json"  # written when the run ends
     return {
         "kind": "run",
@@ -216,7 +258,7 @@ def _describe_run(path: Path) -> dict[str, Any]:
         "gain": gain,
         "dictionary": run.dictionary.tolist(),
         "training": {key: value for key, value in run.progress.items() if key not in ("gain", "source_names")},
-        "verdict": _read_json(verdict) if verdict.exists() else None,
+        "verdict": read_verdict(path) if verdict.exists() else None,
     }
 
 
@@ -273,10 +315,14 @@ def _summed(parts: dict[str, int], sample_rate: int) -> dict[str, float]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); restore it or train anew") from error
+    values = json_value(read_bytes(path, LARGEST_JSON_BYTES, _unreadable(path)), _unreadable(path))
     if not isinstance(values, dict):
         raise RunError(f"{path} is damaged (no JSON object); restore it or train anew")
     return values
+
+
+def _unreadable(path: Path) -> Fail:
+    """How it is said that a file of a run cannot be read."""
+    if not path.is_file():
+        raise RunError(f"{path} cannot be read (No such file or directory); restore it or train anew")
+    return Fail(RunError, f"{path} cannot be read: it", "; restore it or train anew")

@@ -27,6 +27,7 @@ from bsep_stream.train.benchmark.lonenotes import LoneNotes, lone_notes
 from bsep_stream.train.benchmark.maskedstems import explanations, listen
 from bsep_stream.train.benchmark.table import measures_text
 from bsep_stream.train.search.settings import SearchSettings
+from bsep_stream.trust.terminal import say
 
 FAILED_DB = 5.0
 """Below this mean of its stems an item counts as failed."""
@@ -128,7 +129,7 @@ def main(
         settings = changed_settings(changes)
         chosen = find_items(data, [name for name in items.split(",") if name])
         jobs = {item.folder.name: (replace(item, one_tone=one_tone), settings, 1 if best else None) for item in chosen}
-        click.echo(
+        say(
             "| item | start | cost | SDR / SIR / SAR by stem | mean | lone notes with another player |\n"
             "|---|---|---|---|---|---|"
         )
@@ -140,13 +141,13 @@ def main(
                 continue
             done[outcome.name] = outcome.result
             for row in outcome.result:
-                click.echo(line(row))
+                say(line(row))
         rows = [row for name in jobs for row in done.get(name, [])]
         if output is not None:
             with whole_file(output) as temporary:
                 temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         if done:
-            click.echo(f"\n{summary([done[name][0] for name in jobs if name in done])}")
+            say(f"\n{summary([done[name][0] for name in jobs if name in done])}")
         if failed:
             raise BsepError(f"{len(failed)} of {len(jobs)} items could not be judged: {'; '.join(failed)}")
     except BsepError as error:

@@ -23,6 +23,7 @@ from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.presets import PRESET_NAMES, preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.learner import Learner
+from bsep_stream.trust.terminal import say
 
 STAGES = ("imitation", "policy gradient")
 
@@ -161,8 +162,8 @@ def command(presets: tuple[str, ...], sources: int, n_frames: int, repeats: int,
         for preset in presets or PRESET_NAMES
         for stage in STAGES
     ]
-    click.echo(markdown(costs, n_frames))
-    click.echo(f"\n{threads} thread(s), {platform.machine()}, torch {torch.__version__}, {sources} source(s)")
+    say(markdown(costs, n_frames))
+    say(f"\n{threads} thread(s), {platform.machine()}, torch {torch.__version__}, {sources} source(s)")
 
 
 if __name__ == "__main__":

@@ -117,12 +117,11 @@ def train(request: Request) -> None:
     from bsep_stream.train.runs.threads import let_threads_sleep
 
     let_threads_sleep()
-    from rich.console import Console
-
     from bsep_stream.train.config.presets import preset_config
     from bsep_stream.train.runs.device import resolve_device
     from bsep_stream.train.runs.progress import ProgressBar, listening
     from bsep_stream.train.runs.start import resume_training, start_training
+    from bsep_stream.trust.console import Console
 
     console = Console(stderr=True)
     device = resolve_device("auto")

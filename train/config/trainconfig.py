@@ -6,33 +6,21 @@ The defaults are the published method (Schulze, Leuschner, King 2021) for two so
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.limits import refuse_unreasonable
 from bsep_stream.train.config.network_config import MAP_NAMES as MAP_NAMES
 from bsep_stream.train.config.network_config import NetworkConfig as NetworkConfig
 from bsep_stream.train.config.policy_config import PolicyConfig as PolicyConfig
+from bsep_stream.trust.records import record
 
 MAX_SOURCES = 4
 MAX_POLYPHONY = 4
 SMALLEST_AMPLITUDE = 1e-3
 """Of a harmonic in a dictionary that is begun with."""
-
-_Config = TypeVar("_Config")
-
-
-def _from_dict(kind: type[_Config], values: dict[str, Any]) -> _Config:
-    """Dataclass from plain values; lists become tuples; unknown or missing keys are an error."""
-    names = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
-    if set(values) != names:
-        wrong = sorted(set(values) ^ names)
-        raise ConfigError(
-            f"{kind.__name__} has the keys {sorted(names)}; unknown or missing: {wrong}; "
-            "the file was written by another version"
-        )
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
 
 
 @dataclass(frozen=True)
@@ -269,17 +257,7 @@ class TrainConfig:
         ConfigError
             If keys are unknown or missing, or a value makes no sense.
         """
-        nested: dict[str, Any] = {
-            "network": NetworkConfig,
-            "policy": PolicyConfig,
-            "loss": LossConfig,
-            "optimiser": OptimiserConfig,
-            "imitation": ImitationConfig,
-        }
         converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
-        for key, kind in nested.items():
-            if isinstance(converted.get(key), dict):
-                converted[key] = _from_dict(kind, converted[key])
-        if isinstance(converted.get("geometry"), dict):
-            converted["geometry"] = FrameGeometry.from_dict(converted["geometry"])
-        return _from_dict(cls, converted)
+        config = record(cls, converted, "the configuration", whole=True)
+        refuse_unreasonable(config, converted)
+        return config

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from bsep_stream.errors import RunError
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.trust.records import record
+from bsep_stream.trust.shown import brief
+from bsep_stream.trust.textfiles import Fail, json_object
 
 FORMAT_VERSION = 1
 _KEY = "bsep_stream"
@@ -44,6 +47,20 @@ class Checkpoint:
     mixture_costs: list[list[float]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What it says beside its tensors."""
+
+    frame_state: str
+    iterations: int
+    seconds: float
+    format_version: int
+    mixture_costs: tuple[tuple[float, float], ...] = ()
+
+
+MOST_ITERATIONS, MOST_SECONDS = 10**9, 1e9
+
+
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; an older one at ``path`` stays whole until the new one is.
 
@@ -71,16 +88,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise RunError(f"{path} does not exist: the folder is not a training run, or it never started; train anew")
+    fail = Fail(RunError, f"{path} is damaged (it", "): restore it or train anew")
     try:
         with safe_open(path, framework="pt") as file:
-            values = json.loads((file.metadata() or {})[_KEY])
-            if values["format_version"] > FORMAT_VERSION:
+            values = json_object((file.metadata() or {})[_KEY], fail)
+            version = values.get("format_version")
+            if isinstance(version, int) and version > FORMAT_VERSION:
                 raise RunError(
-                    f"{path} has format version {values['format_version']}, this bsep-stream reads up to "
-                    f"{FORMAT_VERSION}: update bsep-stream"
+                    f"{path} has format version {brief(version)}, this bsep-stream reads up to {FORMAT_VERSION}: "
+                    "update bsep-stream"
                 )
+            written = record(_Written, values, "the checkpoint")
+            if not (0 <= written.iterations <= MOST_ITERATIONS and 0.0 <= written.seconds <= MOST_SECONDS):
+                raise fail(f"is of iteration {brief(written.iterations)}, after {brief(written.seconds)} s")
+            costs = [list(each) for each in written.mixture_costs]
+            values = {**vars(written), "mixture_costs": costs}
             return Checkpoint(tensors={name: file.get_tensor(name) for name in file.keys()}, **values)  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except RunError:
+        raise
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise RunError(f"{path} is damaged ({_first_line(error)}): restore it or train anew") from error
 
 

@@ -260,8 +260,8 @@ class Learner:
             self.generator.set_state(state["generator"])
             self.iteration = int(state["iteration"])
             self.dropped_steps = int(state["dropped_steps"])
-        except (KeyError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+        except (KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise RunError(f"the checkpoint does not fit the configuration of its run ({reason})") from error
 
 

@@ -8,11 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bsep_stream.errors import RunError
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.trust.textfiles import Fail, read_text
 
 TERMS = ("total", "dictionary", "direct", "agreement", "imitation")
 EXPLAINED = "explained"
 """Share of the mixture's energy that the tones explain, in the iterations after which the run was assessed."""
+
+LARGEST_BYTES = 128_000_000
+_MOST_DIGITS = 12
 
 COLUMNS = ("iteration", "seconds", *TERMS, EXPLAINED)
 
@@ -61,8 +66,12 @@ class Logbook:
 
 def _cut(path: Path, iterations: int) -> None:
     """Keep the rows up to an iteration; a log of an earlier version gets the columns that it lacks."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() and iterations else []
-    kept = [row for row in csv.DictReader(lines) if 0 < _iteration(row) <= iterations]
+    fail = Fail(RunError, str(path), ": restore it, or remove it")
+    lines = read_text(path, LARGEST_BYTES, fail).splitlines() if path.exists() and iterations else []
+    try:
+        kept = [row for row in csv.DictReader(lines) if 0 < _iteration(row) <= iterations]
+    except csv.Error as error:
+        raise fail(f"is no table ({error})") from error
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -71,7 +80,7 @@ def _cut(path: Path, iterations: int) -> None:
 
 def _iteration(row: Mapping[str, str | None]) -> int:
     number = row.get("iteration") or ""
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else 0
 
 
 def _event_writer(events_path: Path, iterations: int) -> Any:

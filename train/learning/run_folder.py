@@ -7,17 +7,25 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.errors import BsepError, RunError
+from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.files.atomic import check_target, is_left_behind, whole_file
+from bsep_stream.model.metadata import GAINS, MOST_STRIKES, check_source_names
 from bsep_stream.model.strikes import Strike
+from bsep_stream.report.info import read_verdict
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.trust.arrays import read_npy
+from bsep_stream.trust.records import record
+from bsep_stream.trust.shown import brief, has_only_plain
+from bsep_stream.trust.textfiles import LARGEST_WHOLE, Fail
+from bsep_stream.trust.textfiles import read_json as read_plain
 
 if TYPE_CHECKING:
     from bsep_stream.train.learning.verdict import Verdict  # would import torch
@@ -31,6 +39,13 @@ class RecordingInfo:
     path: str
     duration_seconds: float
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Strikes:
+    """What ``metronome.json`` holds."""
+
+    strikes: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -185,9 +200,13 @@ class RunFolder:
         """What strikes evenly in the recording; RunError if it cannot be read."""
         if not self.metronome_path.exists():
             return ()
+        values = read_json(self.metronome_path)
         try:
-            return tuple(Strike.from_dict(values, n_bins) for values in read_json(self.metronome_path)["strikes"])
-        except (BsepError, KeyError, TypeError) as error:
+            strikes = record(_Strikes, values, "the metronome").strikes
+            if len(strikes) > MOST_STRIKES:
+                raise ConfigError(f"a metronome has at most {MOST_STRIKES} sounds, got {len(strikes)}")
+            return tuple(Strike.from_dict(each, n_bins) for each in strikes)
+        except BsepError as error:
             raise RunError(f"{self.metronome_path} cannot be used ({error}); restore it, or remove it") from error
 
     def write_verdict(self, verdict: Verdict) -> None:
@@ -196,7 +215,7 @@ class RunFolder:
 
     def read_sentences(self) -> list[str]:
         """What was learned, in words; empty if the run has not ended yet."""
-        return list(read_json(self.verdict_path)["sentences"]) if self.verdict_path.exists() else []
+        return list(read_verdict(self.path)["sentences"]) if self.verdict_path.exists() else []
 
     def write_info(self, info: RunInfo) -> None:
         """Store how far the run got."""
@@ -208,12 +227,12 @@ class RunFolder:
             raise RunError(f"{self.path} is not a training run: it has no {self.info_path.name}")
         values = read_json(self.info_path)
         try:
-            values["recordings"] = tuple(RecordingInfo(**entry) for entry in values["recordings"])
-            values["source_names"] = tuple(values["source_names"])
-            return RunInfo(**values)
-        except (KeyError, TypeError) as error:
-            known = [field.name for field in fields(RunInfo)]
-            raise RunError(f"{self.info_path} should have the keys {known}: another version wrote it") from error
+            info = record(RunInfo, values, "run.json")
+            check_source_names(info.source_names)
+            _check_progress(info)
+            return info
+        except BsepError as error:
+            raise RunError(f"{self.info_path} cannot be used ({error}); restore it or train anew") from error
 
     def write_dictionary(self, source_names: Sequence[str], relative_amplitudes: NDArray[np.float32]) -> None:
         """Store the dictionary, shape (n_sources, n_harmonics), for people to look at."""
@@ -229,11 +248,40 @@ class RunFolder:
 
     def read_parity_frames(self) -> NDArray[np.complex64]:
         """Frames for the comparison at export; RunError if they are missing or damaged."""
-        try:
-            frames: NDArray[np.complex64] = np.load(self.parity_path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise RunError(f"{self.parity_path} is missing or damaged: continue the run with --resume") from error
+        fail = Fail(RunError, str(self.parity_path), ": it is missing or damaged, continue the run with --resume")
+        frames = read_npy(self.parity_path, "complex64", (None, None), fail).astype(np.complex64, copy=False)
+        if not np.isfinite(frames).all():
+            raise fail("holds frames that are not finite")
         return frames
+
+
+def _check_progress(info: RunInfo) -> None:
+    """ConfigError for numbers that no run has."""
+    numbers = {
+        "seed": (info.seed, 0, LARGEST_WHOLE),
+        "gain": (info.gain, *GAINS),
+        "target_iterations": (info.target_iterations, 0, 1e9),
+        "target_seconds": (0.0 if info.target_seconds is None else info.target_seconds, 0.0, 1e9),
+        "iterations": (info.iterations, 0, 1e9),
+        "seconds": (info.seconds, 0.0, 1e9),
+        "dropped_steps": (info.dropped_steps, 0, 1e9),
+    }
+    for name, (value, low, high) in numbers.items():
+        if not low <= value <= high:
+            raise ConfigError(f"{name} must be {low:g} to {high:g}, got {brief(value)}")
+
+
+def path_text(path: Path) -> str:
+    """A path as it stands in a file of the run: a ``file:`` address where it has characters that are no text."""
+    text = str(path.resolve())
+    return text if has_only_plain(text) else path.resolve().as_uri()
+
+
+def path_of(text: str) -> Path:
+    """Inverse of :func:`path_text`."""
+    if not text.startswith("file://"):
+        return Path(text)
+    return Path(unquote(urlsplit(text).path, errors="surrogateescape"))
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
@@ -244,10 +292,4 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file of the run; RunError if it is damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): restore it or train anew") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{path} is damaged (no JSON object): restore it or train anew")
-    return values
+    return read_plain(path, Fail(RunError, f"{path} is damaged: it", "; restore it or train anew"))

@@ -81,7 +81,7 @@ def start_from_network(separator: Separator, path: Path) -> None:
         n_known, shape = int(values["n_sources"]), values["shape"]
         if missing := {name for name in separator.state_dict() if _is_kept(name)} - set(tensors):
             raise KeyError(f"without {min(missing)}")
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} should be a pretrained network, and is none or damaged ({error})") from error
     wanted = _shape(separator.config)
     different = sorted(key for key, value in shape.items() if value != wanted.get(key))

@@ -11,6 +11,7 @@ import click
 
 from bsep_stream.errors import BsepError
 from bsep_stream.train.runs.threads import let_threads_sleep
+from bsep_stream.trust.terminal import say
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 120.0
@@ -50,7 +51,7 @@ def main(
         sums = {name: sums[name] + value for name, value in losses.items()}
         if iterations % REPORT_EVERY == 0:
             means = ", ".join(f"{name} {value / REPORT_EVERY:.5g}" for name, value in sums.items())
-            click.echo(f"{iterations} iterations, {(time.monotonic() - began) / 60:.1f} min: {means}")
+            say(f"{iterations} iterations, {(time.monotonic() - began) / 60:.1f} min: {means}")
             sums = dict.fromkeys(sums, 0.0)
         if time.monotonic() - saved > SAVE_SECONDS:
             save_network(output, pretraining.separator, _origin(preset, seed, iterations, began))

@@ -14,6 +14,7 @@ from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.run import Run
 from bsep_stream.train.runs.sources import parse_sources as parse_sources
 from bsep_stream.train.runs.training import train
+from bsep_stream.trust.terminal import say
 
 
 @click.command("train")
@@ -87,9 +88,8 @@ def command(
         train_each(request, workers=workers, scheduler=scheduler, resume=resume)
         return
 
-    from rich.console import Console
-
     from bsep_stream.train.runs.progress import Shown
+    from bsep_stream.trust.console import Console
 
     with Shown(Console(stderr=True), verbose=verbose) as shown:
         try:
@@ -113,12 +113,12 @@ def command(
             shown.close()
             sentence = _how_to_go_on(output)
             if sentence is not None:
-                click.echo(sentence, err=True)
+                say(sentence, err=True)
             raise
     if shown.has_trained:
         _tell_end(run)
     else:
-        click.echo(f"{output} is finished ({run.info.iterations} iterations); --iterations or --minutes let it go on")
+        say(f"{output} is finished ({run.info.iterations} iterations); --iterations or --minutes let it go on")
 
 
 def _how_to_go_on(output: Path) -> str | None:
@@ -136,7 +136,7 @@ def _tell_end(run: Run) -> None:
     """What there is, and what comes next."""
     info = run.info
     for remark in run.remarks:
-        click.echo(f"Of {_minutes_text(info)}: {remark}.")
+        say(f"Of {_minutes_text(info)}: {remark}.")
     if info.finished and not info.iterations:
         raise RunError(
             f"nothing was trained: {_minutes_text(info)} were over before the first iteration; go on with --output "
@@ -144,15 +144,15 @@ def _tell_end(run: Run) -> None:
         )
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in run.verdict.sentences if run.verdict is not None else ():
-        click.echo(sentence)
+        say(sentence)
     if run.metronome:
         from bsep_stream.masks.metronome import periods_text
 
         periods = periods_text([strike.period_seconds for strike in run.metronome])
-        click.echo(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
+        say(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
     following = shlex.join(["bsep", "export", str(run.path), "--output", "MODEL.onnx"])
-    click.echo(f"{info.iterations} iterations in {spent}{early}; next: {following}")
+    say(f"{info.iterations} iterations in {spent}{early}; next: {following}")
 
 
 def _minutes_text(info: RunInfo) -> str:

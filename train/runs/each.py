@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-import click
-
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
 from bsep_stream.files.separation import folder_name
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.unattended import train_unattended
+from bsep_stream.trust.terminal import say
 
 
 def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None = None, resume: bool = False) -> None:
@@ -46,18 +45,18 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
     for outcome in run_jobs(train_unattended, jobs, workers=workers, scheduler=scheduler):
         if outcome.result is None:
             failed.append(outcome.name)
-            click.echo(f"{outcome.name}: {outcome.error}", err=True)
+            say(f"{outcome.name}: {outcome.error}", err=True)
             continue
         if not outcome.result.iterations:
             failed.append(outcome.name)
-            click.echo(f"{outcome.name}: nothing was trained, its time was over before; give more --minutes", err=True)
+            say(f"{outcome.name}: nothing was trained, its time was over before; give more --minutes", err=True)
             continue
-        click.echo(f"{outcome.name}: {outcome.result.iterations} iterations")
+        say(f"{outcome.name}: {outcome.result.iterations} iterations")
         for sentence in RunFolder(folders[outcome.name]).read_sentences():
-            click.echo(f"{outcome.name}: {sentence}")
+            say(f"{outcome.name}: {sentence}")
     made = [name for name in jobs if name not in failed]
     if made:
         following = shlex.join(["bsep", "export", str(request.output / made[0]), "--output", f"{made[0]}.onnx"])
-        click.echo(f"next: {following}")
+        say(f"next: {following}")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

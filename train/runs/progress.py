@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Column
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from bsep_stream.train.learning.run_folder import RunInfo
 from bsep_stream.train.runs.watching import SEARCH, SEEDS, Progress, seconds_left, share_done
+from bsep_stream.trust.console import Console
 
 _SMOOTHING = 0.98
 """Share of the loss shown that comes from the iterations before: single batches scatter by a factor of two."""

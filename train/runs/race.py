@@ -13,22 +13,25 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bsep_stream.errors import RunError
+from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.checkpoint import load_checkpoint, save_checkpoint
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, read_json, write_json
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, path_of, path_text, read_json, write_json
+from bsep_stream.train.runs.device import DEVICE_NAMES
 from bsep_stream.train.runs.start import resume_training, start_training
 from bsep_stream.train.search.labelling import search_labels
 from bsep_stream.train.search.searchclock import SEARCH_SHARE, SearchClock
 from bsep_stream.train.session.labels import Labels
 from bsep_stream.train.session.recording import load_session
+from bsep_stream.trust.records import record
 
+LONGEST_SECONDS = 1e9
 RACE_SHARE = 0.25
 """Of the run's iterations and of its minutes, for all starts together."""
 
@@ -62,11 +65,11 @@ def begin_race(
             folder.race_path,
             {
                 "config": config.to_dict(),
-                "recordings": [str(Path(path).resolve()) for path in recordings],
+                "recordings": [path_text(Path(path)) for path in recordings],
                 "seeds": list(seeds),
                 "target_seconds": target_seconds,
                 "device": device,
-                "init": None if init is None else str(init.resolve()),
+                "init": None if init is None else path_text(init),
                 "seconds": 0.0,
                 "mixture_costs": {},
                 "chosen": None,
@@ -78,6 +81,44 @@ def race_is_open(output: Path) -> bool:
     """Whether a folder holds a race that is not decided yet."""
     folder = RunFolder(output)
     return folder.race_path.is_file() and not folder.config_path.exists()
+
+
+@dataclass(frozen=True)
+class _Race:
+    """What ``race.json`` holds."""
+
+    config: dict[str, Any]
+    recordings: tuple[str, ...]
+    seeds: tuple[int, ...]
+    target_seconds: float | None
+    device: str
+    init: str | None
+    seconds: float
+    mixture_costs: dict[str, float]
+    chosen: int | None
+
+
+def read_race(folder: RunFolder) -> dict[str, Any]:
+    """What was asked for and how far the race got; RunError if that cannot be read."""
+    values = read_json(folder.race_path)
+    try:
+        race = record(_Race, values, "race.json")
+        TrainConfig.from_dict(race.config)
+        names = {str(seed) for seed in race.seeds}
+        fits = (
+            0 < len(race.seeds) == len(names)
+            and min(race.seeds) >= 0
+            and set(race.mixture_costs) <= names
+            and (race.chosen is None or str(race.chosen) in race.mixture_costs)
+            and 0.0 <= race.seconds < LONGEST_SECONDS
+            and (race.target_seconds is None or 0.0 <= race.target_seconds < LONGEST_SECONDS)
+            and race.device in (*DEVICE_NAMES, "cuda:0")
+        )
+        if not fits:
+            raise ConfigError("its seeds, costs and times do not fit each other")
+    except BsepError as error:
+        raise RunError(f"{folder.race_path} cannot be used ({error}); restore it or train anew") from error
+    return values
 
 
 def finish_race(
@@ -107,7 +148,7 @@ def finish_race(
         If no start could be made; the error is that of the first.
     """
     folder = RunFolder(output)
-    race = read_json(folder.race_path)
+    race = read_race(folder)
     began, spent = time.monotonic(), float(race["seconds"])
 
     def note() -> None:
@@ -139,13 +180,13 @@ def run_start(race: dict[str, Any], output: Path, seed: int, labels_path: Path, 
     else:
         shutil.rmtree(output, ignore_errors=True)  # of a worker that died before its run had begun
         training = start_training(
-            [Path(path) for path in race["recordings"]],
+            [path_of(path) for path in race["recordings"]],
             TrainConfig.from_dict(race["config"]),
             output,
             seed=seed,
             target_seconds=race["target_seconds"],
             device=race["device"],
-            init=None if race["init"] is None else Path(race["init"]),
+            init=None if race["init"] is None else path_of(race["init"]),
             labels=Labels.load(labels_path) if labels_path.exists() else None,
         )
     training.run(Unwatched(), pause)
@@ -160,7 +201,7 @@ def _search_once(folder: RunFolder, race: dict[str, Any], on_search: Callable[[]
     """The labels do not depend on the seed."""
     config = TrainConfig.from_dict(race["config"])
     if race["init"] is None and config.imitation.iterations > 0 and not folder.labels_path.exists():
-        session = load_session([Path(path) for path in race["recordings"]], config.geometry.sample_rate)
+        session = load_session([path_of(path) for path in race["recordings"]], config.geometry.sample_rate)
         if race["target_seconds"] is not None:
             on_search = SearchClock(time.monotonic() + RACE_SHARE * SEARCH_SHARE * race["target_seconds"], on_search)
         labels = search_labels(session, config, on_search)

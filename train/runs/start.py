@@ -15,7 +15,7 @@ from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.checkpoint import load_checkpoint
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, path_of, path_text
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.search.labelling import search_labels
@@ -25,6 +25,7 @@ from bsep_stream.train.session.labels import Labels
 from bsep_stream.train.session.metronome import find_metronome
 from bsep_stream.train.session.recording import Session, load_session
 from bsep_stream.train.tones.timbrefit import fit_timbre
+from bsep_stream.trust.shown import shown
 
 
 def start_training(
@@ -150,7 +151,8 @@ def resume_training(
     config = folder.read_config()
     info = folder.read_info()
     checkpoint = load_checkpoint(folder.checkpoint_path)
-    session = load_session(recordings or [Path(entry.path) for entry in info.recordings], config.geometry.sample_rate)
+    paths = recordings or [path_of(entry.path) for entry in info.recordings]
+    session = load_session(paths, config.geometry.sample_rate)
     if [take.sha256 for take in session.takes] != [entry.sha256 for entry in info.recordings]:
         names = ", ".join(entry.name for entry in info.recordings)
         raise RunError(f"{output} was trained on other recordings ({names}): give the same files, in the same order")
@@ -207,6 +209,6 @@ def _frame_source(session: Session, config: TrainConfig, seed: int) -> FrameSour
 
 def _recording_infos(session: Session) -> tuple[RecordingInfo, ...]:
     return tuple(
-        RecordingInfo(take.path.name, str(take.path.resolve()), take.duration_seconds, take.sha256)
+        RecordingInfo(shown(take.path.name), path_text(take.path), take.duration_seconds, take.sha256)
         for take in session.takes
     )

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bsep_stream.errors import RunError
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.session.labels import Labels
 from bsep_stream.train.session.recording import Session
+
+_LONGEST_STATE = 2_000  # characters of the state of a random generator
 
 PARITY_FRAMES = 256
 """Frames that are kept for the comparison at export, which asks for at least 200."""
@@ -185,9 +188,12 @@ class FrameSource:
         return json.dumps(self._generator.bit_generator.state)
 
     def restore(self, state: str) -> None:
-        """Inverse of :meth:`state`."""
-        values: dict[str, Any] = json.loads(state)
-        self._generator.bit_generator.state = values
+        """Inverse of :meth:`state`; RunError if that is none."""
+        try:
+            values: dict[str, Any] = json.loads(state[:_LONGEST_STATE])
+            self._generator.bit_generator.state = values
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise RunError("the checkpoint is damaged (its random generator): restore it or train anew") from error
 
     def _frames(self, indices: NDArray[np.int64]) -> NDArray[np.complex64]:
         takes = np.searchsorted(self._ends, indices, side="right")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,8 @@ from bsep_stream.errors import RunError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.session.recording import Session
+from bsep_stream.trust.arrays import read_npz
+from bsep_stream.trust.textfiles import Fail
 
 EXCERPT_SECONDS = 10.0
 """A long session is searched in excerpts of this length: long enough for phrases, short enough to be many."""
@@ -59,11 +60,18 @@ class Labels:
     @classmethod
     def load(cls, path: Path) -> Labels:
         """Inverse of :meth:`save`; RunError if the file is missing or damaged."""
-        try:
-            with np.load(path, allow_pickle=False) as values:
-                return cls(**{key: values[key] for key in values.files} | {"hop_length": int(values["hop_length"])})
-        except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            raise RunError(f"{path} is missing or damaged: train anew into another folder") from error
+        fail = Fail(RunError, f"{path} is missing or damaged: it", "; train anew into another folder")
+        parts = {
+            "take": ("int64", (None,)),
+            "centre": ("int64", (None,)),
+            "f0_bin": ("float32", (None, None)),
+            "envelopes": ("float32", (None, None)),
+            "hop_length": ("int64", ()),
+        }
+        found: dict[str, Any] = read_npz(path, parts, fail)
+        if not (np.isfinite(found["envelopes"]).all() and (found["envelopes"] >= 0).all() and found["hop_length"] > 0):
+            raise fail("holds envelopes or a hop that make no sense")
+        return cls(**found | {"hop_length": int(found["hop_length"])})
 
     def refuse_other_shape(self, path: Path, take_lengths: Sequence[int], n_tones: int) -> None:
         """RunError if the labels, read from `path`, cannot be those of a session and its sources."""
@@ -73,7 +81,7 @@ class Labels:
             n_frames > 0
             and self.take.shape == self.centre.shape == (n_frames,)
             and self.f0_bin.shape == (n_frames, n_tones)
-            and bool(np.isfinite(self.f0_bin).all())
+            and bool((np.isfinite(self.f0_bin) & (self.f0_bin >= 0)).all())
             and 0 <= int(self.take.min()) <= int(self.take.max()) < len(lengths)
             and bool(((self.centre >= 0) & (self.centre < lengths[self.take])).all())
         )

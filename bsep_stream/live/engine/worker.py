@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bsep_stream.effects.fader import RAMP_SECONDS, Fader
-from bsep_stream.effects.mixer import Separator
+from bsep_stream.effects.stemmixer import Separator
 from bsep_stream.live.engine.counters import Counters
 from bsep_stream.live.engine.history import Audio, History
 from bsep_stream.live.engine.latency import Delay

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bsep_stream.effects.rack import load_rack
-from bsep_stream.errors import ConfigError
+from bsep_stream.effects.rack import Rack, load_rack
+from bsep_stream.errors import BsepError
 from bsep_stream.live.engine.liveengine import LiveEngine
 
 SETTLE_SECONDS = 0.2
@@ -23,12 +23,21 @@ class RackWatch:
     path : Path
     clock : callable
         Seconds.
+    permitted : callable, optional
+        Gives a rack leave to load its plugins, or raises a ConfigError; without, none are loaded.
     """
 
-    def __init__(self, engine: LiveEngine, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: LiveEngine,
+        path: Path,
+        clock: Callable[[], float] = time.monotonic,
+        permitted: Callable[[Rack], Rack] | None = None,
+    ) -> None:
         self._engine = engine
         self._path = path
         self._clock = clock
+        self._permitted = permitted or (lambda rack: rack)
         self._loaded = self._seen = self._stamp()
         self._seen_at = clock()
 
@@ -41,10 +50,12 @@ class RackWatch:
             return
         self._loaded = stamp
         try:
-            self._engine.desk.load(load_rack(self._path))
+            self._engine.desk.load(self._permitted(load_rack(self._path)))
             text = f"{self._path} was loaded"
-        except ConfigError as error:
+        except BsepError as error:
             text = f"{error}; the old rack plays on"
+        except Exception as error:  # whatever it is, it does not end the show
+            text = f"{self._path} cannot be used ({type(error).__name__}: {error}); the old rack plays on"
         self._engine.counters.report("rack", self._engine.input.end, 0, text)
 
     def _stamp(self) -> tuple[int, int] | None:

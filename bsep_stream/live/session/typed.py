@@ -10,6 +10,7 @@ from typing import TextIO
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.live.engine.desk import Desk
+from bsep_stream.trust.shown import brief
 from bsep_stream.words import nearest
 
 USAGE = "mute STEM, unmute STEM, solo STEM, unsolo STEM, gain STEM|master DB, wet 0..1, bypass, unbypass"
@@ -45,7 +46,7 @@ def obey(desk: Desk, line: str) -> str:
         return USAGE
     else:
         words = [each.strip().partition(" ")[0] for each in USAGE.split(",")]
-        raise ConfigError(f"there is no command {word!r}{nearest(word, words)}")
+        raise ConfigError(f"there is no command {brief(word)}{nearest(word, words)}")
     return f"{line.strip()}: done"
 
 
@@ -78,6 +79,8 @@ class TypedLines:
                 answers.append(obey(desk, line))
             except ConfigError as error:
                 answers.append(str(error))
+            except Exception as error:  # no line ends the show
+                answers.append(f"{brief(line)} cannot be done ({type(error).__name__}: {error})")
 
     def _read(self) -> None:
         assert self._source is not None
@@ -89,7 +92,7 @@ def _number(text: str, what: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise ConfigError(f"expected {what}, got {text!r}") from error
+        raise ConfigError(f"expected {what}, got {brief(text)}") from error
 
 
 def _may_read(stream: TextIO) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from bsep_stream.errors import AudioError
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.stemfolder import StemFolder
-from bsep_stream.report.info import RunSummary, describe, read_losses
+from bsep_stream.report.info import RunSummary, describe, read_losses, read_verdict
 from bsep_stream.report.pictures import EXPLAINED, running_median
 from bsep_stream.report.subject import Subject
 
@@ -68,12 +67,10 @@ def _curve(x: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, list[flo
 
 def verdict(run: RunSummary) -> dict[str, list[str]]:
     """What the run says of itself in words (``verdict.json``), where it does."""
-    try:
-        found = json.loads((run.path / "verdict.json").read_text(encoding="utf-8"))
-        warnings = [str(sentence) for sentence in found.get("warnings", [])]
-        sentences = [str(sentence) for sentence in found.get("sentences", [])]
-    except (OSError, ValueError, AttributeError, TypeError):
+    if not (run.path / "verdict.json").exists():
         return {"sentences": [], "warnings": []}
+    found = read_verdict(run.path)
+    warnings, sentences = list(found["warnings"]), list(found["sentences"])
     return {"sentences": [each for each in sentences if each not in warnings], "warnings": warnings}
 
 
@@ -183,7 +180,11 @@ def _text(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
         return ", ".join(str(each.get("name", each)) if isinstance(each, Mapping) else _text(each) for each in value)
-    return {True: "yes", False: "no", None: "none"}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None:
+        return "none"
+    if isinstance(value, bool):  # not what equals one: 1 and 0 are numbers
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _short(values: NDArray[np.float64]) -> list[float]:
