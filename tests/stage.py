@@ -31,6 +31,7 @@ class Halves:
         real = StreamingSeparator(model_path, channels=channels)
         self.model, self.setting, self.sample_rate, self.channels = real.model, real.setting, real.sample_rate, channels
         self.stem_names, self.latency, self.latency_samples = real.stem_names, real.latency, real.latency_samples
+        self.tones_hop_samples = real.tones_hop_samples
         self._queue = SampleQueue((channels,), self.latency_samples)
 
     def process(self, block: np.ndarray) -> np.ndarray:
