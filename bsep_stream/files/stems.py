@@ -143,4 +143,5 @@ class Stems(np.ndarray[Any, np.dtype[np.float32]]):
     def _stem(self, name: str) -> NDArray[np.float32]:
         if name not in self.stem_names:
             raise ConfigError(f"there is no stem {name!r}{nearest(name, self.stem_names)}")
-        return np.asarray(self)[self.stem_names.index(name)]
+        stem: NDArray[np.float32] = np.asarray(self)[self.stem_names.index(name)]
+        return stem
