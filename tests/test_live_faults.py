@@ -15,6 +15,7 @@ from bsep_stream.effects.rack import Rack, rack_from_dict
 from bsep_stream.errors import StreamError
 from bsep_stream.live.engine import latency
 from bsep_stream.separator import StreamingSeparator
+from bsep_stream.stream import ledger
 
 RATE = 48_000
 RAMP = round(RAMP_SECONDS * RATE)
@@ -122,7 +123,7 @@ def test_block_sizes_that_change(sizes: tuple[int, ...], tiny_model_path: Path, 
     stage = make_stage(tiny_model_path, rng, sizes=sizes, block_size=64)
     stage.run(2.0)
     setting, hop = stage.engine.separator.setting, stage.engine.hop_samples
-    assert stage.engine.latency(0).cushion_samples <= hop + latency.default_cushion_samples(setting, hop, max(sizes))
+    assert stage.engine.latency(0).cushion_samples <= hop + ledger.default_cushion_samples(setting, hop, max(sizes))
     assert stage.engine.counters.underruns <= 1  # the first block that is larger than the cushion
     assert_no_click(stage)
     assert_separated_again(stage, 0.5)
@@ -272,7 +273,7 @@ def test_repeated_misses_grow_the_latency_by_a_hop_and_room_shrinks_it(
     monkeypatch.setattr(latency, "ROOM_SECONDS", 2.0)
     stage = make_stage(tiny_model_path, rng, 8.0)
     hop, before = stage.engine.hop_samples, stage.engine.latency_samples
-    stage.stalls = [(at, 0.006 + (latency.CALM_HOPS - 1) * hop / RATE) for at in (0.5, 1.0, 1.5)]
+    stage.stalls = [(at, 0.006 + (ledger.CALM_HOPS - 1) * hop / RATE) for at in (0.5, 1.0, 1.5)]
     stage.run(2.0)
     changes = [event for event in stage.engine.counters.events if event.kind == "latency"]
     assert stage.engine.counters.underruns == latency.REPEATED_MISSES
