@@ -17,18 +17,20 @@ sys.path.insert(0, str(HERE))
 project = "bsep-stream"
 author = "the bsep-stream authors"
 version = release = version_of("bsep-stream")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["generated"]
 suppress_warnings = ["myst.header"]  # sections of the README begin where their page says
 myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # the docstrings say it, with shapes
-autodoc_member_order = "bysource"
+autodoc_member_order = "groupwise"  # classes and functions before constants
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 default_role = "code"
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "  # is not copied, and neither is what a command or an expression answers
+copybutton_prompt_is_regexp = True
 
 html_theme = "furo"
 html_title = f"bsep-stream {release}"
@@ -42,8 +44,10 @@ def generate(_app: Sphinx) -> None:
     """Draw and write what the pages include."""
     from drawings import draw_all
     from generated_pages import write_all
+    from quality_drawings import draw_quality
 
     draw_all(GENERATED)
+    draw_quality(GENERATED, HERE / "laboratory.md")
     write_all(GENERATED, HERE.parent / "README.md")
 
 

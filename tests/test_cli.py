@@ -92,5 +92,6 @@ def test_train_and_export_without_torch_say_what_to_install(command: str) -> Non
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert result.stderr.startswith("bsep: ")
-    assert result.stderr.endswith('needs torch, which is not installed: pip install "bsep-stream[train]"\n')
+    assert 'needs torch, which is not installed: pip install "bsep-stream[train]"' in result.stderr
+    assert "pip install torch --index-url https://download.pytorch.org/whl/cpu" in result.stderr
     assert result.stderr.count("\n") == 1

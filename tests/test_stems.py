@@ -106,7 +106,9 @@ def test_everything_says_what_it_is_in_one_line(stems: Stems, tiny_model: Separa
     separator = StreamingSeparator(tiny_model, channels=2)
     mixer = StemMixer(separator, {"flute": Pedalboard([Chorus(), Reverb()])}, master=Reverb())
     assert repr(stems) == "<Stems flute, oboe, residual: 2 channels, 3000 samples at 48000 Hz>"
+    assert str(stems) == repr(stems)
     assert "array" in repr(stems + 1)
+    assert str(np.abs(stems[0, 0, :2]) * 0) == "[0. 0.]"
     assert repr(tiny_model) == f"<SeparationModel {str(tiny_model.path)!r}: flute, oboe at 48000 Hz>"
     assert repr(separator) == "<StreamingSeparator of flute, oboe, residual: 2 channels at 48000 Hz, 10.6 ms late>"
     assert repr(mixer).startswith("<StemMixer of flute [Chorus, Reverb], oboe, residual, master [Reverb] at 48000 Hz,")

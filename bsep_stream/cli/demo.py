@@ -70,9 +70,8 @@ def show(model: Path, output: Path, *, run: Path | None = None, overwrite: bool 
 
 def _train(output: Path, minutes: float | None, seed: int, overwrite: bool) -> Path:
     """Train on the demo's mixture and export; the same as the two commands would do."""
-    from bsep_stream.trust.console import Console
-
     from bsep_stream.demo import MIX, SOURCE_NAMES
+    from bsep_stream.trust.console import Console
 
     # By name: the run time imports nothing of training, and these say what to install if torch is missing.
     training = importlib.import_module("bsep_stream.train.runs.training")

@@ -67,7 +67,7 @@ def frame_of(model: SeparationModel, recording: Path, second: float) -> NDArray[
     audio, sample_rate = read_recording(recording)
     geometry = model.geometry
     start = round(second * geometry.sample_rate) - geometry.n_fft // 2
-    samples = audio.mean(axis=0)[max(start, 0) : start + geometry.n_fft]
+    samples: NDArray[np.float32] = audio.mean(axis=0)[max(start, 0) : start + geometry.n_fft]
     if sample_rate != geometry.sample_rate or start < 0 or len(samples) < geometry.n_fft:
         raise AudioError(
             f"a frame of {geometry.n_fft} samples at {geometry.sample_rate} Hz is needed around {second:g} s; "

@@ -237,7 +237,8 @@ def as_board(effects: Pedalboard | Plugin) -> Pedalboard:
     """A board as it is; of a single effect, a board with nothing else."""
     from pedalboard import Pedalboard  # type: ignore[attr-defined]
 
-    return effects if hasattr(effects, "__len__") else Pedalboard([effects])
+    board: Pedalboard = effects if isinstance(effects, Pedalboard) else Pedalboard([effects])
+    return board
 
 
 def refuse_shared(boards: Sequence[Pedalboard]) -> None:

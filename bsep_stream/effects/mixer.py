@@ -77,17 +77,17 @@ class Mixer:
         self.stem_names = tuple(stem_names)
         self.sample_rate = sample_rate
         self.channels = channels
-        boards = {name: as_board(board) for name, board in (boards or {}).items()}
-        master = None if master is None else as_board(master)
+        whole = {name: as_board(board) for name, board in (boards or {}).items()}
+        whole_master = None if master is None else as_board(master)
         gains_db = gains_db or {}
-        for name in (*boards, *gains_db):
+        for name in (*whole, *gains_db):
             self._index(name)
-        refuse_shared([*boards.values(), *([] if master is None else [master])])
+        refuse_shared([*whole.values(), *([] if whole_master is None else [whole_master])])
         ramp = max(1, round(RAMP_SECONDS * sample_rate))
         self._boards = [
-            Board(boards[name], sample_rate, channels, name) if name in boards else None for name in self.stem_names
+            Board(whole[name], sample_rate, channels, name) if name in whole else None for name in self.stem_names
         ]
-        self._master = Board(master, sample_rate, channels, MASTER) if master is not None else None
+        self._master = Board(whole_master, sample_rate, channels, MASTER) if whole_master is not None else None
         late = [board.latency_samples if board else 0 for board in self._boards]
         slowest = max(late, default=0)
         self.latency = MixerLatency(slowest, self._master.latency_samples if self._master else 0)

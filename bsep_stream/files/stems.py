@@ -136,6 +136,9 @@ class Stems(np.ndarray[Any, np.dtype[np.float32]]):
         names = ", ".join(self.stem_names)
         return f"<Stems {names}: {channels} channel{many}, {n_samples} samples at {self.sample_rate} Hz>"
 
+    def __str__(self) -> str:
+        return repr(self) if self.stem_names else str(np.asarray(self))
+
     def _repr_html_(self) -> str | None:
         """What Jupyter shows; None: the numbers."""
         return cards.card("stems", self) if self.stem_names else None
@@ -143,4 +146,5 @@ class Stems(np.ndarray[Any, np.dtype[np.float32]]):
     def _stem(self, name: str) -> NDArray[np.float32]:
         if name not in self.stem_names:
             raise ConfigError(f"there is no stem {name!r}{nearest(name, self.stem_names)}")
-        return np.asarray(self)[self.stem_names.index(name)]
+        stem: NDArray[np.float32] = np.asarray(self)[self.stem_names.index(name)]
+        return stem

@@ -55,5 +55,5 @@ def _energy(gram: NDArray[np.float64], cross: NDArray[np.float64]) -> NDArray[np
 
 def _good_size(n: int) -> int:
     """The least product of 2, 3 and 5 that is not less: FFTs of it are quick."""
-    powers = [2**a * 3**b * 5**c for a in range(n.bit_length() + 1) for b in range(3) for c in range(3)]
-    return min(size for size in powers if size >= n)
+    sizes: list[int] = [2**a * 3**b * 5**c for a in range(n.bit_length() + 1) for b in range(3) for c in range(3)]
+    return min(size for size in sizes if size >= n)

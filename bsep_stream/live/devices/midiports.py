@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bsep_stream.errors import DeviceError
@@ -107,8 +108,9 @@ def find_port(names: list[str], wanted: str) -> str:
 
 def _client(wanted: str) -> Any:
     """A client of the system's MIDI; on Linux of JACK where it has none, or JACK is wanted."""
-    import mido  # noqa: F401  # what is sent; the extra `midi` brings all of these
-    import rtmidi2
+    import rtmidi2  # first: where it is missing, the extra `midi` is named, which brings the other, too
+
+    import_module("mido")  # what is sent
 
     on_jack = [JackMidiOut] if sys.platform.startswith("linux") else []
     first: Exception | None = None

@@ -22,6 +22,8 @@ abandoned = threading.Event()
 CLOSE_SECONDS = 3.0
 """So long devices may take to stop."""
 
+_LONGEST_SECONDS = 10.0  # of latency that a device states; a sink of PipeWire that is none of hardware states years
+
 
 @dataclass(frozen=True)
 class Wiring:
@@ -129,7 +131,8 @@ class PortAudioStreams:
         seconds = 0.0
         for stream in self._streams:
             latency = stream.latency
-            seconds += sum(latency) if isinstance(latency, tuple) else latency
+            parts = latency if isinstance(latency, tuple) else (latency,)
+            seconds += sum(part for part in parts if 0.0 <= part < _LONGEST_SECONDS)
         return round(seconds * self._rate)
 
     def close(self) -> None:
