@@ -16,7 +16,7 @@ from bsep_stream.train.config.trainconfig import (
     TrainConfig,
 )
 
-PRESET_NAMES = ("fast", "scratch", "paper")
+PRESET_NAMES = ("fast", "scratch", "policy", "paper")
 
 LOWEST_PITCH_HZ = 40.0
 HIGHEST_PITCH_HZ = 4_500.0
@@ -27,7 +27,7 @@ def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[in
 
     Parameters
     ----------
-    name : {"fast", "scratch", "paper"}
+    name : {"fast", "scratch", "policy", "paper"}
     source_names : sequence of str
         One to four different names.
     polyphony : sequence of int
@@ -38,7 +38,7 @@ def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[in
     ConfigError
         If there is no such preset, or the names or numbers cannot be used.
     """
-    presets = {"fast": _fast, "scratch": _scratch, "paper": _paper}
+    presets = {"fast": _fast, "scratch": _scratch, "policy": _policy, "paper": _paper}
     if name not in presets:
         raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
     config = presets[name](tuple(source_names))
@@ -130,4 +130,16 @@ def _scratch(source_names: tuple[str, ...]) -> TrainConfig:
         optimiser=replace(fast.optimiser, step_size=1e-3, final_step_share=0.1),
         imitation=replace(fast.imitation, iterations=2_500),
         iterations=3_000,
+    )
+
+
+def _policy(source_names: tuple[str, ...]) -> TrainConfig:
+    """The published learning and nothing else, made affordable: no search, no imitation, no labels."""
+    fast = _fast(source_names)
+    return replace(
+        fast,
+        preset="policy",
+        policy=replace(fast.policy, candidates={1: (6,), 2: (4, 4), 3: (4, 4, 4)}.get(len(source_names), (4, 3, 3, 3))),
+        imitation=replace(fast.imitation, iterations=0),
+        iterations=20_000,
     )

@@ -6,6 +6,7 @@ The defaults are the published method (Schulze, Leuschner, King 2021) for two so
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -21,6 +22,12 @@ SMALLEST_AMPLITUDE = 1e-3
 """Of a harmonic in a dictionary that is begun with."""
 
 _Config = TypeVar("_Config")
+
+_ADDED: dict[str, dict[str, Any]] = {
+    "policy": {"candidates": ()},
+    "loss": {"credit": "joint", "entropy": 0.0},
+}
+"""Constants that runs of earlier versions do not have, as these versions had them."""
 
 
 def _from_dict(kind: type[_Config], values: dict[str, Any]) -> _Config:
@@ -50,6 +57,11 @@ class LossConfig:
         Offset inside the lifting root.
     scale : float
         Factor on all that is differentiated (not on what is reported): the epsilon of AdaMax must be negligible.
+    credit : {"joint", "tone"}
+        What samples are compared with. Joint (published): every choice of a rollout with the mean of its frame. Tone:
+        every tone with its siblings. Candidates in place of samples need neither.
+    entropy : float
+        Loss that a nat of the policy's entropy is worth; published: 0.
     """
 
     dictionary_weight: float = 10.0
@@ -59,6 +71,12 @@ class LossConfig:
     off_discount: float = 0.9
     delta: float = 1e-7
     scale: float = 1.0
+    credit: str = "joint"
+    entropy: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.credit not in ("joint", "tone"):
+            raise ConfigError(f"credit must be joint or tone, got {self.credit!r}")
 
 
 @dataclass(frozen=True)
@@ -248,8 +266,19 @@ class TrainConfig:
 
     @property
     def n_rollouts(self) -> int:
-        """Samples a frame: leaves of the tree, which branches at as many tones as there are sources."""
+        """Samples a frame: leaves of the tree, which branches at as many tones as there are sources.
+
+        With candidates: all that are gone through.
+        """
+        if self.policy.candidates:
+            return math.prod(self.candidates_by_pass)
         return int(len(self.policy.inverse_temperatures) ** self.n_sources)
+
+    @property
+    def candidates_by_pass(self) -> tuple[int, ...]:
+        """Candidates of every tone; empty: tones are sampled."""
+        counts = self.policy.candidates
+        return (counts + (1,) * self.n_tones)[: self.n_tones] if counts else ()
 
     @property
     def peak_radius_bins(self) -> int:
@@ -279,7 +308,7 @@ class TrainConfig:
         converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
         for key, kind in nested.items():
             if isinstance(converted.get(key), dict):
-                converted[key] = _from_dict(kind, converted[key])
+                converted[key] = _from_dict(kind, _ADDED.get(key, {}) | converted[key])
         if isinstance(converted.get("geometry"), dict):
             converted["geometry"] = FrameGeometry.from_dict(converted["geometry"])
         return _from_dict(cls, converted)

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.credit import expected_loss, probability_ratios, tone_loss
+from bsep_stream.train.learning.expansion import expand
 from bsep_stream.train.learning.imitation import imitation_loss, imitation_terms, label_loss, labelled_tones
 from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.learning.optimiser import AdaMax
-from bsep_stream.train.learning.rollouts import roll_out
+from bsep_stream.train.learning.rollouts import Rollouts, roll_out
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.tones.dictionary import scale_prior_gradient
 from bsep_stream.train.tones.spectra import as_channels
@@ -164,22 +166,35 @@ class Learner:
         if config.frame_noise > 0:
             noise = torch.randn(frames.shape, generator=self.generator, device=frames.device)
             frames = frames + config.frame_noise * noise
-        rollouts = roll_out(self.separator, frames, self.generator)
-        batch, n_rollouts = rollouts.log_prob.shape
+        draw = expand if config.policy.candidates else roll_out
+        rollouts = draw(self.separator, frames, self.generator)
+        batch, n_rollouts = len(frames), config.n_rollouts
         own = self.separator.dictionary.relative_amplitudes.detach()
         copies = own.expand(batch * n_rollouts, *own.shape).clone().requires_grad_()
         on = rollouts.on.reshape(batch, n_rollouts, -1)
         terms = rollout_losses(
             frames, rollouts.direct(), rollouts.dictionary(copies), on, config.loss, config.policy.gate_direct
         )
-        loss = config.loss.scale * policy_loss(terms.total, rollouts.behaviour_log_prob, config.loss.policy_weight)
+        loss = config.loss.scale * self._loss_of(rollouts, terms.total)
         *network, by_rollout = torch.autograd.grad(
             loss, [*self.separator.network_parameters(), copies], materialize_grads=True
         )
-        weights = importance_weights(rollouts.log_prob - rollouts.behaviour_log_prob).flatten()
-        dictionary = n_rollouts * torch.einsum("r,rih->ih", weights, by_rollout)
+        if rollouts.exact:  # the network's loss weighs every rollout by its probability, samples all alike
+            weights = probability_ratios(rollouts.log_prob, rollouts.behaviour_log_prob)
+        else:
+            weights = n_rollouts * importance_weights(rollouts.log_prob - rollouts.behaviour_log_prob)
+        dictionary = torch.einsum("r,rih->ih", weights.flatten(), by_rollout)
         losses = {name: term.detach().mean() for name, term in terms._asdict().items()}
         return Gradients(list(network), dictionary, losses)
+
+    def _loss_of(self, rollouts: Rollouts, total: Tensor) -> Tensor:
+        """Scalar whose gradient is that of the network, from the losses (batch, n_rollouts)."""
+        weight, entropy = self.config.loss.policy_weight, self.config.loss.entropy
+        if rollouts.exact:
+            return expected_loss(total, rollouts.behaviour_log_prob, weight, entropy)
+        if self.config.loss.credit == "tone":
+            return tone_loss(total, rollouts.behaviour_by_pass, weight, entropy)
+        return policy_loss(total, rollouts.behaviour_log_prob, weight, entropy)
 
     def apply(self, network_loss: Tensor, dictionary_loss: Tensor | None = None) -> bool:
         """One step on losses that were computed elsewhere, for example from labels.

@@ -137,7 +137,7 @@ def rollout_losses(
     return LossTerms(dictionary_term + direct_term + agreement, dictionary_term, direct_term, agreement)
 
 
-def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float) -> Tensor:
+def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float, entropy: float = 0.0) -> Tensor:
     """Scalar whose gradient is that of the expected loss: pathwise plus score function.
 
     Parameters
@@ -148,13 +148,16 @@ def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float) -> Ten
         Log-probability of all choices of a rollout under the distribution it was drawn from.
     weight : float
         Of the score-function part.
+    entropy : float
+        The loss is lowered by so much for every nat of the policy's entropy.
 
     Returns
     -------
     Tensor, scalar
         Mean over rollouts, sum over the batch. The baseline is the mean loss of the frame's rollouts.
     """
-    advantage = (total - total.mean(dim=1, keepdim=True)).detach()
+    cost = total + entropy * behaviour_log_prob
+    advantage = (cost - cost.mean(dim=1, keepdim=True)).detach()
     return (total + weight * behaviour_log_prob * advantage).mean(dim=1).sum()
 
 
