@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -34,6 +35,8 @@ class Checkpoint:
     format_version : int
     mixture_costs : list of [int, float]
         Iterations at which the run was assessed, and what came out.
+    stages : list of dict
+        Of :class:`bsep_stream.train.learning.run_folder.StageGain`, those that have begun.
     """
 
     tensors: dict[str, Tensor]
@@ -42,6 +45,7 @@ class Checkpoint:
     seconds: float
     format_version: int = FORMAT_VERSION
     mixture_costs: list[list[float]] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -98,7 +98,8 @@ def expand(separator: Separator, frames: Tensor, generator: torch.Generator) -> 
         rollouts.spreads.append(batch * math.prod(counts) // n_nodes)
         rollouts.on_by_pass.append(on.reshape(batch, -1))
         # In a frame that is not open there is nothing to choose: one candidate has it all.
-        certain = torch.where(torch.arange(count, device=frames.device) == 0, 0.0, _IMPOSSIBLE).expand(len(found.on), -1)
+        first_only = torch.where(torch.arange(count, device=frames.device) == 0, 0.0, _IMPOSSIBLE)
+        certain = first_only.expand(len(found.on), -1)
         closed = ~state.open[:, None]
         for log_probs, steps in (
             (found.log_prob.detach(), rollouts.log_prob_by_pass),
@@ -127,7 +128,7 @@ def find_candidates(config: TrainConfig, maps: Maps, used: Tensor, count: int) -
     """
     policy, n_bins = config.policy, config.geometry.n_bins
     first, end = pitch_range(policy, n_bins)
-    n_nodes, n_sources = used.shape
+    n_sources = int(used.shape[1])
     logits = choice_logits(maps.logit, used, policy)
     switch = on_logit(maps.parameters[:, :, 5, first:end].flatten(1), policy)
     temperatures = torch.tensor(policy.inverse_temperatures, device=logits.device)
@@ -159,7 +160,7 @@ def find_candidates(config: TrainConfig, maps: Maps, used: Tensor, count: int) -
 
 
 def _preferred(score: Tensor, n_sources: int, reach: int) -> Tensor:
-    """What is added to scores of choices (n_nodes, n_choices), pitches first, so that they become candidates or none."""
+    """What is added to the scores of choices (n_nodes, n_choices), pitches first, to make them candidates or none."""
     n_pitched = score.shape[1] - n_sources
     pitched = score[:, :n_pitched].unflatten(1, (n_sources, -1))
     highest = functional.max_pool1d(pitched, 2 * reach + 1, stride=1, padding=reach)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Protocol
 
 import torch
@@ -18,7 +18,8 @@ from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner, StepReport
 from bsep_stream.train.learning.logbook import Logbook
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, StageGain
+from bsep_stream.train.learning.stages import Stage, gain_sentences
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
 from bsep_stream.train.learning.verdict import Verdict, reach_verdict
 from bsep_stream.train.session.frames import FrameSource, Transposition
@@ -32,28 +33,6 @@ CHECKPOINT_SECONDS = 60.0
 
 DROPPED_IN_A_ROW = 20
 """A single overflow happens; so many in a row mean that the weights, not the frames, are the cause."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the training.
-
-    Parameters
-    ----------
-    name : str
-        For the progress bar.
-    end : int
-        The stage is over when so many iterations of the run are done,
-    end_share : float
-        or so much of the run's time, if that is limited.
-    step : callable
-        Does one iteration.
-    """
-
-    name: str
-    end: int
-    end_share: float
-    step: Callable[[], StepReport]
 
 
 class Display(Protocol):
@@ -109,7 +88,8 @@ class Training:
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
         self._verdict_seconds = 0.0
-        self._stop = EarlyStop(info.target_iterations, mixture_costs)
+        begin = info.stages[-1].begin if info.stages else 0
+        self._stop = EarlyStop(info.target_iterations - begin, mixture_costs, begin)
         self._checked = frames.overview(CHECK_FRAMES)
         self._pause: tuple[int, float] | None = None
         self._saved_at = clock()
@@ -132,6 +112,7 @@ class Training:
             iterations=self.info.iterations,
             seconds=self.info.seconds,
             mixture_costs=[list(entry) for entry in self._stop.costs],
+            stages=[asdict(stage) for stage in self.info.stages],
         )
         dictionary = self.learner.separator.dictionary.relative_amplitudes
         with self.folder.writing():
@@ -148,7 +129,9 @@ class Training:
         rows = separator.dictionary.relative_amplitudes.detach().cpu().numpy()
         names = [recording.name for recording in self.info.recordings]
         assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
-        return reach_verdict(assessment, rows, self.config.source_names, names)
+        verdict = reach_verdict(assessment, rows, self.config.source_names, names)
+        sentences = (*verdict.sentences[: -len(verdict.warnings) or None], *gain_sentences(self.info.stages))
+        return replace(verdict, sentences=(*sentences, *verdict.warnings))
 
     def run(self, display: Display, pause: tuple[int, float] | None = None) -> RunInfo:
         """Train until a limit of the run is reached, or nothing improves any more.
@@ -183,7 +166,13 @@ class Training:
             closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook,
             deferred_interrupt() as interrupted,
         ):
-            for stage in self._stages:
+            for number, stage in enumerate(self._stages):
+                begun = [gain.name for gain in self.info.stages]
+                later = {each.name for each in self._stages[number + 1 :]}
+                if later & set(begun) or self.info.iterations >= stage.end:
+                    continue  # the next one has begun, or there is nothing to do
+                if stage.name not in begun:
+                    self._begin_stage(stage)
                 losses = self._run_stage(stage, logbook, display, interrupted) or losses
                 if interrupted.is_set() or self._over(0.0):
                     break
@@ -224,7 +213,30 @@ class Training:
                 logbook.flush()
                 self.save()
                 display.saved(self.info, losses)
+        self._note_gain()
         return losses
+
+    def _begin_stage(self, stage: Stage) -> None:
+        """Note how well the mixture is explained before it."""
+        begin = self.info.iterations
+        assessment = assess(self.learner.separator, self._checked)
+        cost, explained = assessment.mixture_cost, assessment.explained_share
+        gain = StageGain(stage.name, begin, self.info.seconds, 0, 0.0, cost, cost, explained, explained)
+        self.info = replace(self.info, stages=(*self.info.stages, gain))
+        self._stop = EarlyStop(self.info.target_iterations - begin, self._stop.costs, begin)
+        if begin:
+            self._stop.add(begin, cost)
+
+    def _note_gain(self) -> None:
+        """Note how well the mixture is explained by now, after the stage or a part of it."""
+        assessment = assess(self.learner.separator, self._checked)
+        gain = replace(
+            self.info.stages[-1],
+            mixture_cost_after=assessment.mixture_cost,
+            explained_after=assessment.explained_share,
+            stopped_early=self._exhausted(),
+        )
+        self.info = replace(self.info, stages=(*self.info.stages[:-1], gain))
 
     def _check_if_due(self) -> float | None:
         """Share of the energy that is explained, where the run is assessed after this iteration."""
@@ -257,10 +269,10 @@ class Training:
     def _stage_over(self, stage: Stage) -> bool:
         limit = self.info.target_seconds
         late = limit is not None and stage.end_share < 1.0 and self.info.seconds >= stage.end_share * limit
-        return late or self.info.iterations >= stage.end
+        return late or self.info.iterations >= stage.end or self._exhausted()
 
     def _over(self, step_seconds: float) -> bool:
-        return self._out_of_time(step_seconds) or self._paused() or self._exhausted()
+        return self._out_of_time(step_seconds) or self._paused()
 
     def _exhausted(self) -> bool:
         return self._stop.exhausted(self.info.iterations)
@@ -280,7 +292,7 @@ class Training:
     def _estimate_verdict_seconds(self) -> float:
         began = self._clock()
         assess(self.learner.separator, self._frames.overview(FRAMES_AT_ONCE))
-        return (self._clock() - began) * OVERVIEW_FRAMES / FRAMES_AT_ONCE
+        return (self._clock() - began) * (OVERVIEW_FRAMES + CHECK_FRAMES) / FRAMES_AT_ONCE
 
     def _conclude(self) -> None:
         """Say in the folder what was learned; the checkpoint is safe before this begins."""
@@ -290,9 +302,12 @@ class Training:
         self.folder.write_info(self.info)
 
     def _update_info(self, iterations: int | None = None) -> None:
+        done = self.info.iterations if iterations is None else iterations
+        seconds = self._clock() - self._origin
+        stages = self.info.stages
+        if stages and iterations is not None:
+            now = replace(stages[-1], iterations=done - stages[-1].begin, seconds=seconds - stages[-1].begin_seconds)
+            stages = (*stages[:-1], now)
         self.info = replace(
-            self.info,
-            iterations=self.info.iterations if iterations is None else iterations,
-            seconds=self._clock() - self._origin,
-            dropped_steps=self.learner.dropped_steps,
+            self.info, iterations=done, seconds=seconds, dropped_steps=self.learner.dropped_steps, stages=stages
         )

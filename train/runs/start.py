@@ -15,7 +15,7 @@ from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.checkpoint import load_checkpoint
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, StageGain
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.search.labelling import search_labels
@@ -163,7 +163,8 @@ def resume_training(
         folder.write_config(config)
         folder.write_parity_frames(frames.spread())
     frames.restore(checkpoint.frame_state)
-    info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
+    stages = tuple(StageGain(**stage) for stage in checkpoint.stages)
+    info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds, stages=stages)
     labels = None
     if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)
