@@ -24,8 +24,9 @@ SMALLEST_AMPLITUDE = 1e-3
 _Config = TypeVar("_Config")
 
 _ADDED: dict[str, dict[str, Any]] = {
+    "run": {"tones_at_once": (), "own_timbre": False, "start_decays": ()},
     "policy": {"candidates": ()},
-    "loss": {"credit": "joint", "entropy": 0.0},
+    "loss": {"discount_all": False, "credit": "joint", "entropy": 0.0},
 }
 """Constants that runs of earlier versions do not have, as these versions had them."""
 
@@ -39,7 +40,11 @@ def _from_dict(kind: type[_Config], values: dict[str, Any]) -> _Config:
             f"{kind.__name__} has the keys {sorted(names)}; unknown or missing: {wrong}; "
             "the file was written by another version"
         )
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return kind(**{key: _as_tuples(value) for key, value in values.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ class LossConfig:
         Of the distance of frame and dictionary tones, of frame and direct tones, of direct and dictionary
         tones of one source, and of the score-function term.
     off_discount : float
-        The dictionary term is multiplied by this once for every tone that is off.
+        The dictionary term is multiplied by this once for every tone that is off,
+    discount_all : bool
+        and so are the others (published: no). Where a tone that is off is silent in all of them (`gate_direct`), no tone
+        would ever be off else: whatever is on explains a little.
     delta : float
         Offset inside the lifting root.
     scale : float
@@ -69,6 +77,7 @@ class LossConfig:
     agreement_weight: float = 1.0
     policy_weight: float = 0.1
     off_discount: float = 0.9
+    discount_all: bool = False
     delta: float = 1e-7
     scale: float = 1.0
     credit: str = "joint"
@@ -196,6 +205,13 @@ class TrainConfig:
     timbre_updates : int
         Last updates of the amplitudes of the timbre (:mod:`bsep_stream.train.tones.tonefit`), from which masks are
         made; 0: no timbre, masks are made from the dictionary tones.
+    own_timbre : bool
+        The timbre is fitted to the tones that the network itself finds in the session, whenever the run is saved: there
+        are no labels.
+    start_decays : tuple of pairs of float
+        By which factors the harmonics of the first and of the last source fall in the dictionary that a run begins
+        with, sources between them in between: seed n has the n-th pair, and begins anew after the last. Empty: 0.5,
+        0.25, ... as published, whatever the seed.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     pretrained : str or None
@@ -221,6 +237,8 @@ class TrainConfig:
     ridge: float = 1e-3
     joint_ridge: float | None = None
     timbre_updates: int = 0
+    own_timbre: bool = False
+    start_decays: tuple[tuple[float, float], ...] = ()
     frame_noise: float = 1e-10
     pretrained: str | None = None
 
@@ -240,6 +258,10 @@ class TrainConfig:
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:
             raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
+        if self.own_timbre and not self.timbre_updates:
+            raise ConfigError("own_timbre needs a timbre, got timbre_updates = 0")
+        if not all(len(pair) == 2 and 0 < min(pair) and max(pair) < 1 for pair in self.start_decays):
+            raise ConfigError(f"start_decays must be pairs of numbers between 0 and 1, got {self.start_decays}")
         if self.batch_size % self.optimiser.micro_batches:
             parts = self.optimiser.micro_batches
             raise ConfigError(f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {parts}")
@@ -305,7 +327,7 @@ class TrainConfig:
             "optimiser": OptimiserConfig,
             "imitation": ImitationConfig,
         }
-        converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
+        converted = {**_ADDED["run"], **values}
         for key, kind in nested.items():
             if isinstance(converted.get(key), dict):
                 converted[key] = _from_dict(kind, _ADDED.get(key, {}) | converted[key])

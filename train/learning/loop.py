@@ -18,6 +18,7 @@ from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner, StepReport
 from bsep_stream.train.learning.logbook import Logbook
+from bsep_stream.train.learning.owntones import OWN_FRAMES, fit_own_timbre
 from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, StageGain
 from bsep_stream.train.learning.stages import Stage, gain_sentences
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
@@ -105,6 +106,8 @@ class Training:
     def save(self) -> None:
         """Write checkpoint, log, dictionary and progress; what was there before stays whole until it is replaced."""
         began = self._clock()
+        if self.config.own_timbre and self.info.iterations:
+            fit_own_timbre(self.learner.separator, self._frames.overview(OWN_FRAMES))
         self._update_info()
         checkpoint = Checkpoint(
             tensors=self.learner.state_dict(),

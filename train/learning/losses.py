@@ -129,11 +129,12 @@ def rollout_losses(
     target = frames[:, None]
     sounding = (dictionary if gated else dictionary * on[..., None, None]).sum(dim=2)
     n_off = (1.0 - on).sum(dim=2)
-    dictionary_term = (
-        config.dictionary_weight * config.off_discount**n_off * absolute_distance(target, sounding, config.delta)
-    )
+    discount = config.off_discount**n_off
+    dictionary_term = config.dictionary_weight * discount * absolute_distance(target, sounding, config.delta)
     direct_term = config.direct_weight * radial_distance(target, direct.sum(dim=2), config.delta)
     agreement = config.agreement_weight * radial_distance(direct, dictionary, config.delta).mean(dim=2)
+    if config.discount_all:
+        direct_term, agreement = discount * direct_term, discount * agreement
     return LossTerms(dictionary_term + direct_term + agreement, dictionary_term, direct_term, agreement)
 
 
