@@ -26,6 +26,7 @@ _Config = TypeVar("_Config")
 _ADDED: dict[str, dict[str, Any]] = {
     "run": {"tones_at_once": (), "own_timbre": False, "start_decays": ()},
     "policy": {"candidates": ()},
+    "imitation": {"sure_share": 0.0, "drawn_per_frame": 1},
     "loss": {"discount_all": False, "credit": "joint", "entropy": 0.0},
 }
 """Constants that runs of earlier versions do not have, as these versions had them."""
@@ -139,6 +140,12 @@ class ImitationConfig:
     anchor : float
         Weight of the labels' terms beside the policy gradient afterwards. Without it the policy unlearns within
         minutes which source is which and when one is silent: the method's loss hardly knows.
+    sure_share : float
+        The anchor holds in frames whose labels the network, which sees that one frame, finds at least so likely. In the
+        others the search decided by what came before and after, or was wrong: there the policy gradient decides alone.
+        0: everywhere.
+    drawn_per_frame : int
+        The policy gradient takes the frame whose labels are least likely out of so many.
     level_db : float
         Every frame is played louder or softer by up to so much.
     transposed_share, transposed_semitones : float
@@ -153,6 +160,8 @@ class ImitationConfig:
     inverse_temperature: float = 0.1
     spectra_weight: float = 100.0
     anchor: float = 400.0
+    sure_share: float = 0.0
+    drawn_per_frame: int = 1
     level_db: float = 6.0
     transposed_share: float = 0.0
     transposed_semitones: float = 4.0
@@ -163,6 +172,11 @@ class ImitationConfig:
             raise ConfigError(
                 "imitation needs iterations of at least 0, a batch_size of at least 1 and longest_seconds above 0, "
                 f"got {self.iterations}, {self.batch_size} and {self.longest_seconds}"
+            )
+        if not 0.0 <= self.sure_share < 1.0 or self.drawn_per_frame < 1:
+            raise ConfigError(
+                f"sure_share must be 0 to 1 and drawn_per_frame at least 1, got {self.sure_share} and "
+                f"{self.drawn_per_frame}"
             )
         if not (0.0 <= self.transposed_share <= 1.0 and 0.0 <= self.transposed_semitones <= 12.0):
             raise ConfigError(

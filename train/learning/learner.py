@@ -103,6 +103,9 @@ class Learner:
         StepReport
             If anything is not finite, the step is dropped: parameters and optimisers stay as they were.
         """
+        anchor: list[Tensor] = []
+        if f0_bin is not None:
+            frames, anchor = self._anchored(frames.to(self.device), f0_bin.to(self.device))
         parts = as_channels(frames.to(self.device)).chunk(self.config.optimiser.micro_batches)
         gradients = [self.gradients(part) for part in parts]
         first, *others = gradients
@@ -111,9 +114,8 @@ class Learner:
             torch._foreach_add_(network, other.network)
         dictionary = torch.stack([part.dictionary for part in gradients]).sum(dim=0)
         prior = self.config.loss.scale * scale_prior_gradient(self.separator.dictionary.relative_amplitudes)
-        if f0_bin is not None:
-            labelled = self._label_gradients(as_channels(frames.to(self.device)), f0_bin.to(self.device))
-            torch._foreach_add_(network, labelled, alpha=self.config.imitation.anchor)
+        if anchor:
+            torch._foreach_add_(network, anchor, alpha=self.config.imitation.anchor)
         names = list(first.losses)
         losses = torch.stack([torch.stack([part.losses[name] for name in names]) for part in gradients]).mean(dim=0)
         finite = self.apply_gradients(network, dictionary + prior, losses)
@@ -147,10 +149,20 @@ class Learner:
         finite = self.apply_gradients(list(network), rows + prior, values)
         return StepReport(dict(zip(losses, cast(list[float], values.tolist()), strict=True)), finite)
 
-    def _label_gradients(self, frames: Tensor, f0_bin: Tensor) -> list[Tensor]:
-        """Of what the labels' log-probabilities and pitches miss."""
-        loss = label_loss(labelled_tones(self.separator, frames, f0_bin))
-        return list(torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True))
+    def _anchored(self, frames: Tensor, f0_bin: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Frames for the policy gradient, and the gradients of what the labels' log-probabilities and pitches miss.
+
+        The labels hold where the network finds them likely enough; the frames are those where it finds them least so.
+        """
+        settings = self.config.imitation
+        found = labelled_tones(self.separator, as_channels(frames), f0_bin)
+        likely = torch.exp(-(found.choice + found.on)).detach()
+        loss = (label_loss(found) * (likely >= settings.sure_share)).mean()
+        anchor = torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True)
+        if settings.drawn_per_frame > 1:
+            kept = likely.argsort(stable=True)[: len(frames) // settings.drawn_per_frame].sort().values
+            frames = frames[kept]
+        return frames, list(anchor)
 
     def gradients(self, frames: Tensor) -> Gradients:
         """Gradients of the rollouts of some frames, in one backward pass for network and dictionary.

@@ -254,7 +254,8 @@ class Training:
 
     def _policy_gradient_step(self) -> StepReport:
         if self._labels is not None:
-            return self.learner.step(*self._draw_labelled(self.config.batch_size))
+            drawn = self.config.batch_size * self.config.imitation.drawn_per_frame
+            return self.learner.step(*self._draw_labelled(drawn))
         return self.learner.step(torch.from_numpy(self._frames.draw(self.config.batch_size)))
 
     def _draw_labelled(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
