@@ -21,10 +21,10 @@ PRESET_NAMES = ("fast", "scratch", "policy", "paper")
 LOWEST_PITCH_HZ = 40.0
 HIGHEST_PITCH_HZ = 4_500.0
 
-START_DECAYS = ((0.7, 0.7), (0.5, 0.8), (0.8, 0.6))
-"""Of the dictionaries that the preset `policy` begins with, by seed: alike, so that only the register tells the sources
-apart; low sources brighter; high sources brighter. Real instruments decay so slowly; the published 0.5 and 0.25 hear many
-tones as octaves and twelfths."""
+START_DECAYS = ((0.7, 0.7), (0.5, 0.8), (0.3, 0.8), (0.7, 0.6), (0.8, 0.5))
+"""Of the dictionaries that the preset `policy` may begin with: alike, so that only the register tells the sources apart;
+low sources brighter, high sources brighter, each by less and by more."""
+
 
 
 def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[int] = ()) -> TrainConfig:

@@ -223,9 +223,8 @@ class TrainConfig:
         The timbre is fitted to the tones that the network itself finds in the session, whenever the run is saved: there
         are no labels.
     start_decays : tuple of pairs of float
-        By which factors the harmonics of the first and of the last source fall in the dictionary that a run begins
-        with, sources between them in between: seed n has the n-th pair, and begins anew after the last. Empty: 0.5,
-        0.25, ... as published, whatever the seed.
+        Dictionaries that a run may begin with (:mod:`bsep_stream.train.learning.beginnings`): by which factors the
+        harmonics of the first and of the last source fall. Empty: 0.5, 0.25, ... as published.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     pretrained : str or None

@@ -71,8 +71,6 @@ class Learner:
         self.device = torch.device(device)
         # Initial weights are drawn on the CPU: the same on every device.
         self.separator = Separator(config, torch.Generator().manual_seed(seed)).to(self.device)
-        if config.start_decays:
-            self.separator.dictionary.start_with_decays(*config.start_decays[seed % len(config.start_decays)])
         self.generator = torch.Generator(self.device).manual_seed(seed + 1)
         settings = config.optimiser
         self.network_optimiser = AdaMax(

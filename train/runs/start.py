@@ -12,10 +12,12 @@ import torch
 
 from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.beginnings import choose_beginning
 from bsep_stream.train.learning.checkpoint import load_checkpoint
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.loop import Training
 from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, StageGain
+from bsep_stream.train.learning.stopping import CHECK_FRAMES
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.search.labelling import search_labels
@@ -96,6 +98,8 @@ def start_training(
     )
     strikes = find_metronome(session, config.geometry)
     frames = _frame_source(session, config, seed)
+    if config.start_decays and init is None and labels is None:
+        choose_beginning(learner.separator, frames.overview(CHECK_FRAMES), config.start_decays)
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
     try:
         with folder.writing():
