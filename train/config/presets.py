@@ -22,8 +22,8 @@ LOWEST_PITCH_HZ = 40.0
 HIGHEST_PITCH_HZ = 4_500.0
 
 START_DECAYS = ((0.7, 0.7), (0.5, 0.8), (0.3, 0.8), (0.7, 0.6), (0.8, 0.5))
-"""Of the dictionaries that the preset `policy` may begin with: alike, so that only the register tells the sources apart;
-low sources brighter, high sources brighter, each by less and by more."""
+"""Of the dictionaries that the preset `policy` may begin with: alike, so that only the register tells the sources
+apart; low sources brighter, high sources brighter, each by less and by more."""
 
 
 
@@ -144,6 +144,7 @@ def _policy(source_names: tuple[str, ...]) -> TrainConfig:
     return replace(
         fast,
         preset="policy",
+        loss=replace(fast.loss, discount_all=True),
         policy=replace(fast.policy, candidates={1: (6,), 2: (4, 4), 3: (4, 4, 4)}.get(len(source_names), (4, 3, 3, 3))),
         # The network is right already where the dictionary is: so the dictionary goes ahead.
         optimiser=replace(fast.optimiser, step_size=1e-3, dictionary_step_size=1e-2),

@@ -19,8 +19,8 @@ from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner, StepReport
 from bsep_stream.train.learning.logbook import Logbook
 from bsep_stream.train.learning.owntones import OWN_FRAMES, fit_own_timbre
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, StageGain
-from bsep_stream.train.learning.stages import Stage, gain_sentences
+from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.stages import Stage, begun, gain_sentences, gone_on, judged
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
 from bsep_stream.train.learning.verdict import Verdict, reach_verdict
 from bsep_stream.train.session.frames import FrameSource, Transposition
@@ -170,11 +170,11 @@ class Training:
             deferred_interrupt() as interrupted,
         ):
             for number, stage in enumerate(self._stages):
-                begun = [gain.name for gain in self.info.stages]
+                so_far = [gain.name for gain in self.info.stages]
                 later = {each.name for each in self._stages[number + 1 :]}
-                if later & set(begun) or self.info.iterations >= stage.end:
+                if later & set(so_far) or self.info.iterations >= stage.end:
                     continue  # the next one has begun, or there is nothing to do
-                if stage.name not in begun:
+                if stage.name not in so_far:
                     self._begin_stage(stage)
                 losses = self._run_stage(stage, logbook, display, interrupted) or losses
                 if interrupted.is_set() or self._over(0.0):
@@ -216,30 +216,16 @@ class Training:
                 logbook.flush()
                 self.save()
                 display.saved(self.info, losses)
-        self._note_gain()
+        self.info = judged(self.info, assess(self.learner.separator, self._checked), self._exhausted())
         return losses
 
     def _begin_stage(self, stage: Stage) -> None:
         """Note how well the mixture is explained before it."""
         begin = self.info.iterations
-        assessment = assess(self.learner.separator, self._checked)
-        cost, explained = assessment.mixture_cost, assessment.explained_share
-        gain = StageGain(stage.name, begin, self.info.seconds, 0, 0.0, cost, cost, explained, explained)
-        self.info = replace(self.info, stages=(*self.info.stages, gain))
+        self.info = begun(stage, self.info, assess(self.learner.separator, self._checked))
         self._stop = EarlyStop(self.info.target_iterations - begin, self._stop.costs, begin)
         if begin:
-            self._stop.add(begin, cost)
-
-    def _note_gain(self) -> None:
-        """Note how well the mixture is explained by now, after the stage or a part of it."""
-        assessment = assess(self.learner.separator, self._checked)
-        gain = replace(
-            self.info.stages[-1],
-            mixture_cost_after=assessment.mixture_cost,
-            explained_after=assessment.explained_share,
-            stopped_early=self._exhausted(),
-        )
-        self.info = replace(self.info, stages=(*self.info.stages[:-1], gain))
+            self._stop.add(begin, self.info.stages[-1].mixture_cost_before)
 
     def _check_if_due(self) -> float | None:
         """Share of the energy that is explained, where the run is assessed after this iteration."""
@@ -307,11 +293,5 @@ class Training:
 
     def _update_info(self, iterations: int | None = None) -> None:
         done = self.info.iterations if iterations is None else iterations
-        seconds = self._clock() - self._origin
-        stages = self.info.stages
-        if stages and iterations is not None:
-            now = replace(stages[-1], iterations=done - stages[-1].begin, seconds=seconds - stages[-1].begin_seconds)
-            stages = (*stages[:-1], now)
-        self.info = replace(
-            self.info, iterations=done, seconds=seconds, dropped_steps=self.learner.dropped_steps, stages=stages
-        )
+        info = gone_on(self.info, done, self._clock() - self._origin)
+        self.info = replace(info, dropped_steps=self.learner.dropped_steps)

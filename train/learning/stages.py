@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bsep_stream.train.learning.assessment import Assessment
 from bsep_stream.train.learning.learner import StepReport
-from bsep_stream.train.learning.run_folder import StageGain
+from bsep_stream.train.learning.run_folder import RunInfo, StageGain
 
 SAME_COST = 0.002
 """Smaller relative changes of the cost are said to be none."""
@@ -33,6 +34,34 @@ class Stage:
     step: Callable[[], StepReport]
 
 
+def begun(stage: Stage, info: RunInfo, assessment: Assessment) -> RunInfo:
+    """A run with one more stage, which begins where it is now."""
+    cost, explained = assessment.mixture_cost, assessment.explained_share
+    gain = StageGain(stage.name, info.iterations, info.seconds, 0, 0.0, cost, cost, explained, explained)
+    return replace(info, stages=(*info.stages, gain))
+
+
+def gone_on(info: RunInfo, iterations: int, seconds: float) -> RunInfo:
+    """A run after so many iterations and seconds, and with it its last stage."""
+    info = replace(info, iterations=iterations, seconds=seconds)
+    if not info.stages:
+        return info
+    last = info.stages[-1]
+    last = replace(last, iterations=iterations - last.begin, seconds=seconds - last.begin_seconds)
+    return replace(info, stages=(*info.stages[:-1], last))
+
+
+def judged(info: RunInfo, assessment: Assessment, stopped_early: bool) -> RunInfo:
+    """A run whose last stage has come to this."""
+    gain = replace(
+        info.stages[-1],
+        mixture_cost_after=assessment.mixture_cost,
+        explained_after=assessment.explained_share,
+        stopped_early=stopped_early,
+    )
+    return replace(info, stages=(*info.stages[:-1], gain))
+
+
 def gain_sentences(gains: Sequence[StageGain]) -> tuple[str, ...]:
     """What every stage of a run did for the explanation of the mixture, in words."""
     return tuple(_sentence(gain) for gain in gains if gain.iterations)
@@ -46,5 +75,6 @@ def _sentence(gain: StageGain) -> str:
     early = ", ended early" if gain.stopped_early else ""
     return (
         f"{gain.name.capitalize()}: cost {before:.4f} to {after:.4f} ({verdict}), "
-        f"explained {gain.explained_before:.1%} to {gain.explained_after:.1%}, in {gain.iterations} iterations and {gain.seconds:.0f} s{early}."
+        f"explained {gain.explained_before:.1%} to {gain.explained_after:.1%}, "
+        f"in {gain.iterations} iterations and {gain.seconds:.0f} s{early}."
     )
