@@ -135,9 +135,8 @@ def find_candidates(config: TrainConfig, maps: Maps, used: Tensor, count: int) -
     by_temperature = torch.log_softmax(logits[:, None] * temperatures[:, None], dim=2).clamp_min(_IMPOSSIBLE)
     tempered = switch[:, None] * temperatures[:, None]
     sounding = by_temperature + functional.logsigmoid(tempered)
-    ending = torch.logsumexp(
-        (by_temperature + functional.logsigmoid(-tempered)).unflatten(2, (n_sources, end - first)), dim=3
-    )
+    silent = by_temperature + functional.logsigmoid(-tempered)
+    ending = torch.logsumexp(silent.reshape(*silent.shape[:2], n_sources, -1), dim=3)
     together = torch.cat([sounding, ending], dim=2)  # (n_nodes, n_temperatures, n_choices)
     with torch.no_grad():
         score = torch.logsumexp(together, dim=1)
@@ -149,7 +148,8 @@ def find_candidates(config: TrainConfig, maps: Maps, used: Tensor, count: int) -
     # The policy itself is at inverse temperature 1, whether or not that is one of those that are explored.
     with torch.no_grad():
         plain = torch.log_softmax(logits, dim=1).clamp_min(_IMPOSSIBLE)
-        ends = torch.logsumexp((plain + functional.logsigmoid(-switch)).unflatten(1, (n_sources, -1)), dim=2)
+        silent = plain + functional.logsigmoid(-switch)
+        ends = torch.logsumexp(silent.reshape(len(used), n_sources, -1), dim=2)
         all_plain = torch.cat([plain + functional.logsigmoid(switch), ends], dim=1)
         log_prob = torch.log_softmax(all_plain.gather(1, chosen).clamp_min(_IMPOSSIBLE), dim=1)
     n_pitched = n_sources * (end - first)
@@ -162,7 +162,7 @@ def find_candidates(config: TrainConfig, maps: Maps, used: Tensor, count: int) -
 def _preferred(score: Tensor, n_sources: int, reach: int) -> Tensor:
     """What is added to the scores of choices (n_nodes, n_choices), pitches first, to make them candidates or none."""
     n_pitched = score.shape[1] - n_sources
-    pitched = score[:, :n_pitched].unflatten(1, (n_sources, -1))
+    pitched = score[:, :n_pitched].reshape(len(score), n_sources, -1)
     highest = functional.max_pool1d(pitched, 2 * reach + 1, stride=1, padding=reach)
     added = torch.where(pitched < highest, -_GUARANTEED, 0.0)
     best = pitched.argmax(dim=2, keepdim=True)

@@ -1,0 +1,135 @@
+"""What each part of the preset `policy` is worth: ``python -m bsep_stream.train.benchmark.ablation DATA_DIR --output DIR``.
+
+Every variant is the preset with one thing changed, trained on the mixture for the same seconds of processor time, and
+judged on the first seconds of the recording. What is finished is kept: the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bsep_stream.errors import BsepError
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.train.runs.command import let_threads_sleep
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "the preset": {},
+    "published start of the dictionary": {"start_decays": ()},
+    "network from random weights": {"pretrained": None},
+    "published step of the dictionary": {"optimiser.dictionary_step_size": 1e-4},
+    "samples, joint return": {"policy.candidates": (), "batch_size": 12},
+    "samples, credit by tone": {"policy.candidates": (), "batch_size": 12, "loss.credit": "tone"},
+    "direct term as published": {"loss.direct_weight": 10.0},
+    "silence cheaper in the dictionary term alone": {"loss.discount_all": False},
+    "agreement 10": {"loss.agreement_weight": 10.0},
+    "entropy 1e-4": {"loss.entropy": 1e-4},
+    "temperature 1 alone": {"policy.inverse_temperatures": (1.0,)},
+}
+"""What is changed, by name. Samples cost about as much for 12 frames as candidates for 8."""
+
+
+def changed(config: Any, changes: Mapping[str, Any]) -> Any:
+    """A configuration with some constants changed, named as in ``{"loss.entropy": 0.1}``."""
+    for name, value in changes.items():
+        part, _, key = name.rpartition(".")
+        inner = replace(getattr(config, part), **{key: value}) if part else value
+        config = replace(config, **{part or key: inner})
+    return config
+
+
+def run_variant(item: Any, output: Path, changes: Mapping[str, Any], seconds: float, excerpt: float) -> dict[str, Any]:
+    """Train one variant on an item for so many seconds of processor time, and judge it before and after."""
+    import torch
+
+    from bsep_stream.train.benchmark.curve import flops_until
+    from bsep_stream.train.benchmark.inmemory import Judge
+    from bsep_stream.train.config.presets import preset_config
+    from bsep_stream.train.learning.assessment import assess
+    from bsep_stream.train.learning.beginnings import choose_beginning
+    from bsep_stream.train.learning.learner import Learner
+    from bsep_stream.train.learning.stopping import CHECK_FRAMES
+    from bsep_stream.train.network.network_file import shipped_network, start_from_network
+    from bsep_stream.train.session.frames import FrameSource
+    from bsep_stream.train.session.recording import load_session
+
+    config = changed(preset_config("policy", item.names, item.polyphony), changes)
+    session = load_session([item.mixture], config.geometry.sample_rate)
+    learner = Learner(config, 0)
+    if config.pretrained is not None:
+        start_from_network(learner.separator, shipped_network(config.pretrained))
+    frames = FrameSource(session, config.geometry, config.training_hop_length, 0)
+    overview = frames.overview(CHECK_FRAMES)
+    if config.start_decays:
+        choose_beginning(learner.separator, overview, config.start_decays)
+    judge = Judge(item, session, learner.separator, excerpt, output / "truth")
+    before = judge.measures(learner.separator)
+    began = time.process_time()
+    iterations = 0
+    while (spent := time.process_time() - began) < seconds:
+        learner.set_progress(spent / seconds)
+        learner.step(torch.from_numpy(frames.draw(config.batch_size)))
+        iterations += 1
+    return {
+        "iterations": iterations,
+        "flops": flops_until(config, iterations),
+        "mixture_cost": assess(learner.separator, overview).mixture_cost,
+        "before": before,
+        "after": judge.measures(learner.separator),
+    }
+
+
+def row_of(result: Mapping[str, Any]) -> str:
+    """Cells of one variant on one item."""
+    mask, direct, tones = (result["after"][name] for name in ("mask", "direct", "tones"))
+    shares = (tones[name] for name in ("right", "wrong_instrument", "octave", "harmonic", "false_tones"))
+    errors = ", ".join("-" if share is None else f"{100 * share:.0f}" for share in shares)
+    by_stem = ", ".join(f"{stem['sdr_db']:.1f}" for stem in mask["stems"])
+    return (
+        f"{result['before']['mask']['mean']['sdr_db']:.1f} | {mask['mean']['sdr_db']:.1f} ({by_stem}) "
+        f"| {mask['mean']['sir_db']:.1f} | {direct['mean']['sdr_db']:.1f} | {errors} "
+        f"| {result['mixture_cost']:.4f} | {result['iterations']}, {result['flops']:.1e}"
+    )
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option("--items", default="", help="Beginnings of the names of folders, with commas (default: all).")
+@click.option("--seconds", default=25.0, show_default=True, help="Of the processor, for every training.")
+@click.option("--excerpt", default=10.0, show_default=True, help="Seconds of the recording that are judged.")
+@click.option("--variants", default="", help="Beginnings of their names, with commas (default: all).")
+def main(data: Path, output: Path, items: str, seconds: float, excerpt: float, variants: str) -> None:
+    """One table: every variant of the preset `policy` on every item, before and after the same seconds."""
+    let_threads_sleep()
+    import torch
+
+    from bsep_stream.train.benchmark.items import find_items
+
+    torch.set_num_threads(1)
+    wanted = tuple(name for name in variants.split(",") if name)
+    click.echo("| item | variant | SDR before | SDR (stems) | SIR | SDR direct | tones | cost | iterations, FLOPs |")
+    click.echo("|---|---|---|---|---|---|---|---|---|")
+    try:
+        for item in find_items(data, [name for name in items.split(",") if name]):
+            for variant, changes in VARIANTS.items():
+                if wanted and not variant.startswith(wanted):
+                    continue
+                path = output / f"{item.folder.name}-{seconds:g}s-{'-'.join(variant.replace(',', '').split())}.json"
+                if not path.exists():
+                    result = run_variant(item, output, changes, seconds, excerpt)
+                    with whole_file(path) as temporary:
+                        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+                click.echo(f"| {item.folder.name} | {variant} | {row_of(json.loads(path.read_text(encoding='utf-8')))} |")
+    except BsepError as error:
+        raise click.UsageError(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
