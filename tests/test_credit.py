@@ -15,9 +15,11 @@ from bsep_stream.train.learning.expansion import expand
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.learning.rollouts import roll_out
+from bsep_stream.train.learning.timbrereturn import timbre_losses
 from bsep_stream.train.network.frame_state import FrameState
 from bsep_stream.train.network.policy import gamma_parameters, on_logit, sample_gamma_pathwise
 from bsep_stream.train.network.separator import Separator
+from bsep_stream.train.tones.moduli import lift, modulus
 
 STANDARD_ERRORS = 5.0
 FIRST, SECOND = 3, 2
@@ -274,3 +276,34 @@ def test_candidates_need_a_policy_that_gates() -> None:
         PolicyConfig(candidates=(3,))
     with pytest.raises(ConfigError, match="credit must be joint or tone"):
         LossConfig(credit="whole")
+
+
+def test_timbre_is_asked_for_the_choices_alone() -> None:
+    """Whatever it says moves probabilities and nothing else; in every rollout it sees each source's own tone."""
+    config = tiny((3, 2), timbre_updates=2, loss=LossConfig(policy_weight=1.0, timbre_weight=50.0))
+    learner = Learner(config, seed=1)
+    frames = some_frames(2)
+    rollouts = expand(learner.separator, frames, torch.Generator().manual_seed(4))
+    got = timbre_losses(learner.separator, frames, rollouts)
+    assert got.shape == (2, 6)
+    assert not got.requires_grad
+    # By hand, for one rollout of one frame.
+    sources, on = rollouts.sources().reshape(2, 6, 2)[1, 4], rollouts.on.reshape(2, 6, 2)[1, 4]
+    pitch = torch.stack([rollouts.tones[0].f0_bin.reshape(2, 3)[1, 2], rollouts.tones[1].f0_bin.reshape(2, 6)[1, 4]])
+    width = torch.stack(
+        [rollouts.tones[0].width_bins.reshape(2, 3)[1, 2], rollouts.tones[1].width_bins.reshape(2, 6)[1, 4]]
+    )
+    stretch = torch.stack(
+        [rollouts.tones[0].inharmonicity.reshape(2, 3)[1, 2], rollouts.tones[1].inharmonicity.reshape(2, 6)[1, 4]]
+    )
+    order = sources.argsort()
+    tones = (values[order][None, :, None].detach() for values in (pitch, stretch, width, on))
+    heard = learner.separator.timbre.moduli(frames[1:], *tones).sum(dim=1)[0]
+    delta = config.loss.delta
+    expected = (lift(modulus(frames[1]), delta) - lift(heard, delta)).square().mean()
+    torch.testing.assert_close(got[1, 4], expected)
+    plain = Learner(replace(config, loss=LossConfig(policy_weight=1.0)), seed=1)
+    with_timbre, without = learner.gradients(frames), plain.gradients(frames)
+    torch.testing.assert_close(with_timbre.dictionary, without.dictionary)
+    changed = [not torch.equal(a, b) for a, b in zip(with_timbre.network, without.network, strict=True)]
+    assert any(changed)

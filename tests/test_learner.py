@@ -57,7 +57,7 @@ def test_presets_go_through_json_and_back(preset: str, n_sources: int) -> None:
     assert config.policy.candidates or config.n_rollouts == 3**n_sources
     if not config.policy.candidates:  # a run of before there were any
         del values["policy"]["candidates"], values["own_timbre"], values["start_decays"]
-        for name in ("credit", "entropy", "discount_all"):
+        for name in ("credit", "entropy", "discount_all", "timbre_weight"):
             del values["loss"][name]
         assert TrainConfig.from_dict(values) == config
 

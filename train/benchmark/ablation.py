@@ -1,4 +1,4 @@
-"""What each part of the preset `policy` is worth: ``python -m bsep_stream.train.benchmark.ablation DATA_DIR --output DIR``.
+"""The preset `policy`, part by part: ``python -m bsep_stream.train.benchmark.ablation DATA_DIR --output DIR``.
 
 Every variant is the preset with one thing changed, trained on the mixture for the same seconds of processor time, and
 judged on the first seconds of the recording. What is finished is kept: the same command goes on where it was.
@@ -126,7 +126,8 @@ def main(data: Path, output: Path, items: str, seconds: float, excerpt: float, v
                     result = run_variant(item, output, changes, seconds, excerpt)
                     with whole_file(path) as temporary:
                         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-                click.echo(f"| {item.folder.name} | {variant} | {row_of(json.loads(path.read_text(encoding='utf-8')))} |")
+                kept = json.loads(path.read_text(encoding="utf-8"))
+                click.echo(f"| {item.folder.name} | {variant} | {row_of(kept)} |")
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 

@@ -28,6 +28,9 @@ class LossConfig:
     credit : {"joint", "tone"}
         What samples are compared with. Joint (published): every choice of a rollout with the mean of its frame. Tone:
         every tone with its siblings. Candidates in place of samples need neither.
+    timbre_weight : float
+        Of the distance of frame and timbre (:mod:`bsep_stream.train.learning.timbrereturn`), for the choices alone;
+        published: 0.
     entropy : float
         Loss that a nat of the policy's entropy is worth; published: 0.
     """
@@ -41,6 +44,7 @@ class LossConfig:
     delta: float = 1e-7
     scale: float = 1.0
     credit: str = "joint"
+    timbre_weight: float = 0.0
     entropy: float = 0.0
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ _ADDED: dict[str, dict[str, Any]] = {
     "run": {"tones_at_once": (), "own_timbre": False, "start_decays": ()},
     "policy": {"candidates": ()},
     "imitation": {"sure_share": 0.0, "drawn_per_frame": 1},
-    "loss": {"discount_all": False, "credit": "joint", "entropy": 0.0},
+    "loss": {"discount_all": False, "credit": "joint", "timbre_weight": 0.0, "entropy": 0.0},
 }
 """Constants that runs of earlier versions do not have, as these versions had them."""
 
@@ -137,6 +137,8 @@ class TrainConfig:
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:
             raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
+        if self.loss.timbre_weight and not (self.timbre_updates and self.n_tones == self.n_sources):
+            raise ConfigError("timbre_weight needs timbre_updates above 0, and one tone for every source")
         if self.own_timbre and not self.timbre_updates:
             raise ConfigError("own_timbre needs a timbre, got timbre_updates = 0")
         if not all(len(pair) == 2 and all(0 < decay < 1 for decay in pair) for pair in self.start_decays):

@@ -16,6 +16,7 @@ from bsep_stream.train.learning.imitation import imitation_loss, imitation_terms
 from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.learning.optimiser import AdaMax
 from bsep_stream.train.learning.rollouts import Rollouts, roll_out
+from bsep_stream.train.learning.timbrereturn import timbre_losses
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.tones.dictionary import scale_prior_gradient
 from bsep_stream.train.tones.spectra import as_channels
@@ -187,7 +188,10 @@ class Learner:
         terms = rollout_losses(
             frames, rollouts.direct(), rollouts.dictionary(copies), on, config.loss, config.policy.gate_direct
         )
-        loss = config.loss.scale * self._loss_of(rollouts, terms.total)
+        total = terms.total
+        if config.loss.timbre_weight:
+            total = total + config.loss.timbre_weight * timbre_losses(self.separator, frames, rollouts)
+        loss = config.loss.scale * self._loss_of(rollouts, total)
         *network, by_rollout = torch.autograd.grad(
             loss, [*self.separator.network_parameters(), copies], materialize_grads=True
         )
