@@ -28,11 +28,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "samples, credit by tone": {"policy.candidates": (), "batch_size": 12, "loss.credit": "tone"},
     "direct term as published": {"loss.direct_weight": 10.0},
     "silence cheaper in the dictionary term alone": {"loss.discount_all": False},
-    "agreement 10": {"loss.agreement_weight": 10.0},
     "entropy 1e-4": {"loss.entropy": 1e-4},
     "temperature 1 alone": {"policy.inverse_temperatures": (1.0,)},
 }
 """What is changed, by name. Samples cost about as much for 12 frames as candidates for 8."""
+
+_OF_THE_START = {"start_decays", "pretrained"}
+"""Only these change what there is before the first iteration."""
 
 
 def changed(config: Any, changes: Mapping[str, Any]) -> Any:
@@ -45,7 +47,7 @@ def changed(config: Any, changes: Mapping[str, Any]) -> Any:
 
 
 def run_variant(item: Any, output: Path, changes: Mapping[str, Any], seconds: float, excerpt: float) -> dict[str, Any]:
-    """Train one variant on an item for so many seconds of processor time, and judge it before and after."""
+    """Train one variant on an item for so many seconds of processor time and judge it, also before if it starts anew."""
     import torch
 
     from bsep_stream.train.benchmark.curve import flops_until
@@ -69,7 +71,7 @@ def run_variant(item: Any, output: Path, changes: Mapping[str, Any], seconds: fl
     if config.start_decays:
         choose_beginning(learner.separator, overview, config.start_decays)
     judge = Judge(item, session, learner.separator, excerpt, output / "truth")
-    before = judge.measures(learner.separator)
+    before = judge.measures(learner.separator) if not changes or _OF_THE_START & set(changes) else None
     began = time.process_time()
     iterations = 0
     while (spent := time.process_time() - began) < seconds:
@@ -90,9 +92,11 @@ def row_of(result: Mapping[str, Any]) -> str:
     mask, direct, tones = (result["after"][name] for name in ("mask", "direct", "tones"))
     shares = (tones[name] for name in ("right", "wrong_instrument", "octave", "harmonic", "false_tones"))
     errors = ", ".join("-" if share is None else f"{100 * share:.0f}" for share in shares)
+    before = result["before"]
+    start = "-" if before is None else f"{before['mask']['mean']['sdr_db']:.1f}"
     by_stem = ", ".join(f"{stem['sdr_db']:.1f}" for stem in mask["stems"])
     return (
-        f"{result['before']['mask']['mean']['sdr_db']:.1f} | {mask['mean']['sdr_db']:.1f} ({by_stem}) "
+        f"{start} | {mask['mean']['sdr_db']:.1f} ({by_stem}) "
         f"| {mask['mean']['sir_db']:.1f} | {direct['mean']['sdr_db']:.1f} | {errors} "
         f"| {result['mixture_cost']:.4f} | {result['iterations']}, {result['flops']:.1e}"
     )

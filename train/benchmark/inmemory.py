@@ -54,8 +54,9 @@ class Judge:
         self._stems = [stem.mean(axis=0, keepdims=True)[:, : self._length] for stem in stems]
         whole = replace(geometry, n_bins=geometry.n_fft // 2 + 1)
         true = kept_tones(item, whole, truth).f0_bin
-        pairs = played(item, true, whole)
-        self._true, self._sounding, self._silent = (values[:, : len(centres)] for values in (true, *pairs))
+        sounding, silent = played(item, true, whole)
+        n_frames = len(centres)
+        self._true, self._sounding, self._silent = true[:, :n_frames], sounding[:, :n_frames], silent[:, :n_frames]
 
     @torch.no_grad()
     def measures(self, separator: Separator) -> dict[str, Any]:
@@ -63,7 +64,8 @@ class Judge:
         if self._config.own_timbre:
             nowhere = np.zeros(len(self._frames))
             fit_own_timbre(separator, Overview(nowhere.astype(np.int64), nowhere, self._frames))
-        found = [predict(separator, part) for part in torch.from_numpy(self._frames).split(_FRAMES_AT_ONCE)]
+        parts = torch.split(torch.from_numpy(self._frames), _FRAMES_AT_ONCE)
+        found = [predict(separator, part) for part in parts]
         powers = torch.cat([part.timbre for part in found]).square().numpy()
         masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
         direct = as_complex(torch.cat([part.direct for part in found])).numpy()
