@@ -47,7 +47,7 @@ def changed(config: Any, changes: Mapping[str, Any]) -> Any:
 
 
 def run_variant(item: Any, output: Path, changes: Mapping[str, Any], seconds: float, excerpt: float) -> dict[str, Any]:
-    """Train one variant on an item for so many seconds of processor time and judge it, also before if it starts anew."""
+    """Train a variant on an item for so many seconds of the processor, and judge it; before, too, if it begins anew."""
     import torch
 
     from bsep_stream.train.benchmark.curve import flops_until
