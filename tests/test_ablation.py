@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from itemfolders import RATE, write_item
 
-from bsep_stream.train.benchmark import ablation
+from bsep_stream.train.benchmark import ablation, lastpart
 from bsep_stream.train.config import presets
 from bsep_stream.train.config.trainconfig import NetworkConfig, TrainConfig
 
@@ -70,3 +70,21 @@ def test_variant_is_judged_before_and_after_and_kept(data: Path, tmp_path: Path,
     assert set(result["before"]) == set(result["after"]) == {"mask", "direct", "tones"}
     assert len(result["after"]["mask"]["stems"]) == 2
     assert CliRunner().invoke(ablation.main, arguments).output == first.output  # read, not trained
+
+
+@pytest.mark.parametrize("form", lastpart.FORMS)
+def test_last_parts_are_the_default_with_something_changed(form: str) -> None:
+    config = presets.preset_config("fast", ("one", "two"))
+    assert ablation.changed(config, lastpart.FORMS[form] or {}).imitation.iterations == config.imitation.iterations
+
+
+@pytest.mark.usefixtures("quick_search")
+def test_every_last_part_begins_with_the_same_imitation(data: Path, tmp_path: Path, tiny: None) -> None:
+    options = ["--output", str(tmp_path / "out"), "--imitated", "2", "--iterations", "2"]
+    first = CliRunner().invoke(lastpart.main, [str(data), *options], catch_exceptions=False)
+    assert first.exit_code == 0, first.output
+    rows = [row.split(" | ")[1:-1] for row in first.output.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["(before)", *lastpart.FORMS]
+    assert len({tuple(row[1:]) for row in rows}) > 2  # they do not come to the same
+    again = CliRunner().invoke(lastpart.main, [str(data), *options])
+    assert [row.split(" | ")[1:-1] for row in again.output.splitlines()[2:]] == rows

@@ -119,7 +119,7 @@ def _fast(source_names: tuple[str, ...]) -> TrainConfig:
         joint_ridge=0.1,
         timbre_updates=4,
         peak_radius_sigmas=7.0,
-        iterations=800,
+        iterations=700,
         frame_noise=0.0,
         pretrained="fast",
     )
