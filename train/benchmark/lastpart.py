@@ -7,6 +7,7 @@ iterations, and so does the imitation itself. The step sizes fall over them as t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,8 @@ def run_forms(item: Any, output: Path, imitated: int, iterations: int, excerpt: 
         overview = frames.overview(256)
         frames.restore(checkpoint.frame_state)
         settings, transposition = config.imitation, Transposition.of(config)
-        step, size = learner.step, config.batch_size * settings.drawn_per_frame
-        if changes is None:
-            step, size = learner.imitate, settings.batch_size
+        step: Callable[[torch.Tensor, torch.Tensor], object] = learner.imitate if changes is None else learner.step
+        size = settings.batch_size if changes is None else config.batch_size * settings.drawn_per_frame
         began = time.process_time()
         count = 0 if name == "(before)" else iterations
         for number in range(count):

@@ -47,8 +47,9 @@ def preset_config(name: str, source_names: Sequence[str], polyphony: Sequence[in
     if name not in presets:
         raise ConfigError(f"the preset must be one of {', '.join(PRESET_NAMES)}, got {name!r}")
     config = presets[name](tuple(source_names))
-    if max(polyphony, default=1) > 1:  # the tone that ends a source must not be heard
-        config = replace(config, policy=replace(config.policy, gate_direct=True))
+    if max(polyphony, default=1) > 1:
+        # The tone that ends a source must not be heard. Chords have too many explanations to go through: samples.
+        config = replace(config, policy=replace(config.policy, gate_direct=True, candidates=()))
     return replace(config, tones_at_once=tuple(polyphony))
 
 
@@ -146,7 +147,7 @@ def _policy(source_names: tuple[str, ...]) -> TrainConfig:
         preset="policy",
         # Direct tones are fitted to the frame, so the direct term has nothing to teach: it would only reward tones
         # whose harmonics lie close together, and hear sub-harmonics.
-        loss=replace(fast.loss, discount_all=True, direct_weight=0.0),
+        loss=replace(fast.loss, discount_all=True, direct_weight=0.0, credit="tone"),
         policy=replace(fast.policy, candidates={1: (6,), 2: (4, 4), 3: (4, 4, 4)}.get(len(source_names), (4, 3, 3, 3))),
         # The network is right already where the dictionary is: so the dictionary goes ahead.
         optimiser=replace(fast.optimiser, step_size=1e-3, dictionary_step_size=1e-2),
