@@ -57,11 +57,11 @@ def test_variants_are_the_preset_with_something_changed(variant: str) -> None:
 
 
 def test_variant_is_judged_before_and_after_and_kept(data: Path, tmp_path: Path, tiny: None) -> None:
-    arguments = [str(data), "--output", str(tmp_path / "out"), "--seconds", "0.2", "--variants", "the preset,entropy"]
+    arguments = [str(data), "--output", str(tmp_path / "out"), "--seconds", "0.2", "--variants", "the preset,- and entropy"]
     first = CliRunner().invoke(ablation.main, arguments, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     rows = first.output.splitlines()[2:]
-    assert [row.split(" | ")[1] for row in rows] == ["the preset", "entropy 1e-4"]
+    assert [row.split(" | ")[1] for row in rows] == ["the preset", "- and entropy 1e-4"]
     (path,) = (tmp_path / "out").glob("*the-preset.json")
     result = json.loads(path.read_text())
     assert result["iterations"] > 0

@@ -52,7 +52,7 @@ def test_preset_has_no_teacher() -> None:
     config = preset_config("policy", ("one", "two"))
     assert config.imitation.iterations == 0
     assert config.loss.off_discount == 0.9
-    assert (config.loss.dictionary_weight, config.loss.direct_weight, config.loss.agreement_weight) == (10, 0, 1)
+    assert (config.loss.dictionary_weight, config.loss.direct_weight, config.loss.agreement_weight) == (10, 10, 1)
     assert config.policy.inverse_temperatures == (1.0, 0.1, 0.01)
     assert config.policy.candidates
     assert not preset_config("policy", ("one", "two"), (1, 4)).policy.candidates  # chords are sampled

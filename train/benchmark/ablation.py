@@ -1,7 +1,7 @@
 """The preset `policy`, part by part: ``python -m bsep_stream.train.benchmark.ablation DATA_DIR --output DIR``.
 
-Every variant is the preset with one thing changed, trained on the mixture for the same seconds of processor time, and
-judged on the first seconds of the recording. What is finished is kept: the same command goes on where it was.
+Every variant is the preset with one or two things changed, trained on the mixture for the same seconds of processor
+time, and judged on the first seconds of the recording. What is finished is kept: the same command goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from bsep_stream.errors import BsepError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.train.runs.command import let_threads_sleep
 
+_NO_DIRECT = {"loss.direct_weight": 0.0}
+_SAMPLES = {"policy.candidates": (), "batch_size": 12}
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "the preset": {},
-    "published start of the dictionary": {"start_decays": ()},
-    "network from random weights": {"pretrained": None},
-    "published step of the dictionary": {"optimiser.dictionary_step_size": 1e-4},
-    "samples, joint return": {"policy.candidates": (), "batch_size": 12, "loss.credit": "joint"},
-    "samples, credit by tone": {"policy.candidates": (), "batch_size": 12},
-    "direct term as published": {"loss.direct_weight": 10.0},
-    "silence cheaper in the dictionary term alone": {"loss.discount_all": False},
-    "entropy 1e-4": {"loss.entropy": 1e-4},
-    "temperature 1 alone": {"policy.inverse_temperatures": (1.0,)},
+    "without the direct term": _NO_DIRECT,
+    "- and published start of the dictionary": {**_NO_DIRECT, "start_decays": ()},
+    "- and network from random weights": {**_NO_DIRECT, "pretrained": None},
+    "- and published step of the dictionary": {**_NO_DIRECT, "optimiser.dictionary_step_size": 1e-4},
+    "- and samples, joint return": {**_NO_DIRECT, **_SAMPLES, "loss.credit": "joint"},
+    "- and samples, credit by tone": {**_NO_DIRECT, **_SAMPLES},
+    "- and silence cheaper in the dictionary term alone": {**_NO_DIRECT, "loss.discount_all": False},
+    "- and entropy 1e-4": {**_NO_DIRECT, "loss.entropy": 1e-4},
+    "- and temperature 1 alone": {**_NO_DIRECT, "policy.inverse_temperatures": (1.0,)},
 }
 """What is changed, by name. Samples cost about as much for 12 frames as candidates for 8."""
 

@@ -145,9 +145,7 @@ def _policy(source_names: tuple[str, ...]) -> TrainConfig:
     return replace(
         fast,
         preset="policy",
-        # Direct tones are fitted to the frame, so the direct term has nothing to teach: it would only reward tones
-        # whose harmonics lie close together, and hear sub-harmonics.
-        loss=replace(fast.loss, discount_all=True, direct_weight=0.0, credit="tone"),
+        loss=replace(fast.loss, discount_all=True, credit="tone"),
         policy=replace(fast.policy, candidates={1: (6,), 2: (4, 4), 3: (4, 4, 4)}.get(len(source_names), (4, 3, 3, 3))),
         # The network is right already where the dictionary is: so the dictionary goes ahead.
         optimiser=replace(fast.optimiser, step_size=1e-3, dictionary_step_size=1e-2),
