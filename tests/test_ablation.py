@@ -57,7 +57,8 @@ def test_variants_are_the_preset_with_something_changed(variant: str) -> None:
 
 
 def test_variant_is_judged_before_and_after_and_kept(data: Path, tmp_path: Path, tiny: None) -> None:
-    arguments = [str(data), "--output", str(tmp_path / "out"), "--seconds", "0.2", "--variants", "the preset,- and entropy"]
+    options = ["--seconds", "0.2", "--variants", "the preset,- and entropy"]
+    arguments = [str(data), "--output", str(tmp_path / "out"), *options]
     first = CliRunner().invoke(ablation.main, arguments, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     rows = first.output.splitlines()[2:]
