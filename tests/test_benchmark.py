@@ -195,6 +195,8 @@ def test_flops_of_a_run_are_those_of_its_two_stages() -> None:
     half = fast.imitation.iterations
     assert curve.flops_until(fast, half - 1) == pytest.approx((half - 1) * imitation)
     assert curve.flops_until(fast, half + 10) == pytest.approx(half * imitation + 10 * policy_gradient)
+    ended_early = curve.flops_until(fast, half + 10, half - 5)
+    assert ended_early == pytest.approx((half - 5) * imitation + 15 * policy_gradient)
 
 
 def test_wrong_options_are_told_in_a_sentence(data: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Imitation: its terms are the probabilities that they claim to be, and the network learns the labels."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from bsep_stream.errors import ConfigError
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.config.trainconfig import (
     ImitationConfig,
@@ -16,7 +18,7 @@ from bsep_stream.train.config.trainconfig import (
     PolicyConfig,
     TrainConfig,
 )
-from bsep_stream.train.learning.imitation import ImitationTerms, imitation_loss, imitation_terms
+from bsep_stream.train.learning.imitation import ImitationTerms, imitation_loss, imitation_terms, labelled_tones
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.network.policy import on_logit
 from bsep_stream.train.network.prediction import predict
@@ -247,3 +249,32 @@ def test_policy_gradient_keeps_to_the_labels_by_the_weight_of_the_anchor(
     # What a policy gradient does to the dictionary has nothing to do with labels.
     rows = [learner.separator.dictionary.relative_amplitudes for learner in learners]
     assert torch.equal(rows[0], rows[1])
+
+
+def test_anchor_holds_where_the_labels_are_likely_and_the_policy_gradient_takes_the_other_frames(
+    config: TrainConfig, frames: torch.Tensor
+) -> None:
+    """Six frames, of which the network finds the labels of some likelier: the threshold lies between them."""
+    labels = torch.tensor([[12.3, 7.2], [12.3, 0.0], [5.0, 6.0], [0.0, 7.2], [0.0, 0.0], [19.0, 7.2]])
+    # The loudness says which frame is which, and hardly changes what the network finds.
+    frames = frames[:1] * (1.0 + 1e-3 * torch.arange(6.0)[:, None])
+    plain = Learner(config, seed=1)
+    found = labelled_tones(plain.separator, as_channels(frames), labels)
+    likely = torch.exp(-(found.choice + found.on)).detach()
+    ranked = likely.sort().values
+    threshold = (ranked[2] + ranked[3]).item() / 2
+    assert ranked[2] < ranked[3]
+    settings = replace(config.imitation, sure_share=threshold, drawn_per_frame=2)
+    learner = Learner(replace(config, imitation=settings), seed=1)
+    kept, anchor = learner._anchored(frames, labels)
+    assert torch.equal(kept, frames[likely.argsort()[:3].sort().values])
+    loss = ((found.choice + found.on + found.pitch) * (likely >= threshold)).sum() / 6
+    expected = torch.autograd.grad(loss, plain.separator.network_parameters(), materialize_grads=True)
+    for mine, reference in zip(anchor, expected, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-3, atol=1e-4 * float(reference.abs().max()) + 1e-9)
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"sure_share": 1.0}, "sure"), ({"drawn_per_frame": 0}, "drawn")])
+def test_shares_of_the_anchor_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ImitationConfig(**changes)

@@ -84,6 +84,16 @@ def test_loss_of_a_rollout_is_the_weighted_sum_of_the_definition() -> None:
     torch.testing.assert_close(terms.total, terms.dictionary + terms.direct + terms.agreement)
 
 
+def test_what_is_off_can_make_all_terms_cheaper() -> None:
+    frames, direct, dictionary = _tones(torch.Generator().manual_seed(2))
+    on = torch.tensor([0.0, 1.0]).expand(2, 3, 2)
+    published = rollout_losses(frames, direct, dictionary, on, LossConfig(off_discount=0.5))
+    all_terms = rollout_losses(frames, direct, dictionary, on, LossConfig(off_discount=0.5, discount_all=True))
+    torch.testing.assert_close(all_terms.dictionary, published.dictionary)
+    torch.testing.assert_close(all_terms.direct, 0.5 * published.direct)
+    torch.testing.assert_close(all_terms.agreement, 0.5 * published.agreement)
+
+
 def test_a_perfect_explanation_costs_nothing() -> None:
     _, direct, _ = _tones(torch.Generator().manual_seed(3))
     direct = direct[:, :1]

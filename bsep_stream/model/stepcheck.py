@@ -31,7 +31,11 @@ def check_step(session: onnxruntime.InferenceSession, shapes: Mapping[str, tuple
     can_switch = _check_declared(session, shapes)
     n_bins = shapes[INPUT_NAME][1]
     noise = np.random.default_rng(0).standard_normal((1, 2, n_bins)).astype(np.float32)
-    feeds: list[dict[str, NDArray[Any]]] = [{INPUT_NAME: np.zeros_like(noise)}, {INPUT_NAME: noise}]
+    switched: dict[str, NDArray[Any]] = {SPECTRA_SWITCH: np.ones(1, np.bool_)} if can_switch else {}
+    feeds: list[dict[str, NDArray[Any]]] = [
+        {INPUT_NAME: np.zeros_like(noise), **switched},
+        {INPUT_NAME: noise, **switched},
+    ]
     if can_switch:
         feeds.append({INPUT_NAME: noise, SPECTRA_SWITCH: np.zeros(1, np.bool_)})
     for number, feed in enumerate(feeds):
@@ -55,9 +59,11 @@ def _check_declared(session: onnxruntime.InferenceSession, shapes: Mapping[str, 
         node = found.pop(name)
         if node.type != "tensor(float)" or tuple(node.shape[1:]) != shape:
             raise ModelError(f"{name!r} should be float32 (batch, {', '.join(map(str, shape))}), is {node.shape}")
+    switches = list(session.get_overridable_initializers())  # where format 1 has it
+    if SPECTRA_SWITCH in found:
+        switches.append(found.pop(SPECTRA_SWITCH))
     if found:
         raise ModelError(f"it has an input or output {brief(min(found))}, which no model of ours has")
-    switches = session.get_overridable_initializers()
     if any((node.name, node.type, node.shape) != (SPECTRA_SWITCH, "tensor(bool)", [1]) for node in switches):
         raise ModelError(f"its only choice should be {SPECTRA_SWITCH!r}, one bool")
     return len(switches) > 0

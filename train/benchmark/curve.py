@@ -50,10 +50,13 @@ def flops_per_iteration(config: TrainConfig) -> tuple[float, float]:
     return imitation, float(counter.get_total_flops())
 
 
-def flops_until(config: TrainConfig, iterations: int) -> float:
-    """Floating-point operations of the first `iterations` of a run, without the search before them."""
+def flops_until(config: TrainConfig, iterations: int, imitated: int | None = None) -> float:
+    """Floating-point operations of the first `iterations` of a run, without the search before them.
+
+    So many of them were imitation; None: as many as there may be.
+    """
     imitation, policy_gradient = flops_per_iteration(config)
-    imitated = min(iterations, config.imitation.iterations)
+    imitated = min(iterations, config.imitation.iterations) if imitated is None else imitated
     return imitated * imitation + (iterations - imitated) * policy_gradient
 
 
@@ -88,12 +91,14 @@ def run_curve(
             if not path.exists():
                 folder = RunFolder(copy)
                 info = folder.read_info()
+                stages = [stage.iterations for stage in info.stages if stage.name == "imitation"]
+                imitated = sum(stages) if info.stages else None
                 point = {
                     "item": item.folder.name,
                     "preset": preset,
                     "iterations": info.iterations,
                     "seconds": info.seconds,
-                    "flops": flops_until(folder.read_config(), info.iterations),
+                    "flops": flops_until(folder.read_config(), info.iterations, imitated),
                     **judge_run(item, copy, place / f"at-{count}", output),
                 }
                 with whole_file(path) as temporary:

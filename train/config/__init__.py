@@ -1,5 +1,5 @@
 """What a training is asked to be.
 
-trainconfig.py  every constant; network_config.py, policy_config.py: those of network and policy
+trainconfig.py  every constant; network_config.py, policy_config.py, learning_config.py: those of each part
 presets.py      named configurations
 """

@@ -18,6 +18,9 @@ class PolicyConfig:
     sampling : {"crossed", "tree"}
         Crossed (published): a pass for all samples of the first tone, a pass per sample for later ones. Tree:
         every node draws one child per inverse temperature. Same number of leaves, fewer passes.
+    candidates : tuple of int
+        So many of the likeliest choices of every pass are gone through, all of them, in place of samples; passes beyond
+        have one. Empty: samples, as published. Needs `gate_direct`.
     lowest_bin, highest_bin : int, int or None
         The first and the last bin that a tone may start from; None: the last bin of the frame.
     offset_bins : float
@@ -43,6 +46,7 @@ class PolicyConfig:
 
     inverse_temperatures: tuple[float, ...] = (1.0, 0.1, 0.01)
     sampling: str = "crossed"
+    candidates: tuple[int, ...] = ()
     lowest_bin: int = 0
     highest_bin: int | None = None
     offset_bins: float = 5.0
@@ -60,6 +64,8 @@ class PolicyConfig:
             raise ConfigError(f"sampling must be crossed or tree, got {self.sampling!r}")
         if not self.inverse_temperatures or not min(self.inverse_temperatures) > 0:
             raise ConfigError(f"inverse_temperatures must be positive, got {self.inverse_temperatures}")
+        if self.candidates and not (min(self.candidates) > 0 and self.gate_direct):
+            raise ConfigError(f"candidates must be positive and need gate_direct = true, got {self.candidates}")
         if self.highest_width is not None and not 0 <= self.lowest_width < 1 < self.highest_width:
             raise ConfigError(f"the width's limits must enclose 1, got {self.lowest_width}, {self.highest_width}")
         if not self.inharmonicity_floor > 0:

@@ -6,11 +6,15 @@ The defaults are the published method (Schulze, Leuschner, King 2021) for two so
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.learning_config import ImitationConfig as ImitationConfig
+from bsep_stream.train.config.learning_config import LossConfig as LossConfig
+from bsep_stream.train.config.learning_config import OptimiserConfig as OptimiserConfig
 from bsep_stream.train.config.limits import refuse_unreasonable
 from bsep_stream.train.config.network_config import MAP_NAMES as MAP_NAMES
 from bsep_stream.train.config.network_config import NetworkConfig as NetworkConfig
@@ -22,114 +26,17 @@ MAX_POLYPHONY = 4
 SMALLEST_AMPLITUDE = 1e-3
 """Of a harmonic in a dictionary that is begun with."""
 
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of the loss terms (method section 7).
-
-    Parameters
-    ----------
-    dictionary_weight, direct_weight, agreement_weight, policy_weight : float
-        Of the distance of frame and dictionary tones, of frame and direct tones, of direct and dictionary
-        tones of one source, and of the score-function term.
-    off_discount : float
-        The dictionary term is multiplied by this once for every tone that is off.
-    delta : float
-        Offset inside the lifting root.
-    scale : float
-        Factor on all that is differentiated (not on what is reported): the epsilon of AdaMax must be negligible.
-    """
-
-    dictionary_weight: float = 10.0
-    direct_weight: float = 10.0
-    agreement_weight: float = 1.0
-    policy_weight: float = 0.1
-    off_discount: float = 0.9
-    delta: float = 1e-7
-    scale: float = 1.0
+_ADDED: dict[str, dict[str, Any]] = {
+    "run": {"tones_at_once": (), "own_timbre": False, "start_decays": ()},
+    "policy": {"candidates": ()},
+    "imitation": {"sure_share": 0.0, "drawn_per_frame": 1},
+    "loss": {"discount_all": False, "credit": "joint", "timbre_weight": 0.0, "entropy": 0.0},
+}
+"""Constants that runs of earlier versions do not have, as these versions had them."""
 
 
-@dataclass(frozen=True)
-class OptimiserConfig:
-    """AdaMax for the network and for the dictionary.
-
-    Parameters
-    ----------
-    step_size, dictionary_step_size : float
-        Largest change of a parameter in one iteration.
-    betas : tuple of two floats
-        Decay of the mean of the gradients and of their largest modulus.
-    epsilon : float
-        Added to the denominator.
-    micro_batches : int
-        A batch is worked off in so many parts, to save memory; their gradients are added.
-    final_step_share : float
-        The step sizes fall to this share of their first value, geometrically, over the last part of the run.
-        Published: 1.
-    constant_share : float
-        Part of the run's iterations before the step sizes begin to fall.
-    dictionary_floor : float or None
-        Smallest relative amplitude after a step; None: not limited (published).
-    """
-
-    step_size: float = 1e-3
-    dictionary_step_size: float = 1e-4
-    betas: tuple[float, ...] = (0.99, 0.999)
-    epsilon: float = 1e-7
-    micro_batches: int = 1
-    final_step_share: float = 1.0
-    constant_share: float = 0.5
-    dictionary_floor: float | None = None
-
-
-@dataclass(frozen=True)
-class ImitationConfig:
-    """The beginning of a training, when the network learns what the search found (not in the published method).
-
-    Parameters
-    ----------
-    iterations : int
-        0: no search and no imitation, as published.
-    batch_size : int
-        Frames in one iteration.
-    inverse_temperature : float
-        The labels' log-probabilities are those of the policy at this inverse temperature: the scale of the logits is
-        made for exploration, and at 1 a single wrong frame would outweigh the batch.
-    spectra_weight : float
-        Of the method's loss beside the labels' log-probabilities.
-    anchor : float
-        Weight of the labels' terms beside the policy gradient afterwards. Without it the policy unlearns within
-        minutes which source is which and when one is silent: the method's loss hardly knows.
-    level_db : float
-        Every frame is played louder or softer by up to so much.
-    transposed_share, transposed_semitones : float
-        So many of the frames are transposed, up or down by up to so much (12 at most), so that the network does not
-        learn the session's pitches by heart.
-    longest_seconds : float
-        Of a session, no more than this is searched, in excerpts spread evenly over it.
-    """
-
-    iterations: int = 0
-    batch_size: int = 24
-    inverse_temperature: float = 0.1
-    spectra_weight: float = 100.0
-    anchor: float = 400.0
-    level_db: float = 6.0
-    transposed_share: float = 0.0
-    transposed_semitones: float = 4.0
-    longest_seconds: float = 120.0
-
-    def __post_init__(self) -> None:
-        if self.iterations < 0 or self.batch_size < 1 or not self.longest_seconds > 0:
-            raise ConfigError(
-                "imitation needs iterations of at least 0, a batch_size of at least 1 and longest_seconds above 0, "
-                f"got {self.iterations}, {self.batch_size} and {self.longest_seconds}"
-            )
-        if not (0.0 <= self.transposed_share <= 1.0 and 0.0 <= self.transposed_semitones <= 12.0):
-            raise ConfigError(
-                "transposed_share must be 0 to 1 and transposed_semitones 0 to 12, got "
-                f"{self.transposed_share} and {self.transposed_semitones}"
-            )
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(entry) for entry in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -166,6 +73,12 @@ class TrainConfig:
     timbre_updates : int
         Last updates of the amplitudes of the timbre (:mod:`bsep_stream.train.tones.tonefit`), from which masks are
         made; 0: no timbre, masks are made from the dictionary tones.
+    own_timbre : bool
+        The timbre is fitted to the tones that the network itself finds in the session, whenever the run is saved: there
+        are no labels.
+    start_decays : tuple of pairs of float
+        Dictionaries that a run may begin with (:mod:`bsep_stream.train.learning.beginnings`): by which factors the
+        harmonics of the first and of the last source fall. Empty: 0.5, 0.25, ... as published.
     frame_noise : float
         Standard deviation of the noise that is added to training frames (per real component).
     pretrained : str or None
@@ -191,6 +104,8 @@ class TrainConfig:
     ridge: float = 1e-3
     joint_ridge: float | None = None
     timbre_updates: int = 0
+    own_timbre: bool = False
+    start_decays: tuple[tuple[float, float], ...] = ()
     frame_noise: float = 1e-10
     pretrained: str | None = None
 
@@ -210,6 +125,12 @@ class TrainConfig:
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:
             raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
+        if self.loss.timbre_weight and not (self.timbre_updates and self.n_tones == self.n_sources):
+            raise ConfigError("timbre_weight needs timbre_updates above 0, and one tone for every source")
+        if self.own_timbre and not self.timbre_updates:
+            raise ConfigError("own_timbre needs a timbre, got timbre_updates = 0")
+        if not all(len(pair) == 2 and all(0 < decay < 1 for decay in pair) for pair in self.start_decays):
+            raise ConfigError(f"start_decays must be pairs of numbers between 0 and 1, got {self.start_decays}")
         if self.batch_size % self.optimiser.micro_batches:
             parts = self.optimiser.micro_batches
             raise ConfigError(f"batch_size must be a multiple of micro_batches, got {self.batch_size} and {parts}")
@@ -236,8 +157,19 @@ class TrainConfig:
 
     @property
     def n_rollouts(self) -> int:
-        """Samples a frame: leaves of the tree, which branches at as many tones as there are sources."""
+        """Samples a frame: leaves of the tree, which branches at as many tones as there are sources.
+
+        With candidates: all that are gone through.
+        """
+        if self.policy.candidates:
+            return math.prod(self.candidates_by_pass)
         return int(len(self.policy.inverse_temperatures) ** self.n_sources)
+
+    @property
+    def candidates_by_pass(self) -> tuple[int, ...]:
+        """Candidates of every tone; empty: tones are sampled."""
+        counts = self.policy.candidates
+        return (counts + (1,) * self.n_tones)[: self.n_tones] if counts else ()
 
     @property
     def peak_radius_bins(self) -> int:
@@ -257,7 +189,10 @@ class TrainConfig:
         ConfigError
             If keys are unknown or missing, or a value makes no sense.
         """
-        converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
+        converted = {**_ADDED["run"], **values}
+        for key, constants in _ADDED.items():
+            if isinstance(converted.get(key), dict):
+                converted[key] = {**constants, **converted[key]}
         config = record(cls, converted, "the configuration", whole=True)
         refuse_unreasonable(config, converted)
         return config

@@ -152,7 +152,7 @@ def assess(separator: Separator, overview: Overview) -> Assessment:
 
 
 def _measure(separator: Separator, frames: Tensor) -> tuple[Tensor, ...]:
-    found = predict(separator, frames)
+    found = predict(separator, frames, masks=False)
     delta = separator.config.loss.delta
     dictionary = found.dictionary.sum(dim=1)
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -37,6 +38,8 @@ class Checkpoint:
     format_version : int
     mixture_costs : list of [int, float]
         Iterations at which the run was assessed, and what came out.
+    stages : list of dict
+        Of :class:`bsep_stream.train.learning.run_folder.StageGain`, those that have begun.
     """
 
     tensors: dict[str, Tensor]
@@ -45,6 +48,7 @@ class Checkpoint:
     seconds: float
     format_version: int = FORMAT_VERSION
     mixture_costs: list[list[float]] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class _Written:
     seconds: float
     format_version: int
     mixture_costs: tuple[tuple[float, float], ...] = ()
+    stages: tuple[dict[str, Any], ...] = ()
 
 
 MOST_ITERATIONS, MOST_SECONDS = 10**9, 1e9
@@ -102,7 +107,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             if not (0 <= written.iterations <= MOST_ITERATIONS and 0.0 <= written.seconds <= MOST_SECONDS):
                 raise fail(f"is of iteration {brief(written.iterations)}, after {brief(written.seconds)} s")
             costs = [list(each) for each in written.mixture_costs]
-            values = {**vars(written), "mixture_costs": costs}
+            values = {**vars(written), "mixture_costs": costs, "stages": list(written.stages)}
             return Checkpoint(tensors={name: file.get_tensor(name) for name in file.keys()}, **values)  # noqa: SIM118
     except RunError:
         raise

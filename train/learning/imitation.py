@@ -47,8 +47,8 @@ class LabelledTones(NamedTuple):
 
     Attributes
     ----------
-    choice, on, pitch : Tensor
-        As in :class:`ImitationTerms`.
+    choice, on, pitch : Tensor, shape (batch,)
+        As in :class:`ImitationTerms`, frame by frame.
     tones : list of Tones
         By pass. If the policy gates, those that are off are 0.
     switches : Tensor, shape (batch, n_tones)
@@ -82,7 +82,8 @@ def imitation_terms(separator: Separator, frames: Tensor, f0_bin: Tensor, dictio
     terms = rollout_losses(
         frames, direct[:, None], rendered[:, None], found.switches[:, None], config.loss, config.policy.gate_direct
     )
-    return ImitationTerms(found.choice, found.on, found.pitch, LossTerms(*(term.mean() for term in terms)))
+    labels = (found.choice.mean(), found.on.mean(), found.pitch.mean())
+    return ImitationTerms(*labels, LossTerms(*(term.mean() for term in terms)))
 
 
 def labelled_tones(separator: Separator, frames: Tensor, f0_bin: Tensor) -> LabelledTones:
@@ -121,7 +122,7 @@ def labelled_tones(separator: Separator, frames: Tensor, f0_bin: Tensor) -> Labe
         with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
             state = state.with_tone(*separator.heard(tone, on))
     switched = torch.stack(switches, dim=1)
-    return LabelledTones(choice_loss.mean(), on_loss.mean(), pitch_loss.mean(), tones, switched)
+    return LabelledTones(choice_loss, on_loss, pitch_loss, tones, switched)
 
 
 def _log_sum_exp(by_label: Tensor, any_left: Tensor) -> Tensor:
@@ -131,7 +132,7 @@ def _log_sum_exp(by_label: Tensor, any_left: Tensor) -> Tensor:
 
 
 def label_loss(terms: ImitationTerms | LabelledTones) -> Tensor:
-    """What the labels' log-probabilities and pitches miss; scalar."""
+    """What the labels' log-probabilities and pitches miss; scalar, or of every frame."""
     return terms.choice + terms.on + terms.pitch
 
 

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.credit import expected_loss, probability_ratios, tone_loss
+from bsep_stream.train.learning.expansion import expand
 from bsep_stream.train.learning.imitation import imitation_loss, imitation_terms, label_loss, labelled_tones
 from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.learning.optimiser import AdaMax
-from bsep_stream.train.learning.rollouts import roll_out
+from bsep_stream.train.learning.rollouts import Rollouts, roll_out
+from bsep_stream.train.learning.timbrereturn import timbre_losses
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.tones.dictionary import scale_prior_gradient
 from bsep_stream.train.tones.spectra import as_channels
@@ -99,6 +102,9 @@ class Learner:
         StepReport
             If anything is not finite, the step is dropped: parameters and optimisers stay as they were.
         """
+        anchor: list[Tensor] = []
+        if f0_bin is not None:
+            frames, anchor = self._anchored(frames.to(self.device), f0_bin.to(self.device))
         parts = as_channels(frames.to(self.device)).chunk(self.config.optimiser.micro_batches)
         gradients = [self.gradients(part) for part in parts]
         first, *others = gradients
@@ -107,9 +113,8 @@ class Learner:
             torch._foreach_add_(network, other.network)
         dictionary = torch.stack([part.dictionary for part in gradients]).sum(dim=0)
         prior = self.config.loss.scale * scale_prior_gradient(self.separator.dictionary.relative_amplitudes)
-        if f0_bin is not None:
-            labelled = self._label_gradients(as_channels(frames.to(self.device)), f0_bin.to(self.device))
-            torch._foreach_add_(network, labelled, alpha=self.config.imitation.anchor)
+        if anchor:
+            torch._foreach_add_(network, anchor, alpha=self.config.imitation.anchor)
         names = list(first.losses)
         losses = torch.stack([torch.stack([part.losses[name] for name in names]) for part in gradients]).mean(dim=0)
         finite = self.apply_gradients(network, dictionary + prior, losses)
@@ -143,10 +148,20 @@ class Learner:
         finite = self.apply_gradients(list(network), rows + prior, values)
         return StepReport(dict(zip(losses, cast(list[float], values.tolist()), strict=True)), finite)
 
-    def _label_gradients(self, frames: Tensor, f0_bin: Tensor) -> list[Tensor]:
-        """Of what the labels' log-probabilities and pitches miss."""
-        loss = label_loss(labelled_tones(self.separator, frames, f0_bin))
-        return list(torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True))
+    def _anchored(self, frames: Tensor, f0_bin: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Frames for the policy gradient, and the gradients of what the labels' log-probabilities and pitches miss.
+
+        The labels hold where the network finds them likely enough; the frames are those where it finds them least so.
+        """
+        settings = self.config.imitation
+        found = labelled_tones(self.separator, as_channels(frames), f0_bin)
+        likely = torch.exp(-(found.choice + found.on)).detach()
+        loss = (label_loss(found) * (likely >= settings.sure_share)).mean()
+        anchor = torch.autograd.grad(loss, self.separator.network_parameters(), materialize_grads=True)
+        if settings.drawn_per_frame > 1:
+            kept = likely.argsort(stable=True)[: len(frames) // settings.drawn_per_frame].sort().values
+            frames = frames[kept]
+        return frames, list(anchor)
 
     def gradients(self, frames: Tensor) -> Gradients:
         """Gradients of the rollouts of some frames, in one backward pass for network and dictionary.
@@ -164,22 +179,38 @@ class Learner:
         if config.frame_noise > 0:
             noise = torch.randn(frames.shape, generator=self.generator, device=frames.device)
             frames = frames + config.frame_noise * noise
-        rollouts = roll_out(self.separator, frames, self.generator)
-        batch, n_rollouts = rollouts.log_prob.shape
+        draw = expand if config.policy.candidates else roll_out
+        rollouts = draw(self.separator, frames, self.generator)
+        batch, n_rollouts = len(frames), config.n_rollouts
         own = self.separator.dictionary.relative_amplitudes.detach()
         copies = own.expand(batch * n_rollouts, *own.shape).clone().requires_grad_()
         on = rollouts.on.reshape(batch, n_rollouts, -1)
         terms = rollout_losses(
             frames, rollouts.direct(), rollouts.dictionary(copies), on, config.loss, config.policy.gate_direct
         )
-        loss = config.loss.scale * policy_loss(terms.total, rollouts.behaviour_log_prob, config.loss.policy_weight)
+        total = terms.total
+        if config.loss.timbre_weight:
+            total = total + config.loss.timbre_weight * timbre_losses(self.separator, frames, rollouts)
+        loss = config.loss.scale * self._loss_of(rollouts, total)
         *network, by_rollout = torch.autograd.grad(
             loss, [*self.separator.network_parameters(), copies], materialize_grads=True
         )
-        weights = importance_weights(rollouts.log_prob - rollouts.behaviour_log_prob).flatten()
-        dictionary = n_rollouts * torch.einsum("r,rih->ih", weights, by_rollout)
+        if rollouts.exact:  # the network's loss weighs every rollout by its probability, samples all alike
+            weights = probability_ratios(rollouts.log_prob, rollouts.behaviour_log_prob)
+        else:
+            weights = n_rollouts * importance_weights(rollouts.log_prob - rollouts.behaviour_log_prob)
+        dictionary = torch.einsum("r,rih->ih", weights.flatten(), by_rollout)
         losses = {name: term.detach().mean() for name, term in terms._asdict().items()}
         return Gradients(list(network), dictionary, losses)
+
+    def _loss_of(self, rollouts: Rollouts, total: Tensor) -> Tensor:
+        """Scalar whose gradient is that of the network, from the losses (batch, n_rollouts)."""
+        weight, entropy = self.config.loss.policy_weight, self.config.loss.entropy
+        if rollouts.exact:
+            return expected_loss(total, rollouts.behaviour_log_prob, weight, entropy)
+        if self.config.loss.credit == "tone":
+            return tone_loss(total, rollouts.behaviour_by_pass, weight, entropy)
+        return policy_loss(total, rollouts.behaviour_log_prob, weight, entropy)
 
     def apply(self, network_loss: Tensor, dictionary_loss: Tensor | None = None) -> bool:
         """One step on losses that were computed elsewhere, for example from labels.

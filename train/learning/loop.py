@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from typing import Protocol
 
 import torch
@@ -18,7 +18,9 @@ from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner, StepReport
 from bsep_stream.train.learning.logbook import Logbook
+from bsep_stream.train.learning.owntones import OWN_FRAMES, fit_own_timbre
 from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.stages import Stage, begun, gain_sentences, gone_on, judged
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
 from bsep_stream.train.learning.verdict import Verdict, reach_verdict
 from bsep_stream.train.session.frames import FrameSource, Transposition
@@ -32,28 +34,6 @@ CHECKPOINT_SECONDS = 60.0
 
 DROPPED_IN_A_ROW = 20
 """A single overflow happens; so many in a row mean that the weights, not the frames, are the cause."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the training.
-
-    Parameters
-    ----------
-    name : str
-        For the progress bar.
-    end : int
-        The stage is over when so many iterations of the run are done,
-    end_share : float
-        or so much of the run's time, if that is limited.
-    step : callable
-        Does one iteration.
-    """
-
-    name: str
-    end: int
-    end_share: float
-    step: Callable[[], StepReport]
 
 
 class Display(Protocol):
@@ -109,7 +89,8 @@ class Training:
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
         self._verdict_seconds = 0.0
-        self._stop = EarlyStop(info.target_iterations, mixture_costs)
+        begin = info.stages[-1].begin if info.stages else 0
+        self._stop = EarlyStop(info.target_iterations - begin, mixture_costs, begin)
         self._checked = frames.overview(CHECK_FRAMES)
         self._pause: tuple[int, float] | None = None
         self._stop_asked: Callable[[], bool] | None = None
@@ -131,6 +112,8 @@ class Training:
     def save(self) -> None:
         """Write checkpoint, log, dictionary and progress; what was there before stays whole until it is replaced."""
         began = self._clock()
+        if self.config.own_timbre and self.info.iterations:
+            fit_own_timbre(self.learner.separator, self._frames.overview(OWN_FRAMES))
         self._update_info()
         checkpoint = Checkpoint(
             tensors=self.learner.state_dict(),
@@ -138,6 +121,7 @@ class Training:
             iterations=self.info.iterations,
             seconds=self.info.seconds,
             mixture_costs=[list(entry) for entry in self._stop.costs],
+            stages=[asdict(stage) for stage in self.info.stages],
         )
         dictionary = self.learner.separator.dictionary.relative_amplitudes
         with self.folder.writing():
@@ -154,7 +138,9 @@ class Training:
         rows = separator.dictionary.relative_amplitudes.detach().cpu().numpy()
         names = [recording.name for recording in self.info.recordings]
         assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
-        return reach_verdict(assessment, rows, self.config.source_names, names)
+        verdict = reach_verdict(assessment, rows, self.config.source_names, names)
+        sentences = (*verdict.sentences[: -len(verdict.warnings) or None], *gain_sentences(self.info.stages))
+        return replace(verdict, sentences=(*sentences, *verdict.warnings))
 
     def run(
         self, display: Display, pause: tuple[int, float] | None = None, *, stop: Callable[[], bool] | None = None
@@ -194,7 +180,13 @@ class Training:
             closing(Logbook(self.folder.log_path, self.folder.events_path, self.info.iterations)) as logbook,
             deferred_interrupt() as interrupted,
         ):
-            for stage in self._stages:
+            for number, stage in enumerate(self._stages):
+                so_far = [gain.name for gain in self.info.stages]
+                later = {each.name for each in self._stages[number + 1 :]}
+                if later & set(so_far) or self.info.iterations >= stage.end:
+                    continue  # the next one has begun, or there is nothing to do
+                if stage.name not in so_far:
+                    self._begin_stage(stage)
                 losses = self._run_stage(stage, logbook, display, interrupted) or losses
                 if interrupted.is_set() or self._over(0.0):
                     break
@@ -235,7 +227,16 @@ class Training:
                 logbook.flush()
                 self.save()
                 display.saved(self.info, losses)
+        self.info = judged(self.info, assess(self.learner.separator, self._checked), self._exhausted())
         return losses
+
+    def _begin_stage(self, stage: Stage) -> None:
+        """Note how well the mixture is explained before it."""
+        begin = self.info.iterations
+        self.info = begun(stage, self.info, assess(self.learner.separator, self._checked))
+        self._stop = EarlyStop(self.info.target_iterations - begin, self._stop.costs, begin)
+        if begin:
+            self._stop.add(begin, self.info.stages[-1].mixture_cost_before)
 
     def _check_if_due(self) -> float | None:
         """Share of the energy that is explained, where the run is assessed after this iteration."""
@@ -251,7 +252,8 @@ class Training:
 
     def _policy_gradient_step(self) -> StepReport:
         if self._labels is not None:
-            return self.learner.step(*self._draw_labelled(self.config.batch_size))
+            drawn = self.config.batch_size * self.config.imitation.drawn_per_frame
+            return self.learner.step(*self._draw_labelled(drawn))
         return self.learner.step(torch.from_numpy(self._frames.draw(self.config.batch_size)))
 
     def _draw_labelled(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -269,10 +271,10 @@ class Training:
     def _stage_over(self, stage: Stage) -> bool:
         limit = self.info.target_seconds
         late = limit is not None and stage.end_share < 1.0 and self.info.seconds >= stage.end_share * limit
-        return late or self.info.iterations >= stage.end
+        return late or self.info.iterations >= stage.end or self._exhausted()
 
     def _over(self, step_seconds: float) -> bool:
-        return self._out_of_time(step_seconds) or self._paused() or self._exhausted()
+        return self._out_of_time(step_seconds) or self._paused()
 
     def _exhausted(self) -> bool:
         return self._stop.exhausted(self.info.iterations)
@@ -293,7 +295,7 @@ class Training:
     def _estimate_verdict_seconds(self) -> float:
         began = self._clock()
         assess(self.learner.separator, self._frames.overview(FRAMES_AT_ONCE))
-        return (self._clock() - began) * OVERVIEW_FRAMES / FRAMES_AT_ONCE
+        return (self._clock() - began) * (OVERVIEW_FRAMES + CHECK_FRAMES) / FRAMES_AT_ONCE
 
     def _conclude(self) -> None:
         """Say in the folder what was learned; the checkpoint is safe before this begins."""
@@ -303,9 +305,6 @@ class Training:
         self.folder.write_info(self.info)
 
     def _update_info(self, iterations: int | None = None) -> None:
-        self.info = replace(
-            self.info,
-            iterations=self.info.iterations if iterations is None else iterations,
-            seconds=self._clock() - self._origin,
-            dropped_steps=self.learner.dropped_steps,
-        )
+        done = self.info.iterations if iterations is None else iterations
+        info = gone_on(self.info, done, self._clock() - self._origin)
+        self.info = replace(info, dropped_steps=self.learner.dropped_steps)

@@ -129,15 +129,16 @@ def rollout_losses(
     target = frames[:, None]
     sounding = (dictionary if gated else dictionary * on[..., None, None]).sum(dim=2)
     n_off = (1.0 - on).sum(dim=2)
-    dictionary_term = (
-        config.dictionary_weight * config.off_discount**n_off * absolute_distance(target, sounding, config.delta)
-    )
+    discount = config.off_discount**n_off
+    dictionary_term = config.dictionary_weight * discount * absolute_distance(target, sounding, config.delta)
     direct_term = config.direct_weight * radial_distance(target, direct.sum(dim=2), config.delta)
     agreement = config.agreement_weight * radial_distance(direct, dictionary, config.delta).mean(dim=2)
+    if config.discount_all:
+        direct_term, agreement = discount * direct_term, discount * agreement
     return LossTerms(dictionary_term + direct_term + agreement, dictionary_term, direct_term, agreement)
 
 
-def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float) -> Tensor:
+def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float, entropy: float = 0.0) -> Tensor:
     """Scalar whose gradient is that of the expected loss: pathwise plus score function.
 
     Parameters
@@ -148,13 +149,16 @@ def policy_loss(total: Tensor, behaviour_log_prob: Tensor, weight: float) -> Ten
         Log-probability of all choices of a rollout under the distribution it was drawn from.
     weight : float
         Of the score-function part.
+    entropy : float
+        The loss is lowered by so much for every nat of the policy's entropy.
 
     Returns
     -------
     Tensor, scalar
         Mean over rollouts, sum over the batch. The baseline is the mean loss of the frame's rollouts.
     """
-    advantage = (total - total.mean(dim=1, keepdim=True)).detach()
+    cost = total + entropy * behaviour_log_prob
+    advantage = (cost - cost.mean(dim=1, keepdim=True)).detach()
     return (total + weight * behaviour_log_prob * advantage).mean(dim=1).sum()
 
 

@@ -73,16 +73,42 @@ class Rollouts:
         those that are off are 0.
     spreads : list of int
         Rollouts in a row that share a tone.
-    on : Tensor, shape (batch * n_rollouts, n_tones)
-    log_prob, behaviour_log_prob : Tensor, shape (batch, n_rollouts)
-        Of all choices, under the policy and under the tempered policy that was drawn from.
+    on_by_pass : list of Tensor, shape (batch, n_nodes)
+        1 or 0.
+    log_prob_by_pass, behaviour_by_pass : list of Tensor, shape (batch, n_nodes)
+        Log-probabilities of a tone's choices, under the policy and under the tempered policy that was drawn from.
+    exact : bool
+        The rollouts were not drawn: they are all that there are, and their probabilities sum to 1.
     """
 
     tones: list[Tones]
     spreads: list[int]
-    on: Tensor
-    log_prob: Tensor
-    behaviour_log_prob: Tensor
+    on_by_pass: list[Tensor]
+    log_prob_by_pass: list[Tensor]
+    behaviour_by_pass: list[Tensor]
+    exact: bool = False
+
+    @property
+    def on(self) -> Tensor:
+        """Switches of all tones, shape (batch * n_rollouts, n_tones)."""
+        pairs = zip(self.on_by_pass, self.spreads, strict=True)
+        return torch.stack([spread(on.flatten(), times) for on, times in pairs], dim=1)
+
+    @property
+    def log_prob(self) -> Tensor:
+        """Of all choices of a rollout under the policy, shape (batch, n_rollouts)."""
+        return self._sum(self.log_prob_by_pass)
+
+    @property
+    def behaviour_log_prob(self) -> Tensor:
+        """Of all choices of a rollout under what was drawn from, shape (batch, n_rollouts)."""
+        return self._sum(self.behaviour_by_pass)
+
+    def _sum(self, by_pass: list[Tensor]) -> Tensor:
+        total = torch.zeros((), dtype=by_pass[0].dtype, device=by_pass[0].device)
+        for log_prob, times in zip(by_pass, self.spreads, strict=True):
+            total = total + spread(log_prob.flatten(), times)
+        return total.reshape(len(by_pass[0]), -1)
 
     def sources(self) -> Tensor:
         """Source of every tone by pass, shape (batch * n_rollouts, n_tones)."""
@@ -113,7 +139,7 @@ class Rollouts:
 
     def _by_frame(self, spectra: list[Tensor]) -> Tensor:
         joined = torch.stack(spectra, dim=1)
-        return joined.reshape(*self.log_prob.shape, *joined.shape[1:])
+        return joined.reshape(len(self.on_by_pass[0]), -1, *joined.shape[1:])
 
 
 def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -> Rollouts:
@@ -131,11 +157,7 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
     batch, _, n_bins = frames.shape
     n_rollouts = config.n_rollouts
     state = FrameState.start(frames, config.polyphony)
-    found: list[Tones] = []
-    spreads: list[int] = []
-    switches: list[Tensor] = []
-    log_prob = frames.new_zeros(())
-    behaviour = frames.new_zeros(())
+    rollouts = Rollouts([], [], [], [], [])
     for plan in sampling_plan(policy, config.n_tones, config.n_sources):
         n_children = plan.shape[1]
         temperatures = plan.to(frames.device).repeat(batch, 1)  # (nodes, children)
@@ -160,19 +182,12 @@ def roll_out(separator: Separator, frames: Tensor, generator: torch.Generator) -
         tones = separator.tones(maps, source, bin_index, parameters, inharmonicity)
         if policy.gate_direct:
             tones = tones.switched(on)
-        times = batch * n_rollouts // tones.source.shape[0]
-        log_prob = log_prob + spread(log_p + log_gamma.detach(), times)
-        behaviour = behaviour + spread(log_q + log_gamma, times)
-        found.append(tones)
-        spreads.append(times)
-        switches.append(spread(on, times))
-        if len(found) < config.n_tones:
+        rollouts.tones.append(tones)
+        rollouts.spreads.append(batch * n_rollouts // tones.source.shape[0])
+        rollouts.on_by_pass.append(on.reshape(batch, -1))
+        rollouts.log_prob_by_pass.append((log_p + log_gamma.detach()).reshape(batch, -1))
+        rollouts.behaviour_by_pass.append((log_q + log_gamma).reshape(batch, -1))
+        if len(rollouts.tones) < config.n_tones:
             with torch.set_grad_enabled(torch.is_grad_enabled() and config.network.input_gradient):
                 state = state.repeat(n_children).with_tone(*separator.heard(tones, on))
-    return Rollouts(
-        found,
-        spreads,
-        torch.stack(switches, dim=1),
-        log_prob.reshape(batch, n_rollouts),
-        behaviour.reshape(batch, n_rollouts),
-    )
+    return rollouts

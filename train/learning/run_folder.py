@@ -49,6 +49,41 @@ class _Strikes:
 
 
 @dataclass(frozen=True)
+class StageGain:
+    """A stage of a run, and what it did for the explanation of the mixture; both judged on the same frames.
+
+    Parameters
+    ----------
+    name : str
+    begin : int
+        Iterations of the run that were done when it began,
+    begin_seconds : float
+        and what they had taken, with the search.
+    iterations : int
+        Of the stage, so far.
+    seconds : float
+        Likewise.
+    mixture_cost_before, mixture_cost_after : float
+        See :attr:`bsep_stream.train.learning.assessment.Assessment.mixture_cost`.
+    explained_before, explained_after : float
+        Share of the energy.
+    stopped_early : bool
+        Whether nothing improved any more, and the next stage began or the run ended.
+    """
+
+    name: str
+    begin: int
+    begin_seconds: float
+    iterations: int
+    seconds: float
+    mixture_cost_before: float
+    mixture_cost_after: float
+    explained_before: float
+    explained_after: float
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """What ``run.json`` holds.
 
@@ -78,6 +113,8 @@ class RunInfo:
         (:attr:`bsep_stream.train.learning.assessment.Assessment.mixture_cost`).
     stopped_early : bool
         Whether the run ended before its limits because nothing improved any more.
+    stages : tuple of StageGain
+        Those that have begun.
     """
 
     version: str
@@ -94,6 +131,7 @@ class RunInfo:
     finished: bool = False
     mixture_cost: float | None = None
     stopped_early: bool = False
+    stages: tuple[StageGain, ...] = ()
 
 
 class RunFolder:

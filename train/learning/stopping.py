@@ -1,4 +1,4 @@
-"""Early stop: a run ends when the mixture has not been explained better for long."""
+"""Early stop: a stage of a run ends when the mixture has not been explained better for long."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ class EarlyStop:
     Parameters
     ----------
     target_iterations : int
-        Of the run.
+        Of what is left of the run when the stage begins: the next stage has its own patience.
     costs : iterable of (iteration, cost)
         What was found before an interruption.
+    begin : int
+        Iterations of the run before the stage.
     """
 
-    def __init__(self, target_iterations: int, costs: Iterable[Iterable[float]] = ()) -> None:
+    def __init__(self, target_iterations: int, costs: Iterable[Iterable[float]] = (), begin: int = 0) -> None:
         self._target = target_iterations
+        self._begin = begin
         self._interval = max(SHORTEST_INTERVAL, target_iterations // CHECKS)
         self.costs = [(int(iteration), float(cost)) for iteration, cost in costs]
 
@@ -50,8 +53,8 @@ class EarlyStop:
     def exhausted(self, iterations: int) -> bool:
         """Whether nothing has improved for long."""
         since = iterations - PATIENCE_SHARE * self._target
-        before = [cost for iteration, cost in self.costs if iteration <= since]
+        before = [cost for iteration, cost in self.costs if self._begin <= iteration <= since]
         lately = [cost for iteration, cost in self.costs if iteration > since]
-        if iterations < EARLIEST_SHARE * self._target or not before or not lately:
+        if iterations - self._begin < EARLIEST_SHARE * self._target or not before or not lately:
             return False
         return min(lately) > (1.0 - IMPROVEMENT) * min(before)

@@ -152,6 +152,11 @@ def sample_gamma(shape: Tensor, rate: Tensor, policy: PolicyConfig, generator: t
         return (torch._standard_gamma(shape, generator=generator) / rate).clamp_min(policy.inharmonicity_floor)
 
 
+def sample_gamma_pathwise(shape: Tensor, rate: Tensor, policy: PolicyConfig, generator: torch.Generator) -> Tensor:
+    """As :func:`sample_gamma`, with the gradient through the draw (Figurnov, Mohamed, Mnih, arXiv:1805.08498)."""
+    return (torch._standard_gamma(shape, generator=generator) / rate).clamp_min(policy.inharmonicity_floor)
+
+
 def gamma_log_prob(value: Tensor, shape: Tensor, rate: Tensor) -> Tensor:
     """Logarithm of the density of the Gamma distribution."""
     return shape * rate.log() - torch.lgamma(shape) + (shape - 1.0) * value.log() - rate * value

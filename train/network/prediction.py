@@ -58,7 +58,7 @@ class Prediction(NamedTuple):
     on_margin: Tensor
 
 
-def predict(separator: Separator, frames: Tensor) -> Prediction:
+def predict(separator: Separator, frames: Tensor, *, masks: bool = True) -> Prediction:
     """Tones of frames: the likeliest choice of every pass, modes of the rest.
 
     Everything in here must exist in ONNX: see :mod:`bsep_stream.export`.
@@ -68,12 +68,15 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     separator : Separator
     frames : Tensor, shape (batch, n_bins), complex64, or (batch, 2, n_bins), float32
         Gained mixture.
+    masks : bool
+        False: the timbre, which takes longest and changes nothing else, is left out, as if there were none.
 
     Returns
     -------
     Prediction
     """
     frames = as_channels(frames)
+    timbre_model = separator.timbre if masks else None
     config, policy = separator.config, separator.config.policy
     n_bins = config.geometry.n_bins
     alone, jointly = plain_solvers(config)
@@ -93,7 +96,7 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
         source, bin_index = split_choice(choices[:, :1], n_bins, policy)
         sources.append(functional.one_hot(source[:, 0], config.n_sources) * is_open[:, None])
         places.append(_place(config, source, state.left) & is_open[:, None])
-        if separator.timbre is not None:
+        if timbre_model is not None:
             found, margin, on_margin = hypotheses(separator, maps, source, bin_index)
             possible.append(found)
             margins.append(torch.where(is_open, margin, torch.inf))
@@ -118,11 +121,11 @@ def predict(separator: Separator, frames: Tensor) -> Prediction:
     if config.joint_ridge is not None:
         coefficients, spectra = joint_tones(frames, all_peaks, config.joint_ridge, jointly)
         direct = _placed(torch.stack(sources, dim=2).to(frames.dtype), spectra)
-    if separator.timbre is None:
-        timbre = modulus(state.dictionary)
-    else:
+    if timbre_model is not None:
         likely = (_placed(place, torch.stack(values, dim=1)) for values in zip(*possible, strict=True))
-        timbre = separator.timbre.moduli(frames, *likely)
+        timbre = timbre_model.moduli(frames, *likely)
+    else:
+        timbre = modulus(state.dictionary)
     f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
         _placed(place, values) for values in (f0_bin, inharmonicity, width_bins, amplitude, on, coefficients)
     )

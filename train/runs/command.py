@@ -25,7 +25,7 @@ from bsep_stream.trust.terminal import say
     "or ring on with the number of tones, such as violin,piano:4.",
 )
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--preset", help="fast (default) or paper, the published method.")
+@click.option("--preset", help="fast (default); policy, which learns as published; or paper, with its constants.")
 @click.option("--iterations", type=click.IntRange(min=1), help="End after so many iterations (default: the preset's).")
 @click.option("--minutes", type=float, help="End after so long, everything included.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is random (default: 0).")

@@ -12,10 +12,12 @@ import torch
 
 from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.learning.beginnings import choose_beginning
 from bsep_stream.train.learning.checkpoint import load_checkpoint
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, path_of, path_text
+from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, StageGain, path_of, path_text
+from bsep_stream.train.learning.stopping import CHECK_FRAMES
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator
 from bsep_stream.train.search.labelling import search_labels
@@ -102,6 +104,8 @@ def start_training(
     )
     strikes = find_metronome(session, config.geometry)
     frames = _frame_source(session, config, seed)
+    if config.start_decays and init is None and labels is None:
+        choose_beginning(learner.separator, frames.overview(CHECK_FRAMES), config.start_decays)
     training = Training(folder, config, info, learner, frames, started=started, labels=labels)
     training.remarks = tuple(clock.remarks) if clock is not None else ()
     try:
@@ -173,7 +177,8 @@ def resume_training(
         folder.write_config(config)
         folder.write_parity_frames(frames.spread())
     frames.restore(checkpoint.frame_state)
-    info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds)
+    stages = tuple(StageGain(**stage) for stage in checkpoint.stages)
+    info = replace(info, iterations=checkpoint.iterations, seconds=checkpoint.seconds, stages=stages)
     labels = None
     if config.imitation.iterations > 0:  # the policy gradient keeps to them, too
         labels = Labels.load(folder.labels_path)

@@ -60,6 +60,8 @@ class Labels:
     @classmethod
     def load(cls, path: Path) -> Labels:
         """Inverse of :meth:`save`; RunError if the file is missing or damaged."""
+        if not path.is_file():
+            raise RunError(f"{path} is missing or damaged: train anew into another folder")
         fail = Fail(RunError, f"{path} is missing or damaged: it", "; train anew into another folder")
         parts = {
             "take": ("int64", (None,)),

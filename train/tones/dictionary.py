@@ -26,6 +26,13 @@ class HarmonicDictionary(nn.Module):
         self.relative_amplitudes = nn.Parameter(start.to(torch.float32))
 
     @torch.no_grad()
+    def start_with_decays(self, first: float, last: float) -> None:
+        """Begin with rows ``decay ** (h - 1)``, between the first source and the last in even steps."""
+        n_sources, n_harmonics = self.relative_amplitudes.shape
+        decay = torch.linspace(first, last, n_sources)[:, None]
+        self.start_from((decay ** torch.arange(float(n_harmonics))).clamp_min(SMALLEST_AMPLITUDE))
+
+    @torch.no_grad()
     def start_from(self, relative_amplitudes: Tensor) -> None:
         """Begin with rows that were found in the recording, shape (n_sources, n_harmonics), instead."""
         self.relative_amplitudes.copy_(relative_amplitudes)
