@@ -44,5 +44,5 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,notes,live,docs,dev]"
+	$(PIP) --editable ".[train,cluster,notes,live,studio,docs,dev]"
 	touch $@ $(VENV)/runtime.stamp

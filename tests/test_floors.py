@@ -27,6 +27,7 @@ FLOORS = (
     ("live.session", "live"),
     ("report",),
     ("demo",),
+    ("studio",),
     ("cli", "__main__"),
     ("train.config",),
     ("train.session",),
@@ -36,6 +37,7 @@ FLOORS = (
     ("train.learning",),
     ("train.runs",),
     ("export",),
+    ("train.workshop",),
     ("train.pretraining",),
     ("train.benchmark",),
 )
