@@ -67,7 +67,7 @@ class RemixStream:
             self._build(rack)
             self._old = (mixer, read_at) if self._next >= 0 else None
 
-    def render(self, start: int, n: int) -> tuple[NDArray[np.float32], list[float]]:
+    def render(self, start: int, n: int) -> tuple[NDArray[np.float32], dict[str, float]]:
         """The remix of a segment, shape (channels, n), and the peak of every stem behind its fader.
 
         Parameters
@@ -153,13 +153,13 @@ class RemixStream:
                 row[:, : part.shape[1]] = part
         return block
 
-    def _peaks(self, start: int, n: int) -> list[float]:
+    def _peaks(self, start: int, n: int) -> dict[str, float]:
         gains = self._rack.gains_db(self._stems.names)
         peaks = np.abs(self._read(start, n)).max(axis=(1, 2))
-        return [
-            float(peak) * (0.0 if gains[name] == -math.inf else 10.0 ** (gains[name] / 20.0))
+        return {
+            name: float(peak) * (0.0 if gains[name] == -math.inf else 10.0 ** (gains[name] / 20.0))
             for name, peak in zip(self._stems.names, peaks, strict=True)
-        ]
+        }
 
 
 class Desks:

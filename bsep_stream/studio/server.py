@@ -25,7 +25,7 @@ USUAL_PORT = 8642
 HERE, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-SHARED = ("desk.js", "mixdown.js", "spectrogram.js", "player.js")
+SHARED = ("desk.js", "mixdown.js", "spectrogram.js", "charts.js", "player.js")
 """Scripts of the report page; here they are one module."""
 SHARED_NAMES = ["Desk", "LOWEST_DB", "bytesOf", "wavOf", "renderMix", "drawLevels", "drawPitches", "frequencyTicks", "timeTicks", "clockText", "noteText", "node", "icon", "shownName", "PLAY_ICON", "PAUSE_ICON", "METER_DB"]
 

@@ -57,7 +57,9 @@ class Trainings:
             raise ConfigError("name the instruments first, from the highest to the lowest: two at least")
         with self._lock:
             if self.runs(folder):
-                raise ConfigError("this session is being trained already")
+                if self._at_work(folder):
+                    raise ConfigError("this session is being trained already")
+                self._running[folder.path].wait(PATIENCE_SECONDS)  # it has said its last word
             self._close_corrector(folder)
             others = sum(process.poll() is None for process in self._running.values())
             threads = max(1, (os.cpu_count() or 1) // (others + 1))
@@ -81,9 +83,17 @@ class Trainings:
                 pass  # it has just ended, or was told before
 
     def runs(self, folder: SessionFolder) -> bool:
-        """Whether a process of this studio is at work."""
+        """Whether a process of this studio is there."""
         process = self._running.get(folder.path)
         return process is not None and process.poll() is None
+
+    def state(self, folder: SessionFolder) -> dict[str, Any]:
+        """How far a session is, for its page."""
+        process = self._running.get(folder.path)
+        return state_of(folder, None if process is None or process.poll() is not None else process.pid)
+
+    def _at_work(self, folder: SessionFolder) -> bool:
+        return bool(self.state(folder)["running"])
 
     def correct(self, folder: SessionFolder, take: str, start: float, end: float) -> dict[str, Any]:
         """Make the first stems of a passage anew, from the notes as they stand; what is new, in samples."""
@@ -197,24 +207,28 @@ def require_training() -> None:
             raise MissingDependency(f'training needs {module}: pip install "bsep-stream[train]", then start again')
 
 
-def state_of(folder: SessionFolder, runs: bool) -> dict[str, Any]:
-    """How far a session is, for its page.
+def state_of(folder: SessionFolder, pid: int | None = None) -> dict[str, Any]:
+    """How far a session is, as its files say.
 
     Parameters
     ----------
     folder : SessionFolder
-    runs : bool
-        Whether a process of this studio is at work on it.
+    pid : int or None
+        Of the process that is at work on it; None if there is none.
     """
     values = read_json(folder.progress)
     state: dict[str, Any] = values if isinstance(values, dict) else {"phase": "new"}
-    if runs and state["phase"] not in BUSY:
-        state = {**state, "phase": "starting", "share": None, "message": None, "seconds_left": None}
-    elif not runs and state["phase"] in BUSY:  # the process or the studio was killed
+    nothing = {"share": None, "seconds_left": None, "message": None}
+    running = pid is not None
+    if running and state.get("pid") != pid:  # it has not said anything yet
+        state = {**state, **nothing, "phase": "starting"}
+    elif running and state["phase"] not in BUSY:  # it has said its last word
+        running = False
+    elif not running and state["phase"] in BUSY:  # the process or the studio was killed
         saved = (folder.run / "checkpoint.safetensors").exists() or (folder.search / "labels.npz").exists()
-        state = {**state, "phase": "paused" if saved else "failed", "seconds_left": None}
+        state = {**state, **nothing, "phase": "paused" if saved else "failed"}
         state["message"] = "It was interrupted; what had been saved is there." if saved else last_words(folder)
-    state["running"] = runs
+    state["running"] = running
     state["versions"] = {name: at for name, at in state.get("versions", {}).items() if name in (FIRST, LEARNED)}
     return state
 

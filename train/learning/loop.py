@@ -109,6 +109,8 @@ class Training:
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
         self._verdict_seconds = 0.0
+        self.on_assessed: Callable[[int, float], object] | None = None
+        """Called with the iterations and the share of the sound that is explained, wherever the run is assessed."""
         self._stop = EarlyStop(info.target_iterations, mixture_costs)
         self._checked = frames.overview(CHECK_FRAMES)
         self._pause: tuple[int, float] | None = None
@@ -232,6 +234,8 @@ class Training:
             return None
         assessment = assess(self.learner.separator, self._checked)
         self._stop.add(self.info.iterations, assessment.mixture_cost)
+        if self.on_assessed is not None:
+            self.on_assessed(self.info.iterations, assessment.explained_share)
         return assessment.explained_share
 
     def _imitation_step(self) -> StepReport:

@@ -94,7 +94,7 @@ def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
         info = run.read_info()
         if info.finished:
             return
-        resume_training(folder.run, recordings=list(folder.takes().values())).run(progress)
+        _train(resume_training(folder.run, recordings=list(folder.takes().values())), progress)
         return
     config = session_config(folder)
     takes = folder.takes()
@@ -116,6 +116,7 @@ def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
 
 
 def _train(training: Training, progress: Journal) -> None:
+    training.on_assessed = progress.explains
     training.run(progress)
 
 
@@ -141,8 +142,6 @@ def write_first_stems(folder: SessionFolder, session: Session, config: TrainConf
 
         sources = stems_of(mixture, rate, config, timbre, gain, table, said)
         write_stems(folder.stems(FIRST, take), mixture, sources, config.source_names, rate)
-        explained = 1.0 - float(np.square(mixture - sources.sum(axis=0)).sum() / max(np.square(mixture).sum(), 1e-12))
-        progress.explains(0, max(0.0, explained))
         write_notesheet(folder.notes(take), table, samples, config)
     progress.stems_written(FIRST)
 

@@ -58,13 +58,16 @@ async def remix(request: Request) -> Response:
     start, n, desk = number(request, "start"), number(request, "n"), request.query_params.get("desk", "")[:40]
     house = house_of(request)
 
-    def render() -> tuple[bytes, list[float]]:
+    def render() -> tuple[bytes, dict[str, float]]:
         stream = house.desks.stream(folder, version, take, desk, racks.read_rack(folder, stem_names(folder)))
         mix, peaks = stream.render(start, n)
         return np.ascontiguousarray(mix).astype("<f4").tobytes(), peaks
 
     content, peaks = await run_in_threadpool(render)
-    headers = {"Bsep-Peaks": ",".join(f"{peak:.4f}" for peak in peaks)}
+    headers = {
+        "Bsep-Stems": ",".join(map(quote, peaks)),
+        "Bsep-Peaks": ",".join(f"{peak:.4f}" for peak in peaks.values()),
+    }
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 

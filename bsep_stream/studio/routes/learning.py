@@ -12,7 +12,6 @@ from bsep_stream.studio.answers import answer, told
 from bsep_stream.studio.house import house_of, session_of
 from bsep_stream.studio.noteboard import give_notes, read_board, restore_notes
 from bsep_stream.studio.sessionfolder import SessionFolder
-from bsep_stream.studio.training import state_of
 
 ORDERS = ("pause", "finish")
 
@@ -27,7 +26,7 @@ async def train(request: Request) -> Response:
         await run_in_threadpool(house.trainings.order, folder, str(word))
     else:
         raise ConfigError(f"a training is started, paused or finished, not {word!r}")
-    return answer(state_of(folder, house.trainings.runs(folder)))
+    return answer(house.trainings.state(folder))
 
 
 async def notes(request: Request) -> Response:

@@ -19,7 +19,7 @@ from bsep_stream.studio.house import House, house_of, session_of
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, stamp
 from bsep_stream.studio.soundfiles import changed_at, versions_of
-from bsep_stream.studio.training import state_of, verdict_of
+from bsep_stream.studio.training import verdict_of
 
 SPARE_BYTES = 200 * 2**20
 """Of the disk, that an upload leaves free."""
@@ -33,7 +33,7 @@ async def list_sessions(request: Request) -> Response:
         rows = house.sessions.all()
         for row in rows:
             folder = SessionFolder(house.sessions.folder / str(row["name"]))
-            row["phase"] = state_of(folder, house.trainings.runs(folder))["phase"]
+            row["phase"] = house.trainings.state(folder)["phase"]
         return {"folder": str(house.sessions.folder), "sessions": rows}
 
     return answer(await run_in_threadpool(look))
@@ -150,7 +150,7 @@ async def session_events(request: Request) -> Response:
             raise ConfigError("this session was deleted")
         takes = list(folder.takes())
         return {
-            "training": state_of(folder, house.trainings.runs(folder)),
+            "training": house.trainings.state(folder),
             "about": stamp(folder.about) // 1_000_000,
             "rack": stamp(folder.rack) // 1_000_000,
             "model": stamp(folder.model) // 1_000_000,
