@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -122,8 +123,19 @@ def own_address() -> str:
             raise ConfigError("this machine is in no network, so there is nobody to share with") from error
 
 
-def serve(app: Starlette, listening: socket.socket, on_start: Callable[[], None]) -> None:
-    """Answer until Ctrl-C."""
+def serve(
+    app: Starlette, listening: socket.socket, on_start: Callable[[], None], until: threading.Event | None = None
+) -> None:
+    """Answer until Ctrl-C, or until an event is set.
+
+    Parameters
+    ----------
+    app : Starlette
+    listening : socket
+    on_start : callable
+        Called when it answers.
+    until : Event, optional
+    """
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False, lifespan="on"
     )
@@ -132,5 +144,9 @@ def serve(app: Starlette, listening: socket.socket, on_start: Callable[[], None]
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             on_start()
+
+        async def on_tick(self, counter: int) -> bool:
+            self.should_exit |= until is not None and until.is_set()
+            return await super().on_tick(counter)
 
     Server(config).run(sockets=[listening])

@@ -1,6 +1,7 @@
 /* The front door: which room the address means, the colours, what is wrong if something is. */
 
 import { node, themeColour, toast } from "/page/dom.js";
+import * as shared from "/page/shared.js";
 import { lobby } from "/page/lobby.js";
 import { room } from "/page/room.js";
 
@@ -66,6 +67,6 @@ document.getElementById("skip").addEventListener("click", (event) => {
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 addEventListener("hashchange", enter);
 addEventListener("unhandledrejection", (event) => toast(String(event.reason?.message ?? event.reason), "bad"));
-globalThis.studio = { themeColour }; // for the tests, and scripts in the console
+globalThis.studio = { shared, themeColour }; // for the tests, and scripts in the console
 themes();
 enter();
