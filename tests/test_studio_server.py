@@ -182,14 +182,16 @@ def test_tracks_arrive_to_the_sample(client: TestClient, sounds: dict[str, np.nd
     desk = client.get(TAKE).json()
     assert [track["name"] for track in desk["tracks"]] == ["mixture", *STEMS]
     for name, expected in sounds.items():
-        audio, rate = soundfile.read(io.BytesIO(client.get(f"{TAKE}/sound/{name}").content), dtype="float32")
+        content = client.get(f"{TAKE}/sound/{name}?start=700&n={N}").content
+        audio, rate = soundfile.read(io.BytesIO(content), dtype="float32")
         assert rate == RATE
-        assert np.abs(audio - expected).max() < FLAC_STEP
+        assert len(audio) == N - 700
+        assert np.abs(audio - expected[700:]).max() < FLAC_STEP
     part = planar(client.get(f"{TAKE}/samples/flute?start=1000&n=500").content)
     assert np.array_equal(part, sounds["flute"][1000:1500])
-    for query in ("start=-1&n=5", "start=0&n=0", "start=x&n=5", "n=5"):
+    for query in ("start=-1&n=5", "start=0&n=0", "start=x&n=5", f"start={N}&n=5", "n=5"):
         error_of(client.get(f"{TAKE}/samples/flute?{query}"))
-    error_of(client.get(f"{TAKE}/sound/../../session"[:-11] + "/sound/nobody"))
+    error_of(client.get(f"{TAKE}/sound/nobody?start=0&n=5"))
 
 
 def segments(client: TestClient, start: int, sizes: list[int], desk: str = "one") -> np.ndarray:
@@ -243,7 +245,7 @@ def test_a_slider_is_heard_without_a_seam(client: TestClient, sounds: dict[str, 
     ("rack", "sentence"),
     [
         ({"stems": {"flute": {"effects": [{"type": "VST3", "path": "/bin/evil.vst3"}]}}}, "VST3"),
-        ({"stems": {"flute": {"effects": [{"type": "Convolution", "impulse_response_filename": "/x"}]}}}, "Convolution"),
+        ({"stems": {"flute": {"effects": [{"type": "Convolution", "mix": 0.5}]}}}, "Convolution"),
         ({"stems": {"flute": {"effects": [{"type": "Nonsense"}]}}}, "no effect"),
         ({"stems": {"nobody": {}}}, "no such stem"),
         ({"stems": {"flute": {"gain_db": 1e9}}}, "gain_db"),
@@ -272,7 +274,7 @@ def test_racks_are_saved_and_loaded_as_toml(client: TestClient, sounds: dict[str
         assert "no such rack" in error_of(client.put("/api/sessions/duet/rack", json={"load": wanted}))
 
 
-def test_every_offered_effect_runs_with_the_values_of_its_sliders(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+def test_every_effect_runs_with_what_its_sliders_say(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
     for effect in client.get("/api/effects").json():
         for end in ("low", "high", "default"):
             values = {p["name"]: p.get(end, p["default"]) for p in effect["parameters"]}

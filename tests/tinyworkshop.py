@@ -1,4 +1,4 @@
-"""The workshop of the studio with a tiny network and no search: the notes of the demo are known, one of them wrongly."""
+"""The workshop of the studio with a tiny network and no search: the notes of the demo are known, one of them is wrong."""
 
 from __future__ import annotations
 

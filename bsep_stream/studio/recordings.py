@@ -42,8 +42,8 @@ def look_at(path: Path, cache: Path) -> dict[str, Any]:
         found = measure(path)
     except AudioError as error:
         text = str(error).replace(str(path), path.name)
-        found = {"seconds": 0.0, "sample_rate": 0, "channels": 0, "rms_db": None, "peak_db": None, "low": [], "high": []}
-        found["remarks"] = [{"kind": "bad", "text": text}]
+        unknown = {"seconds": 0.0, "sample_rate": 0, "channels": 0, "rms_db": None, "peak_db": None}
+        found = {**unknown, "low": [], "high": [], "remarks": [{"kind": "bad", "text": text}]}
     found["stamp"] = stamp(path)
     write_json(kept_path, found)
     return found
@@ -124,7 +124,7 @@ def remarks(facts: dict[str, Any], *, clipped: int, offset: float, cancelled: bo
         times = "once" if clipped == 1 else f"{clipped} times"
         say("warn", f"It clips: peaks are cut off {times}. Record with 6 dB less gain, if you can.")
     if level < QUIET_DB:
-        say("warn", f"It is quiet ({level:.0f} dB): noise will be heard in the stems. Come closer, or turn up the gain.")
+        say("warn", f"It is quiet ({level:.0f} dB): noise will be heard in the stems. Come closer, or add gain.")
     if offset > DC_SHARE * 10 ** (level / 20) and offset > 1e-4:
         say("warn", "It has an offset (DC). That is taken care of; the sound card may need a look.")
     if facts["channels"] == 1:

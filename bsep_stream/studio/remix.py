@@ -6,8 +6,6 @@ import math
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,7 +119,8 @@ class RemixStream:
         for name, strip in strips.items():
             was = before.master if name == MASTER else before.stems[name]
             for plugin, effect, old in zip(self._boards.get(name, ()), strip.effects, was.effects, strict=True):
-                changed = [key for key in {**effect.parameters, **old.parameters} if _value(effect, key) != _value(old, key)]
+                keys = {**effect.parameters, **old.parameters}
+                changed = [key for key in keys if effect.parameters.get(key) != old.parameters.get(key)]
                 if changed:
                     made = effect.make()
                     for key in changed:
@@ -188,10 +187,6 @@ class Desks:
             streams = [stream for (path, *_), (_, stream) in self._desks.items() if path == folder.path]
         for stream in streams:
             stream.set_rack(rack)
-
-
-def _value(effect: Any, key: str) -> Any:
-    return effect.parameters.get(key)
 
 
 def _kinds(rack: Rack) -> list[tuple[str, tuple[str, ...]]]:

@@ -28,7 +28,10 @@ MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript
 
 SHARED = ("desk.js", "mixdown.js", "spectrogram.js", "charts.js", "player.js")
 """Scripts of the report page; here they are one module."""
-SHARED_NAMES = ["Desk", "LOWEST_DB", "bytesOf", "wavOf", "renderMix", "drawLevels", "drawPitches", "frequencyTicks", "timeTicks", "clockText", "noteText", "node", "icon", "shownName", "PLAY_ICON", "PAUSE_ICON", "METER_DB"]
+SHARED_NAMES = (
+    *("Desk", "LOWEST_DB", "METER_DB", "bytesOf", "renderMix", "wavOf", "drawLevels", "drawPitches", "frequencyTicks"),
+    *("timeTicks", "clockText", "noteText", "node", "icon", "shownName", "PLAY_ICON", "PAUSE_ICON"),
+)
 
 
 def make_app(house: House, token: str, hosts: Iterable[str]) -> Starlette:
@@ -106,7 +109,7 @@ def listening_socket(port: int | None, share: bool) -> socket.socket:
         except OSError as error:
             found.close()
             if number == wanted[-1]:
-                raise ConfigError(f"the port {number} cannot be used ({error.strerror}); give another --port") from error
+                raise ConfigError(f"port {number} cannot be used ({error.strerror}); give another --port") from error
             continue
         found.set_inheritable(True)
         return found

@@ -34,7 +34,8 @@ class Sessions:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"{self.folder} cannot be a folder of sessions ({error.strerror}); name another") from error
+            reason = error.strerror
+            raise ConfigError(f"{self.folder} cannot be a folder of sessions ({reason}); name another") from error
 
     def create(self, title: str) -> SessionFolder:
         """A new session; its folder is called after the title."""
@@ -128,7 +129,7 @@ def checked_sources(sources: object) -> list[dict[str, Any]]:
             raise ConfigError("an instrument has a name and a number of tones")
         name = "_".join(name.split())
         if not re.fullmatch(r"\w[\w-]{0,39}", name):
-            raise ConfigError(f"an instrument is named by 1 to 40 letters, digits, - or _, got {name[:LONGEST_SHOWN]!r}")
+            raise ConfigError(f"an instrument has a name of 1 to 40 letters, digits, - or _, got {name[:40]!r}")
         if name.lower() in RESERVED:
             raise ConfigError(f"an instrument cannot be called {name}: a file of that name stands beside the stems")
         if isinstance(tones, bool) or tones not in range(1, MOST_TONES + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,16 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import BLOCK_SIZE, Recording
 from bsep_stream.files.stemfolder import StemFolder
 from bsep_stream.report.page.spectra import STEPS, draw_levels
 from bsep_stream.report.pictures import RANGE_DB
 from bsep_stream.report.subject import Subject
-from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder, stamp, write_json
+from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder, read_json, stamp, write_json
 from bsep_stream.words import RESIDUAL
 
 MIXTURE = "mixture"
-PLAYABLE_RATES = (8_000, 96_000)
-"""What every browser makes an AudioContext of."""
+LONGEST_PASSAGE = 2**26
+"""Samples that are read at once."""
 
 LONGEST_PLAYED_SECONDS = 900.0
 """A browser holds all tracks in memory, uncompressed."""
@@ -83,48 +83,42 @@ def sound_path(folder: SessionFolder, version: str, take: str, track: str) -> Pa
     return folder.stems(version, take) / f"{track}.wav"
 
 
-def flac_file(folder: SessionFolder, version: str, take: str, track: str) -> Path:
-    """A track as FLAC of 16 bits, up to two channels; kept until the stem changes.
+def flac_passage(folder: SessionFolder, version: str, take: str, track: str, start: int, n: int) -> bytes:
+    """A passage of a track as FLAC of 16 bits, up to two channels: a browser decodes short ones without a stop.
 
     Raises
     ------
     ConfigError, AudioError
-        No such track, a file that cannot be read, a full disk.
+        No such track or passage, a file that cannot be read.
     """
     import soundfile
 
-    path = sound_path(folder, version, take, track)
-    kept = folder.cache / "sound" / f"{version}-{take}-{track}-{stamp(path)}.flac"
-    if kept.exists():
-        return kept
-    if kept.parent.is_dir():
-        for old in kept.parent.glob("*.flac"):
-            if old.name.startswith(f"{version}-{take}-{track}-"):
-                old.unlink(missing_ok=True)
-    with Recording(path) as sound:
-        channels = min(sound.channels, 2)
-        with whole_file(kept) as temporary:
-            try:
-                with soundfile.SoundFile(
-                    str(temporary), "w", sound.sample_rate, channels, "PCM_16", format="FLAC"
-                ) as out:
-                    for block in sound.blocks():
-                        out.write(np.ascontiguousarray(to_two(block).T))
-            except (soundfile.LibsndfileError, OSError) as error:
-                raise AudioError(f"{track} cannot be prepared for the browser ({error}); is the disk full?") from error
-    return kept
+    samples, rate = _read_passage(folder, version, take, track, start, n)
+    content = io.BytesIO()
+    soundfile.write(content, samples.T, rate, "PCM_16", format="FLAC")
+    return content.getvalue()
 
 
 def passage(folder: SessionFolder, version: str, take: str, track: str, start: int, n: int) -> bytes:
     """Samples of a passage as a browser copies them into its buffers: float32, one channel after the other."""
+    samples, _ = _read_passage(folder, version, take, track, start, n)
+    return np.ascontiguousarray(samples).astype("<f4").tobytes()
+
+
+def _read_passage(
+    folder: SessionFolder, version: str, take: str, track: str, start: int, n: int
+) -> tuple[NDArray[np.float32], int]:
     import soundfile
 
-    if start < 0 or not 0 < n <= BLOCK_SIZE * 4096:
-        raise ConfigError("there is no such passage")
-    with soundfile.SoundFile(str(sound_path(folder, version, take, track))) as sound:
-        sound.seek(min(start, sound.frames))
-        read = sound.read(n, dtype="float32", always_2d=True).T
-    return np.ascontiguousarray(to_two(read)).astype("<f4").tobytes()
+    path = sound_path(folder, version, take, track)
+    try:
+        with soundfile.SoundFile(str(path)) as sound:
+            if not 0 <= start < sound.frames or not 0 < n <= LONGEST_PASSAGE:
+                raise ConfigError("there is no such passage")
+            sound.seek(start)
+            return to_two(sound.read(n, dtype="float32", always_2d=True).T), int(sound.samplerate)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"{track} cannot be read ({error}); separate it again") from error
 
 
 def to_two(block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -137,14 +131,12 @@ def spectrograms(folder: SessionFolder, version: str, take: str) -> bytes:
     at = changed_at(folder, version, take)
     kept = folder.cache / "spectra" / f"{version}-{take}.bin"
     known = folder.cache / "spectra" / f"{version}-{take}.json"
-    from bsep_stream.studio.sessionfolder import read_json
-
     about = read_json(known)
     if isinstance(about, dict) and about.get("stamp") == at and kept.exists():
         return kept.read_bytes()
     stems = open_stems(folder, version, take)
     drawn = draw_levels(Subject(None, stems, None), 0.0, stems.seconds)
-    head = {
+    head: dict[str, Any] = {
         "rows": drawn.n_rows,
         "columns": drawn.n_columns,
         "octaves": drawn.octaves,
@@ -159,8 +151,6 @@ def spectrograms(folder: SessionFolder, version: str, take: str) -> bytes:
         head["tracks"].append([name, place, len(packed)])
         out.write(packed)
         place += len(packed)
-    import json
-
     content = json.dumps(head).encode() + b"\n" + out.getvalue()
     with whole_file(kept) as temporary:
         temporary.write_bytes(content)

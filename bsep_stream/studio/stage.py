@@ -129,7 +129,9 @@ class Stage:
             try:
                 moves[verb](*(values if isinstance(values, list) else [values]))
             except (TypeError, ValueError) as error:
-                raise error if isinstance(error, BsepError) else ConfigError(f"{verb} is not moved like that") from error
+                if isinstance(error, BsepError):
+                    raise
+                raise ConfigError(f"{verb} is not moved like that") from error
 
     def load(self, rack: Rack) -> None:
         """Another rack, with a crossfade; nothing if nothing plays."""
@@ -209,7 +211,8 @@ class Stage:
             channels=wiring.input_channels,
             latency=wishes.get("latency") or "balanced",
         )
-        engine = LiveEngine(separator, rack=rack.for_stems(separator.stem_names), two_clocks=wiring.two_clocks, record=True)
+        rack = rack.for_stems(separator.stem_names)
+        engine = LiveEngine(separator, rack=rack, two_clocks=wiring.two_clocks, record=True)
         needed, given = engine.warm_up(), engine.hop_samples / engine.sample_rate
         if needed > given:
             raise ConfigError(

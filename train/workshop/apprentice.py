@@ -158,9 +158,7 @@ def load_timbre(folder: SessionFolder, config: TrainConfig) -> tuple[Timbre, flo
     return timbre, gain
 
 
-def write_notesheet(
-    path: Path, table: NDArray[np.float32], samples: NDArray[np.float32], config: TrainConfig
-) -> None:
+def write_notesheet(path: Path, table: NDArray[np.float32], samples: NDArray[np.float32], config: TrainConfig) -> None:
     """Write the notes of a take as ``bsep notes`` does."""
     geometry = config.geometry
     centres = np.minimum(np.arange(len(table)) * geometry.hop_length, samples.size)

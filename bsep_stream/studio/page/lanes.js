@@ -22,8 +22,11 @@ export function lanes(deck, transport, openEffects) {
     }));
   };
   const paint = () => rows.forEach((row) => row.paint());
+  /* A lane in each turn of the loop, so that what plays and moves is never held up. */
+  let turn = 0;
   const draw = () => {
-    rows.forEach((row) => row.draw());
+    const mine = (turn += 1);
+    rows.forEach((row) => setTimeout(() => mine === turn && row.draw()));
     drawAxis();
   };
   const show = () => {
@@ -127,12 +130,15 @@ function lane(deck, transport, track, openEffects) {
   };
 }
 
+const CONTRAST = 0.75; // below 1: soft sounds are painted stronger
+
 /* The strongest level behind every pixel of the part that is shown: thin lines stay, however small the picture. */
 function pooled({ rows, columns, steps }, levels, timeline, width, height) {
   const first = (timeline.from / timeline.seconds) * columns;
   const shown = ((timeline.to - timeline.from) / timeline.seconds) * columns;
   const [wide, tall] = [Math.max(1, Math.min(width, Math.round(shown))), Math.min(height, rows)];
   const out = new Uint8Array(wide * tall);
+  const shades = Uint8Array.from({ length: steps + 1 }, (_, step) => Math.round(steps * (step / steps) ** CONTRAST));
   const edges = Int32Array.from({ length: wide + 1 }, (_, x) => Math.min(columns, Math.floor(first + (x / wide) * shown)));
   for (let y = 0; y < tall; y++) {
     const [low, high] = [Math.floor((y / tall) * rows), Math.max(Math.floor((y / tall) * rows) + 1, Math.floor(((y + 1) / tall) * rows))];
@@ -142,7 +148,7 @@ function pooled({ rows, columns, steps }, levels, timeline, width, height) {
       for (let row = low; row < high; row++) {
         for (let column = edges[x]; column < end; column++) most = Math.max(most, levels[row * columns + column]);
       }
-      out[y * wide + x] = most;
+      out[y * wide + x] = shades[most];
     }
   }
   return [out, { rows: tall, columns: wide, steps }];
@@ -154,20 +160,24 @@ function drawNotes(pen, deck, track, width, height, ratio) {
   const [low, high] = deck.spectra.octaves;
   const mixture = track.kind === "mixture";
   if (!mixture && track.kind !== "source") return;
-  pen.lineCap = "round";
-  for (const note of deck.notes) {
-    if ((!mixture && note.source !== track.name) || note.end < timeline.from || note.start > timeline.to) continue;
-    const octave = Math.log2(440) + (note.key - 69) / 12;
-    const y = ((high - octave) / (high - low)) * height;
-    const [x, end] = [timeline.place(note.start) * width, timeline.place(note.end) * width];
-    for (const [style, thickness] of [["--halo", 4], [mixture ? `--source-${(deck.indexOf(note.source) % 4) + 1}` : "--pitch", 2]]) {
-      pen.strokeStyle = themeColour(style);
-      pen.lineWidth = thickness * ratio;
-      pen.beginPath();
-      pen.moveTo(x + ratio, y);
-      pen.lineTo(Math.max(end - ratio, x + 2 * ratio), y);
-      pen.stroke();
+  const shown = deck.notes.filter((note) => (mixture || note.source === track.name) && note.end > timeline.from && note.start < timeline.to);
+  const y = (note) => ((high - Math.log2(440) - (note.key - 69) / 12) / (high - low)) * height;
+  const stroke = (notes, ink, thickness) => {
+    pen.strokeStyle = themeColour(ink);
+    pen.lineWidth = thickness * ratio;
+    pen.beginPath();
+    for (const note of notes) {
+      const [x, end] = [timeline.place(note.start) * width, timeline.place(note.end) * width];
+      pen.moveTo(x + ratio, y(note));
+      pen.lineTo(Math.max(end - ratio, x + 2 * ratio), y(note));
     }
+    pen.stroke();
+  };
+  pen.lineCap = "round";
+  stroke(shown, "--halo", 4);
+  if (!mixture) return stroke(shown, "--pitch", 2);
+  for (const { name } of deck.store.session.sources) {
+    stroke(shown.filter(({ source }) => source === name), `--source-${(deck.indexOf(name) % 4) + 1}`, 2);
   }
 }
 

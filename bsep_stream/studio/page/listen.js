@@ -70,7 +70,7 @@ function build(store, deck, again) {
   };
   const show = () => {
     effectsBox.checked = desk.effects;
-    effects.classList.toggle("ghost", !rack.any && !desk.effects);
+    effects.hidden = !rack.any && !desk.effects;
     const mixture = desk.tracks.find(({ kind }) => kind === "mixture");
     mixes.forEach((choose) => choose.setAttribute("aria-pressed", (choose.dataset.mix === "mixture") === desk.audible(mixture)));
   };

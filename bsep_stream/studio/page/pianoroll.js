@@ -10,7 +10,7 @@ const BLACK = [1, 3, 6, 8, 10];
 export class PianoRoll extends EventTarget {
   constructor(deck, onSeek) {
     super();
-    Object.assign(this, { deck, onSeek, chosen: new Set(), frame: null });
+    Object.assign(this, { deck, onSeek, chosen: new Set(), size: [1, 1] });
     this.canvas = node("canvas", { class: "roll", tabindex: 0, role: "application", "aria-label": "Piano roll: arrow keys go from note to note, 1 to 4 give the chosen notes to a player" });
     this.head = node("div", { class: "playhead" });
     this.tip = node("div", { class: "tip", hidden: true });
@@ -23,15 +23,12 @@ export class PianoRoll extends EventTarget {
     new ResizeObserver(() => this.draw()).observe(this.element);
   }
 
-  /* Keys that are shown: those of all notes, and some air. */
-  get range() {
-    const keys = this.deck.notes.map(({ key }) => key);
-    const [low, high] = keys.length ? [Math.min(...keys), Math.max(...keys)] : [55, 79];
-    return [Math.floor(low) - 2, Math.max(Math.ceil(high) + 2, Math.floor(low) + 12)];
-  }
-
-  get size() {
-    return [this.canvas.clientWidth - KEYBOARD_PIXELS, this.canvas.clientHeight];
+  /* Keys that are shown (those of all notes, and some air), and how large everything is; once for each picture. */
+  measure() {
+    let [low, high] = this.deck.notes.length ? [Infinity, -Infinity] : [57, 77];
+    for (const { key } of this.deck.notes) [low, high] = [Math.min(low, key), Math.max(high, key)];
+    this.range = [Math.floor(low) - 2, Math.max(Math.ceil(high) + 2, Math.floor(low) + 12)];
+    this.size = [this.canvas.clientWidth - KEYBOARD_PIXELS, this.canvas.clientHeight];
   }
 
   box(note) {
@@ -157,6 +154,7 @@ export class PianoRoll extends EventTarget {
     const ratio = devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;
     if (!clientWidth || !clientHeight) return;
+    this.measure();
     this.canvas.width = Math.round(clientWidth * ratio);
     this.canvas.height = Math.round(clientHeight * ratio);
     const pen = this.canvas.getContext("2d");
@@ -167,7 +165,12 @@ export class PianoRoll extends EventTarget {
     pen.beginPath();
     pen.rect(KEYBOARD_PIXELS, 0, clientWidth, clientHeight);
     pen.clip();
-    for (const note of this.deck.notes) this.drawNote(pen, note, colours);
+    const { from, to } = this.deck.timeline;
+    const [ink, ground, grey] = ["--ink", "--ground", "--grey"].map((name) => themeColour(name));
+    for (const note of this.deck.notes) {
+      if (note.end < from || note.start > to) continue;
+      this.drawNote(pen, note, colours[this.deck.indexOf(note.source)] ?? grey, ink, ground);
+    }
     if (this.drag?.dragged) {
       const { x, y, to } = this.drag;
       pen.fillStyle = pen.strokeStyle = themeColour("--accent");
@@ -206,10 +209,9 @@ export class PianoRoll extends EventTarget {
     pen.fillRect(KEYBOARD_PIXELS - 1, 0, 1, height);
   }
 
-  drawNote(pen, note, colours) {
+  drawNote(pen, note, colour, ink, ground) {
     const [x, y, width, height] = this.box(note);
     const chosen = this.chosen.has(note.id);
-    const colour = colours[this.deck.indexOf(note.source)] ?? themeColour("--grey");
     pen.beginPath();
     pen.roundRect(x, y, width, height, Math.min(4, height / 2));
     pen.fillStyle = colour;
@@ -217,12 +219,12 @@ export class PianoRoll extends EventTarget {
     pen.fill();
     pen.globalAlpha = 1;
     if (note.source !== note.found) { // corrected: a bright core
-      pen.fillStyle = themeColour("--ground");
+      pen.fillStyle = ground;
       pen.fillRect(x + 3, y + height / 2 - 1, Math.max(width - 6, 1), 2);
     }
     if (chosen) {
       pen.lineWidth = 2.5;
-      pen.strokeStyle = themeColour("--ink");
+      pen.strokeStyle = ink;
       pen.stroke();
     }
   }

@@ -2,6 +2,7 @@
 
 import { ask, bytes, encoded, get, stemsPath } from "/page/api.js";
 
+const PIECE_SECONDS = 8;
 const DESK = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
 
 export class Sounds {
@@ -19,13 +20,21 @@ export class Sounds {
     return this.desk;
   }
 
-  /* All tracks as buffers; onDone after each of them. */
+  /* All tracks as buffers, piece by piece: a long one decoded at once would hold the page up. */
   async buffers(onDone) {
-    const { tracks, sampleRate, stamp } = this.desk;
+    const { tracks, sampleRate, samples, stamp, channels } = this.desk;
     const decoder = new OfflineAudioContext(1, 1, sampleRate);
+    const step = Math.round(PIECE_SECONDS * sampleRate);
     return Promise.all(tracks.map(async ({ name }) => {
-      const sound = await bytes(this.path(`/sound/${encoded(name)}?at=${stamp}`), this.stopped.signal);
-      const buffer = await decoder.decodeAudioData(sound);
+      const buffer = new AudioBuffer({ length: samples, sampleRate, numberOfChannels: channels === 2 ? 2 : 1 });
+      for (let start = 0; start < samples; start += step) {
+        const n = Math.min(step, samples - start);
+        const path = this.path(`/sound/${encoded(name)}?at=${stamp}&start=${start}&n=${n}`);
+        const piece = await decoder.decodeAudioData(await bytes(path, this.stopped.signal));
+        for (let channel = 0; channel < buffer.numberOfChannels; channel++) {
+          buffer.copyToChannel(piece.getChannelData(Math.min(channel, piece.numberOfChannels - 1)), channel, start);
+        }
+      }
       onDone();
       return buffer;
     }));

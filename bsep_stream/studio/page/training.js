@@ -57,7 +57,7 @@ export function trainingCard(store) {
     finish.hidden = !running || phase !== "learning";
     length.hidden = running || phase === "done" && !corrected;
     time.value = store.session.minutes ?? "";
-    steps.hidden = bar.hidden = !begun;
+    steps.hidden = bar.hidden = !begun || (phase === "done" && !running);
     const at = ORDER.indexOf(phase === "paused" ? "learning" : phase);
     for (const item of steps.children) {
       const place = ORDER.indexOf(item.dataset.phase);

@@ -19,7 +19,7 @@ from bsep_stream.studio.answers import answer, told
 from bsep_stream.studio.house import House, house_of, number, session_of, take_of
 from bsep_stream.studio.parcels import MEDIA_TYPES, SOUND_FORMATS, parcel, parcel_names, whole_parcel
 from bsep_stream.studio.sessionfolder import SessionFolder
-from bsep_stream.studio.soundfiles import desk_of, flac_file, passage, spectrograms
+from bsep_stream.studio.soundfiles import desk_of, flac_passage, passage, spectrograms
 from bsep_stream.words import RESIDUAL
 
 _KEEP = {"Cache-Control": "private, max-age=604800, immutable"}  # the address names the version of the sound
@@ -31,10 +31,11 @@ async def show_desk(request: Request) -> Response:
 
 
 async def sound(request: Request) -> Response:
-    """A whole track as FLAC."""
+    """A passage of a track as FLAC."""
     folder, version, take = take_of(request)
-    path = await run_in_threadpool(flac_file, folder, version, take, str(request.path_params["track"]))
-    return FileResponse(path, media_type="audio/flac", headers=_KEEP)
+    start, n, track = number(request, "start"), number(request, "n"), str(request.path_params["track"])
+    content = await run_in_threadpool(flac_passage, folder, version, take, track, start, n)
+    return Response(content, media_type="audio/flac", headers=_KEEP)
 
 
 async def samples(request: Request) -> Response:
@@ -138,9 +139,7 @@ async def take_home(request: Request) -> Response:
 
     def make() -> Path:
         context: AbstractContextManager[Path] = (
-            whole_parcel(folder, version, take, wanted)
-            if name == "all.zip"
-            else parcel(folder, version, take, name)
+            whole_parcel(folder, version, take, wanted) if name == "all.zip" else parcel(folder, version, take, name)
         )
         return stack.enter_context(context)
 

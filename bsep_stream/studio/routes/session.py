@@ -165,8 +165,6 @@ async def session_events(request: Request) -> Response:
     return events(look, request)
 
 
-
-
 ROUTES = [
     Route("/api/sessions", list_sessions),
     Route("/api/sessions", create_session, methods=["POST"]),
