@@ -1,4 +1,4 @@
-"""The workshop of the studio with a tiny network and no search: the notes of the demo are known, one of them is wrong."""
+"""The workshop of the studio with a tiny network and no search: the demo's notes are known, one of them wrongly."""
 
 from __future__ import annotations
 

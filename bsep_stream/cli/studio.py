@@ -18,6 +18,7 @@ def command(folder: Path, port: int | None, no_browser: bool, share: bool) -> No
     The server answers on this machine only, and only whoever has the link. Ctrl-C saves trainings and ends.
     """
     import webbrowser
+    from contextlib import suppress
 
     from bsep_stream.studio.guard import new_token
     from bsep_stream.studio.house import House
@@ -39,7 +40,8 @@ def command(folder: Path, port: int | None, no_browser: bool, share: bool) -> No
         if not no_browser:
             webbrowser.open(link)
 
-    serve(make_app(house, token, hosts), listening, started)
+    with suppress(KeyboardInterrupt):
+        serve(make_app(house, token, hosts), listening, started)
     click.echo("The studio is closed; nothing is lost.")
 
 

@@ -13,7 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -42,6 +42,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+WELCOME = '<!doctype html><title>bsep studio</title><meta http-equiv="refresh" content="0;url=/"><p>Come in.'
 REFUSED = "This is not the link of this studio: open the one that `bsep studio` printed in its terminal."
 
 
@@ -93,7 +94,7 @@ class Guard:
         if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if self._same(given):
-                response = RedirectResponse("/", 303)
+                response = HTMLResponse(WELCOME)  # goes on by itself: a redirect from another site brings no cookie
                 response.set_cookie(
                     self._cookie, self._token, max_age=COOKIE_SECONDS, httponly=True, samesite="strict", path="/"
                 )

@@ -6,6 +6,7 @@ import math
 import threading
 from collections import OrderedDict
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -94,7 +94,9 @@ def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
         info = run.read_info()
         if info.finished:
             return
-        _train(resume_training(folder.run, recordings=list(folder.takes().values())), progress)
+        longer = seconds if seconds != info.target_seconds else None
+        recordings = list(folder.takes().values())
+        _train(resume_training(folder.run, recordings=recordings, target_seconds=longer), progress)
         return
     config = session_config(folder)
     takes = folder.takes()
@@ -124,7 +126,7 @@ def keep_search(folder: SessionFolder, session: Session, labels: Labels, timbre:
     """Keep what the search found, for stems of corrected notes."""
     labels.save(folder.search / LABELS)
     state = {name: tensor.numpy() for name, tensor in timbre.state_dict().items()}
-    np.savez(folder.search / TIMBRE, gain=np.float64(session.gain), **state)  # type: ignore[arg-type]
+    np.savez(folder.search / TIMBRE, gain=np.float64(session.gain), **state)
 
 
 def write_first_stems(folder: SessionFolder, session: Session, config: TrainConfig, progress: Journal) -> None:
@@ -143,7 +145,8 @@ def write_first_stems(folder: SessionFolder, session: Session, config: TrainConf
         sources = stems_of(mixture, rate, config, timbre, gain, table, said)
         write_stems(folder.stems(FIRST, take), mixture, sources, config.source_names, rate)
         write_notesheet(folder.notes(take), table, samples, config)
-    progress.stems_written(FIRST)
+    n_samples = sum(take.samples.size for take in session.takes)
+    progress.stems_written(FIRST, covered=min(1.0, len(labels.centre) * labels.hop_length / n_samples))
 
 
 def load_timbre(folder: SessionFolder, config: TrainConfig) -> tuple[Timbre, float]:

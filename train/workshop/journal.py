@@ -38,6 +38,7 @@ class Journal:
             "explained": kept.get("explained", []),
             "versions": kept.get("versions", {}),
             "message": None,
+            "covered": kept.get("covered", 1.0),
         }
         self._written_at = 0.0
         self._began: tuple[int, float] | None = None
@@ -63,8 +64,10 @@ class Journal:
         self._values["explained"] = points if len(points) <= MOST_POINTS else points[::2]
         self._write_now_and_then()
 
-    def stems_written(self, version: str) -> None:
-        """There are new stems to listen to."""
+    def stems_written(self, version: str, covered: float | None = None) -> None:
+        """There are new stems to listen to; ``covered`` is how much of the recordings the search has listened to."""
+        if covered is not None:
+            self._values["covered"] = round(covered, 3)
         self._values["versions"] = {**self._values["versions"], version: time.time()}
         self._write()
 

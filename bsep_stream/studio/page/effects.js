@@ -46,7 +46,8 @@ function pedal(rack, strip, effect, place, changed) {
     changed(true);
   };
   const label = spaced(effect.type);
-  return node("section", { class: "pedal", "aria-label": label },
+  const many = (about?.parameters.length ?? 0) > 3;
+  return node("section", { class: `pedal ${many ? "wide" : ""}`, "aria-label": label },
     node("header", {}, node("h4", {}, label),
       iconButton("up", `${label} earlier`, () => move(-1), `bare left ${place ? "" : "ghost"}`),
       iconButton("close", `Remove ${label}`, away, "bare")),

@@ -60,8 +60,11 @@ function build(store, deck, again) {
   const bar = transport(deck, [versions.element, segments, effects, pitches]);
   const tracks = lanes(deck, bar, (name) => effectsPanel(rack, name, () => heard()));
   const master = masterStrip(deck, () => heard());
+  const { covered = 1 } = store.news.training;
+  const excerpts = node("p", { class: "hint excerpts", hidden: deck.version !== "first" || covered > 0.98 },
+    `The search listens to excerpts of a long recording: these stems cover ${Math.round(100 * covered)} % of it. The rest stays in the residual until the network has learned.`);
   const keys = node("p", { class: "keyboard" }, ...KEYS.flatMap(([key, what]) => [node("kbd", {}, key), ` ${what}   `]));
-  const element = node("section", { class: "player", "aria-label": "Desk" }, bar.element, tracks.element, master, keys);
+  const element = node("section", { class: "player", "aria-label": "Desk" }, bar.element, excerpts, tracks.element, master, keys);
 
   /* Effects that somebody has just put in are to be heard. */
   const heard = () => {

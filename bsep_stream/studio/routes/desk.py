@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from bsep_stream.effects.rack import Rack
 from bsep_stream.errors import ConfigError
 from bsep_stream.studio import racks
 from bsep_stream.studio.answers import answer, told
@@ -104,7 +105,7 @@ async def change_rack(request: Request) -> Response:
             wanted = values["load"]
             if not (isinstance(wanted, list) and len(wanted) == 2 and all(isinstance(word, str) for word in wanted)):
                 raise ConfigError("there is no such rack")
-            rack = racks.named_rack(folder, *wanted, names)
+            rack = racks.named_rack(folder, wanted[0], wanted[1], names)
         elif "toml" in values:
             rack = racks.uploaded_rack(str(values["toml"]), names)
         else:
@@ -117,7 +118,7 @@ async def change_rack(request: Request) -> Response:
     return answer(await run_in_threadpool(change))
 
 
-def _try_out(house: House, folder: SessionFolder, rack: racks.Rack) -> None:
+def _try_out(house: House, folder: SessionFolder, rack: Rack) -> None:
     house.desks.set_rack(folder, rack)
     if house.stage.owner == folder.name:
         house.stage.load(rack)

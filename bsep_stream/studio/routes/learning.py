@@ -40,7 +40,7 @@ async def notes(request: Request) -> Response:
 
 
 async def correct(request: Request) -> Response:
-    """Give notes to another instrument: ``{"notes": [3, 4], "source": "oboe"}``; or back: ``{"restore": {"3": "oboe"}}``."""
+    """Give notes away, ``{"notes": [3, 4], "source": "oboe"}``, or back, ``{"restore": {"3": "oboe"}}``."""
     folder, take = _take(request)
     house, values = house_of(request), await told(request)
 
