@@ -25,6 +25,7 @@ export function trainingCard(store) {
   const pause = button("Pause", () => order("pause"));
   const finish = button("Finish now", () => order("finish"), { title: "End here: make model and stems of what was learned" });
   const anew = button("Learn from the corrections", () => order("anew"), { kind: "primary", title: "A new run that takes the corrected notes as given" });
+  const listen = node("a", { class: "primary", href: `#/${encodeURIComponent(store.name)}/listen` }, "Listen to the first stems");
   const time = node("select", { "aria-label": "How long to learn", onchange: () => {
     const minutes = time.value === "" ? null : Number(time.value);
     trying(() => put(store.path(), { minutes }));
@@ -39,7 +40,7 @@ export function trainingCard(store) {
   const message = node("p", { class: "message", role: "status" });
   const curve = node("canvas", { class: "curve-canvas", role: "img", "aria-label": "Explained share of the sound" });
   const explained = node("div", { class: "explained" }, node("p", { class: "big-number" }), curve);
-  const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, start, anew, pause, finish));
+  const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, listen, start, anew, pause, finish));
 
   const show = () => {
     const { training, notes } = store.news;
@@ -52,6 +53,7 @@ export function trainingCard(store) {
     start.disabled = !named;
     start.textContent = { paused: "Go on", failed: "Try again" }[phase] ?? "Separate";
     start.title = named ? "" : "Drop a recording and name two instruments first";
+    listen.hidden = phase === "done" || !Object.values(store.news.stems).some(({ first }) => first);
     anew.hidden = running || !corrected;
     pause.hidden = !running || phase === "writing";
     finish.hidden = !running || phase !== "learning";
