@@ -54,17 +54,12 @@ def train_session(folder: SessionFolder, *, anew: bool = False) -> int:
     progress.phase(journal.LISTENING)
     orders.listen()
     try:
-        try:
-            _learn(folder, progress, anew)
-        except KeyboardInterrupt:
-            if orders.given != FINISH or not RunFolder(folder.run).checkpoint_path.exists():
-                progress.phase(journal.PAUSED)
-                return 0
+        _learn(folder, progress, orders, anew)
         orders.mute()
         _write(folder, progress)
         progress.phase(journal.DONE)
         return 0
-    except KeyboardInterrupt:  # a Ctrl-C of the terminal
+    except KeyboardInterrupt:  # what had been learned is saved
         progress.phase(journal.PAUSED)
         return 0
     except (BsepError, OSError) as error:
@@ -86,7 +81,7 @@ def session_config(folder: SessionFolder) -> TrainConfig:
     return config if iterations is None else replace(config, iterations=int(iterations))
 
 
-def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
+def _learn(folder: SessionFolder, progress: Journal, orders: Orders, anew: bool) -> None:
     run = RunFolder(folder.run)
     about = folder.read()
     seconds = None if about.get("minutes") is None else 60.0 * float(about["minutes"])
@@ -96,7 +91,7 @@ def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
             return
         longer = seconds if seconds != info.target_seconds else None
         recordings = list(folder.takes().values())
-        _train(resume_training(folder.run, recordings=recordings, target_seconds=longer), progress)
+        _train(resume_training(folder.run, recordings=recordings, target_seconds=longer), progress, orders)
         return
     config = session_config(folder)
     takes = folder.takes()
@@ -114,12 +109,20 @@ def _learn(folder: SessionFolder, progress: Journal, anew: bool) -> None:
     progress.forget_curve()
     progress.phase(journal.LEARNING, share=0.0)
     training = start_training(list(takes.values()), config, folder.run, target_seconds=seconds, labels=labels)
-    _train(training, progress)
+    _train(training, progress, orders)
 
 
-def _train(training: Training, progress: Journal) -> None:
+def _train(training: Training, progress: Journal, orders: Orders) -> None:
     training.on_assessed = progress.explains
-    training.run(progress)
+    try:
+        training.run(progress)
+    except KeyboardInterrupt:
+        if orders.given != FINISH:
+            raise
+        orders.mute()  # it is saved; this is its end
+        verdict = training.assess()
+        training.folder.write_verdict(verdict)
+        training.folder.write_info(replace(training.info, finished=True, mixture_cost=verdict.mixture_cost))
 
 
 def keep_search(folder: SessionFolder, session: Session, labels: Labels, timbre: Timbre) -> None:
