@@ -310,7 +310,7 @@ def test_two_sessions_side_by_side(visit: Visit, house: House) -> None:
 def test_a_training_is_paused_and_goes_on(visit: Visit, house: House) -> None:
     folder = house.sessions.find("demo-duet")
     folder.write({**folder.read(), "iterations": 100_000})
-    house.trainings.start(folder, anew=True)
+    house.trainings.start(folder, "anew")
     visit.wait("studio.store.news.training.phase === 'learning' && studio.store.news.training.iterations > 3")
     visit.run("[...document.querySelectorAll('.training button')].find((b) => b.textContent === 'Pause').click()")
     visit.wait("studio.store.news.training.phase === 'paused' && !studio.store.news.training.running")

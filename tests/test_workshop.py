@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
+from bsep_stream.files.audiofile import read_recording
 from bsep_stream.report.measures import evaluate
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.session.labels import Labels, frames_at
 from bsep_stream.train.tones.timbre import Timbre
-from bsep_stream.train.workshop.corrector import _fade
-from bsep_stream.train.workshop.firststems import frame_table, stems_of
+from bsep_stream.train.workshop.firststems import Passages, fade_weights, frame_table, stems_of, stems_with, write_stems
 from bsep_stream.train.workshop.notesheet import corrected_labels, corrected_table, notes_of
 
 SECONDS = 2.0
@@ -68,6 +69,36 @@ def test_first_stems_keep_rate_and_channels_of_the_recording(
     for stem, expected in zip(found, true, strict=True):
         error = stem[:, inner] - expected[:, inner]
         assert np.square(error).sum() < 0.02 * np.square(expected[:, inner]).sum()
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_parts_go_over_into_each_other(
+    rate: int, config: TrainConfig, duet: tuple[np.ndarray, np.ndarray, Timbre], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, table, timbre = duet
+    mixture = np.sum([tone(hz, rate) for hz in (HIGH_HZ, LOW_HZ)], axis=0)[None]
+    whole = stems_of(mixture, rate, config, timbre, 1.0, table)
+    monkeypatch.setattr("bsep_stream.train.workshop.firststems.PART_SECONDS", 0.7)
+    parts = list(Passages(mixture, rate, config, timbre, 1.0, table).all())
+    assert [start for start, _ in parts] == [0, round(0.7 * rate), round(1.4 * rate)]
+    joined = np.concatenate([sources for _, sources in parts], axis=-1)
+    assert joined.shape == whole.shape
+    assert np.abs(joined - whole).max() < 0.02 * np.abs(whole).max()
+
+
+def test_a_fresh_passage_takes_the_place_of_the_old_one(tmp_path: Path, rng: np.random.Generator) -> None:
+    names, n = ("high", "low"), 40_000
+    old = (0.1 * rng.standard_normal((2, 1, n))).astype(np.float32)
+    mixture = old.sum(axis=0) + np.float32(0.01)
+    write_stems(tmp_path, mixture, 48_000, names, [(0, old[..., :30_000]), (30_000, old[..., 30_000:])])
+    fresh = np.zeros((2, 1, 5_000), np.float32)
+    write_stems(tmp_path, mixture, 48_000, names, stems_with(tmp_path, names, n, 14_000, fresh, 100))
+    found = {path.stem: read_recording(path)[0] for path in tmp_path.glob("*.wav")}
+    for name, before in zip(names, old, strict=True):
+        assert np.array_equal(found[name][:, :14_000], before[:, :14_000])
+        assert np.array_equal(found[name][:, 19_000:], before[:, 19_000:])
+        assert not found[name][:, 14_100:18_900].any()
+    assert np.abs(sum(found.values()) - mixture).max() < 1e-6
 
 
 def test_where_nobody_was_heard_everything_is_left_over(
@@ -147,6 +178,6 @@ def test_only_the_take_that_was_corrected_changes(config: TrainConfig) -> None:
 
 
 def test_new_samples_fade_in_and_out_but_at_the_ends() -> None:
-    assert _fade(100, 10, True, True)[[0, 9, 50, 90, 99]].tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
-    assert _fade(100, 10, False, False).min() == 1.0
-    assert len(_fade(4, 10, True, True)) == 4
+    assert fade_weights(100, 10, True, True)[[0, 9, 50, 90, 99]].tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+    assert fade_weights(100, 10, False, False).min() == 1.0
+    assert len(fade_weights(4, 10, True, True)) == 4

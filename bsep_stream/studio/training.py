@@ -39,8 +39,8 @@ class Trainings:
         self._correctors: dict[Path, Corrector] = {}
         self._lock = threading.Lock()
 
-    def start(self, folder: SessionFolder, *, anew: bool = False) -> None:
-        """Begin or go on.
+    def start(self, folder: SessionFolder, how: str = "start") -> None:
+        """Begin or go on; ``anew``: a new run with the corrected notes; ``longer``: as long again.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Trainings:
             threads = max(1, (os.cpu_count() or 1) // (others + 1))
             log = folder.log.open("w", encoding="utf-8")
             try:
-                self._running[folder.path] = self._begin(folder, ["--anew"] if anew else [], log, threads)
+                self._running[folder.path] = self._begin(folder, [] if how == "start" else [f"--{how}"], log, threads)
             finally:
                 log.close()
 

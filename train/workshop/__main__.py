@@ -17,7 +17,8 @@ NICENESS = 5
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--correct", is_flag=True, help="Wait for corrections of notes, and make stems of them.")
 @click.option("--anew", is_flag=True, help="Begin a new run with the corrected notes as given.")
-def main(folder: Path, correct: bool, anew: bool) -> None:
+@click.option("--longer", is_flag=True, help="Let a run that has ended learn as long again.")
+def main(folder: Path, correct: bool, anew: bool, longer: bool) -> None:
     """Train the session in FOLDER, or go on; orders come from standard input, answers lie in the folder."""
     if hasattr(os, "nice"):
         with suppress(OSError):
@@ -33,7 +34,7 @@ def main(folder: Path, correct: bool, anew: bool) -> None:
     else:
         from bsep_stream.train.workshop.apprentice import train_session
 
-        sys.exit(train_session(session, anew=anew))
+        sys.exit(train_session(session, anew=anew, longer=longer))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.files.audiofile import Recording, read_recording
 from bsep_stream.files.separation import separate_file
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.notes.events import NoteSettings
@@ -27,7 +28,7 @@ from bsep_stream.train.session.recording import Session, load_session
 from bsep_stream.train.tones.timbre import Timbre
 from bsep_stream.train.tones.timbrefit import fit_timbre
 from bsep_stream.train.workshop import journal
-from bsep_stream.train.workshop.firststems import frame_table, read_mixture, stems_of, write_stems
+from bsep_stream.train.workshop.firststems import Passages, frame_table, write_stems
 from bsep_stream.train.workshop.journal import Journal
 from bsep_stream.train.workshop.notesheet import corrected_labels, notes_of
 from bsep_stream.train.workshop.orders import FINISH, Orders
@@ -36,7 +37,7 @@ LABELS, TIMBRE = "labels.npz", "timbre.npz"
 """Files of :attr:`SessionFolder.search`."""
 
 
-def train_session(folder: SessionFolder, *, anew: bool = False) -> int:
+def train_session(folder: SessionFolder, *, anew: bool = False, longer: bool = False) -> int:
     """Train a session, or go on where it was; what becomes of it stands in its journal.
 
     Parameters
@@ -44,6 +45,8 @@ def train_session(folder: SessionFolder, *, anew: bool = False) -> int:
     folder : SessionFolder
     anew : bool
         Begin a new run; with the notes as the user corrected them, if the search was done before.
+    longer : bool
+        Let a run that has ended learn as long again.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def train_session(folder: SessionFolder, *, anew: bool = False) -> int:
     progress.phase(journal.LISTENING)
     orders.listen()
     try:
-        _learn(folder, progress, orders, anew)
+        _learn(folder, progress, orders, anew, longer)
         orders.mute()
         _write(folder, progress)
         progress.phase(journal.DONE)
@@ -81,17 +84,24 @@ def session_config(folder: SessionFolder) -> TrainConfig:
     return config if iterations is None else replace(config, iterations=int(iterations))
 
 
-def _learn(folder: SessionFolder, progress: Journal, orders: Orders, anew: bool) -> None:
+def _learn(folder: SessionFolder, progress: Journal, orders: Orders, anew: bool, longer: bool) -> None:
     run = RunFolder(folder.run)
     about = folder.read()
     seconds = None if about.get("minutes") is None else 60.0 * float(about["minutes"])
     if run.checkpoint_path.exists() and not anew:
         info = run.read_info()
-        if info.finished:
+        if info.finished and not longer:
             return
-        longer = seconds if seconds != info.target_seconds else None
-        recordings = list(folder.takes().values())
-        _train(resume_training(folder.run, recordings=recordings, target_seconds=longer), progress, orders)
+        iterations = info.iterations + session_config(folder).iterations if info.finished else None
+        if info.finished and seconds is not None:
+            seconds += info.seconds
+        training = resume_training(
+            folder.run,
+            recordings=list(folder.takes().values()),
+            target_iterations=iterations,
+            target_seconds=seconds if seconds != info.target_seconds else None,
+        )
+        _train(training, progress, orders)
         return
     config = session_config(folder)
     takes = folder.takes()
@@ -140,13 +150,13 @@ def write_first_stems(folder: SessionFolder, session: Session, config: TrainConf
     for number, (take, path) in enumerate(takes.items()):
         samples = session.takes[number].samples
         table = frame_table(labels, number, samples.size)
-        mixture, rate = read_mixture(path)
+        mixture, rate = read_recording(path)
 
         def said(share: float, number: int = number) -> None:
             progress.advance((number + share) / len(takes))
 
-        sources = stems_of(mixture, rate, config, timbre, gain, table, said)
-        write_stems(folder.stems(FIRST, take), mixture, sources, config.source_names, rate)
+        parts = Passages(mixture, rate, config, timbre, gain, table).all()
+        write_stems(folder.stems(FIRST, take), mixture, rate, config.source_names, parts, said)
         write_notesheet(folder.notes(take), table, samples, config)
     n_samples = sum(take.samples.size for take in session.takes)
     progress.stems_written(FIRST, covered=min(1.0, len(labels.centre) * labels.hop_length / n_samples))
@@ -197,7 +207,5 @@ def _write(folder: SessionFolder, progress: Journal) -> None:
 
 
 def _length(path: Path) -> int:
-    from bsep_stream.files.audiofile import Recording
-
     with Recording(path) as recording:
         return recording.n_samples

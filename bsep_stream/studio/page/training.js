@@ -25,6 +25,7 @@ export function trainingCard(store) {
   const pause = button("Pause", () => order("pause"));
   const finish = button("Finish now", () => order("finish"), { title: "End here: make model and stems of what was learned" });
   const anew = button("Learn from the corrections", () => order("anew"), { kind: "primary", title: "A new run that takes the corrected notes as given" });
+  const longer = button("Learn longer", () => order("longer"), { title: "Go on from here, as long again" });
   const listen = node("a", { class: "primary", href: `#/${encodeURIComponent(store.name)}/listen` }, "Listen to the first stems");
   const time = node("select", { "aria-label": "How long to learn", onchange: () => {
     const minutes = time.value === "" ? null : Number(time.value);
@@ -40,7 +41,7 @@ export function trainingCard(store) {
   const message = node("p", { class: "message", role: "status" });
   const curve = node("canvas", { class: "curve-canvas", role: "img", "aria-label": "Explained share of the sound" });
   const explained = node("div", { class: "explained" }, node("p", { class: "big-number" }), curve);
-  const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, listen, start, anew, pause, finish));
+  const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, listen, start, anew, longer, pause, finish));
 
   const show = () => {
     const { training, notes } = store.news;
@@ -54,10 +55,11 @@ export function trainingCard(store) {
     start.textContent = { paused: "Go on", failed: "Try again" }[phase] ?? "Separate";
     start.title = named ? "" : "Drop a recording and name two instruments first";
     listen.hidden = phase === "done" || !Object.values(store.news.stems).some(({ first }) => first);
+    longer.hidden = running || phase !== "done";
     anew.hidden = running || !corrected;
     pause.hidden = !running || phase === "writing";
     finish.hidden = !running || phase !== "learning";
-    length.hidden = running || phase === "done" && !corrected;
+    length.hidden = running;
     time.value = store.session.minutes ?? "";
     steps.hidden = bar.hidden = !begun || (phase === "done" && !running);
     const at = ORDER.indexOf(phase === "paused" ? "learning" : phase);

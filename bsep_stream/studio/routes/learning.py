@@ -13,15 +13,16 @@ from bsep_stream.studio.house import house_of, session_of
 from bsep_stream.studio.noteboard import give_notes, read_board, restore_notes
 from bsep_stream.studio.sessionfolder import SessionFolder
 
+STARTS = ("start", "anew", "longer")
 ORDERS = ("pause", "finish")
 
 
 async def train(request: Request) -> Response:
-    """Begin, go on, pause, finish: ``{"do": "start" | "anew" | "pause" | "finish"}``."""
+    """Begin, go on, pause, finish: ``{"do": "start" | "anew" | "longer" | "pause" | "finish"}``."""
     folder, house, values = session_of(request), house_of(request), await told(request)
     word = values.get("do")
-    if word in ("start", "anew"):
-        await run_in_threadpool(lambda: house.trainings.start(folder, anew=word == "anew"))
+    if word in STARTS:
+        await run_in_threadpool(house.trainings.start, folder, str(word))
     elif word in ORDERS:
         await run_in_threadpool(house.trainings.order, folder, str(word))
     else:
