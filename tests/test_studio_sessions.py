@@ -158,6 +158,12 @@ def test_a_note_goes_to_another_player_and_what_is_in_its_way_comes_back(session
     assert not session.notes("take", corrected=True).exists()
 
 
+def test_notes_that_follow_one_another_do_not_hinder(session: SessionFolder) -> None:
+    table = NOTES.replace("oboe,0.6000,0.9000", "oboe,0.4500,0.9000")  # the room keeps the one before for 50 ms
+    session.notes("take").write_text(table.replace("oboe,0.1000,0.4000", "flute,0.9100,0.9900"), encoding="utf-8")
+    assert give_notes(session, "take", [0], "oboe")["moved"] == [0]
+
+
 def test_a_player_of_chords_keeps_its_notes(session: SessionFolder) -> None:
     change(session, {"sources": [{"name": "flute", "tones": 1}, {"name": "oboe", "tones": 2}]})
     assert give_notes(session, "take", [0], "oboe")["moved"] == [0]

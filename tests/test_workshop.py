@@ -141,7 +141,21 @@ def test_a_corrected_note_changes_its_player_and_nothing_else(config: TrainConfi
     made = corrected(table, {"low": [(0.0, 20 * HOP_SECONDS, 72.2)]}, config)
     assert not made[:20, 0].any()
     assert np.array_equal(made[:20, 1], table[:20, 0])
-    assert np.array_equal(made[21:], table[21:])
+    assert np.array_equal(made[20:], table[20:])
+
+
+def test_attack_and_decay_go_with_their_note(config: TrainConfig) -> None:
+    table = table_of([(72.0, 0.0)] * 20, config)
+    made = corrected(table, {"low": [(6 * HOP_SECONDS, 12 * HOP_SECONDS, 72.2)]}, config)
+    assert np.array_equal(made, table[:, ::-1])
+
+
+def test_a_new_note_ends_the_one_before(config: TrainConfig) -> None:
+    table = table_of([(72.0, 0.0)] * 8 + [(74.0, 72.0)] * 4 + [(74.0, 0.0)] * 8, config)
+    notes = {"high": [(0.0, 11.5 * HOP_SECONDS, 72.0), (8.2 * HOP_SECONDS, 20 * HOP_SECONDS, 74.0)]}
+    made = corrected(table, notes, config)
+    assert np.array_equal(made[:, 0], table[:, 0])
+    assert not made[:, 1].any()
 
 
 def test_two_notes_change_places(config: TrainConfig) -> None:
@@ -154,7 +168,7 @@ def test_two_notes_change_places(config: TrainConfig) -> None:
 def test_what_was_given_goes_before_what_was_found(config: TrainConfig) -> None:
     table = table_of([(72.0, 60.0)] * 10, config)
     made = corrected(table, {"low": [(0.0, 10 * HOP_SECONDS, 72.0)]}, config)
-    assert np.array_equal(made[:, 1], table[:, 0])  # a player of one tone cannot keep the other
+    assert np.array_equal(made[:, 1], table[:, 0])  # a player of one tone cannot keep what no note speaks of
     assert not made[:, 0].any()
 
 

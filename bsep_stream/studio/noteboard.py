@@ -13,8 +13,8 @@ from bsep_stream.notes.tables import NOTE_COLUMNS
 from bsep_stream.studio.sessionfolder import SessionFolder
 
 MOST_NOTES = 100_000
-SHORT_OVERLAP_SECONDS = 0.03
-"""Notes that meet for less do not hinder each other."""
+TOGETHER_SHARE = 0.5
+"""Of the shorter one: notes that meet for less follow one another, and the room keeps the first."""
 
 
 def read_board(folder: SessionFolder, take: str) -> dict[str, Any]:
@@ -104,11 +104,15 @@ def _in_the_way(
     meeting = [
         other
         for other in board
-        if other["source"] == note["source"]
-        and other["id"] not in wanted
-        and min(other["end"], note["end"]) - max(other["start"], note["start"]) > SHORT_OVERLAP_SECONDS
+        if other["source"] == note["source"] and other["id"] not in wanted and _together(other, note) > TOGETHER_SHARE
     ]
     return meeting if len(meeting) >= limit else []
+
+
+def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """How much of the shorter of two notes sounds with the other."""
+    shared = min(one["end"], other["end"]) - max(one["start"], other["start"])
+    return float(shared) / max(min(one["end"] - one["start"], other["end"] - other["start"]), 1e-9)
 
 
 def _change(

@@ -78,9 +78,8 @@ def corrected_table(
     ndarray of the shape of ``f0_bin``
     """
     edges = np.cumsum([0, *limits])
-    tone_source = np.repeat(np.arange(len(limits)), limits)
-    owner = np.where(f0_bin > 0, tone_source, -1)
-    given = np.zeros(f0_bin.shape, bool)
+    owner = np.where(f0_bin > 0, np.repeat(np.arange(len(limits)), limits), -1)
+    onset_of = np.full(f0_bin.shape, -np.inf)  # of the note that a tone belongs to
     pitch = np.full(f0_bin.shape, -np.inf)
     np.log2(f0_bin * geometry.bin_hz / frequency_of(0.0), out=pitch, where=f0_bin > 0)
     pitch *= 12.0
@@ -91,18 +90,36 @@ def corrected_table(
         source = list(source_names).index(name)
         for onset, offset, key in rows:
             part = slice(max(0, int(np.floor(onset / seconds))), int(np.ceil(offset / seconds)) + 1)
-            distance = np.where(given[part], np.inf, np.abs(pitch[part] - key))
+            distance = np.where(np.isfinite(onset_of[part]), np.inf, np.abs(pitch[part] - key))
             nearest = distance.argmin(axis=1)
             frames = np.flatnonzero(distance.min(axis=1) < SAME_SEMITONES)
             owner[part][frames, nearest[frames]] = source
-            given[part][frames, nearest[frames]] = True
+            onset_of[part][frames, nearest[frames]] = onset
+    steps = range(1, len(f0_bin))
+    for frame in steps:
+        _follow(pitch, owner, onset_of, frame, frame - 1)
+    for frame in reversed(steps):
+        _follow(pitch, owner, onset_of, frame - 1, frame)
     made = np.zeros_like(f0_bin)
     for frame in range(len(f0_bin)):
         for source, limit in enumerate(limits):
             mine = np.flatnonzero(owner[frame] == source)
-            mine = mine[np.argsort(~given[frame, mine], kind="stable")][:limit]  # what was given goes first
+            mine = mine[np.argsort(-onset_of[frame, mine], kind="stable")][:limit]  # a new note ends the one before
             made[frame, edges[source] : edges[source] + len(mine)] = f0_bin[frame, mine]
     return made
+
+
+def _follow(
+    pitch: NDArray[np.float64], owner: NDArray[np.int64], onset_of: NDArray[np.float64], frame: int, beside: int
+) -> None:
+    """What no note speaks of, but goes on from one in the frame beside, belongs to that note: attack and decay."""
+    for tone in np.flatnonzero(~np.isfinite(onset_of[frame]) & np.isfinite(pitch[frame])):
+        known = np.isfinite(onset_of[beside])
+        distance = np.where(known, np.abs(pitch[beside] - pitch[frame, tone]), np.inf)
+        nearest = int(distance.argmin())
+        if distance[nearest] < SAME_SEMITONES:
+            owner[frame, tone] = owner[beside, nearest]
+            onset_of[frame, tone] = onset_of[beside, nearest]
 
 
 def corrected_labels(
