@@ -94,7 +94,7 @@ def test_a_dropped_recording_is_a_session(visit: Visit, house: House) -> None:
         "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value > 0)"
     )
     assert painted
-    assert visit.find(".training .primary").get_attribute("disabled")
+    assert visit.find('[data-do="start"]').get_attribute("disabled")
     assert house.sessions.find(DUET).takes()[DUET].read_bytes() == MIX.read_bytes()
 
 
@@ -105,11 +105,11 @@ def test_instruments_are_named_from_high_to_low(visit: Visit, house: House) -> N
         visit.run("arguments[0].blur()", field)
         visit.wait(f"studio.store.session.sources.length === {place + 1}")
     assert [source["name"] for source in house.sessions.find(DUET).read()["sources"]] == ["recorder", "english_horn"]
-    visit.wait("!document.querySelector('.training .primary').disabled")
+    visit.wait("!document.querySelector('[data-do=start]').disabled")
 
 
 def test_first_stems_come_before_the_network_and_better_ones_at_the_end(visit: Visit, house: House) -> None:
-    visit.press(".training .primary")
+    visit.press('[data-do="start"]')
     visit.wait("studio.store.news.training.running")
     visit.wait(f"studio.store.news.stems['{DUET}'].first")
     visit.wait("studio.store.news.training.phase === 'done'")
@@ -296,7 +296,7 @@ def test_two_sessions_side_by_side(visit: Visit, house: House) -> None:
     visit.wait("document.documentElement.dataset.state === 'ready'")
     visit.run("[...document.querySelectorAll('.or button')][0].click()")
     visit.wait("location.hash === '#/demo-duet/session' && studio.store?.name === 'demo-duet'")
-    visit.press(".training .primary")
+    visit.press('[data-do="start"]')
     visit.wait("studio.store.news.training.running && studio.store.news.training.phase !== 'starting'")
     assert not house.trainings.state(house.sessions.find(DUET))["running"]
     visit.wait("studio.store.news.stems.duet.first")
@@ -312,13 +312,13 @@ def test_a_training_is_paused_and_goes_on(visit: Visit, house: House) -> None:
     folder.write({**folder.read(), "iterations": 100_000})
     house.trainings.start(folder, "anew")
     visit.wait("studio.store.news.training.phase === 'learning' && studio.store.news.training.iterations > 3")
-    visit.run("[...document.querySelectorAll('.training button')].find((b) => b.textContent === 'Pause').click()")
+    visit.press('[data-do="pause"]')
     visit.wait("studio.store.news.training.phase === 'paused' && !studio.store.news.training.running")
     assert "Everything is saved" in visit.find(".training .message").text
     reached = visit.run("return studio.store.news.training.iterations")
-    visit.press(".training .primary")
+    visit.press('[data-do="start"]')
     visit.wait(f"studio.store.news.training.iterations > {reached + 2}")
-    visit.run("[...document.querySelectorAll('.training button')].find((b) => b.textContent === 'Finish now').click()")
+    visit.press('[data-do="finish"]')
     visit.wait("studio.store.news.training.phase === 'done'")
 
 

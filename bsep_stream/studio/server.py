@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -103,7 +104,8 @@ def listening_socket(port: int | None, share: bool) -> socket.socket:
     wanted = [USUAL_PORT, 0] if port is None else [port]
     for number in wanted:
         found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let others take the port
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((EVERYWHERE if share else HERE, number))
         except OSError as error:

@@ -68,12 +68,12 @@ export async function room(name, tab, place) {
   place.append(title, state);
 
   const links = TABS.map(([id, label]) => {
-    const link = node("a", { href: `#/${encodeURIComponent(name)}/${id}`, role: "tab", id: `tab-${id}`, "aria-controls": "panel" }, label);
+    const link = node("a", { href: `#/${encodeURIComponent(name)}/${id}` }, label);
     link.dataset.tab = id;
     return link;
   });
-  const tabs = node("nav", { class: "tabs", role: "tablist", "aria-label": "Rooms of the session" }, ...links);
-  const panel = node("div", { id: "panel", class: "panel", role: "tabpanel" });
+  const tabs = node("nav", { class: "tabs", "aria-label": "Rooms of the session" }, ...links);
+  const panel = node("div", { id: "panel", class: "panel" });
   const element = node("div", { class: "room" }, tabs, panel);
   const views = {};
   let shown = null;
@@ -82,8 +82,11 @@ export async function room(name, tab, place) {
     const id = TABS.some(([each]) => each === wanted) ? wanted : "session";
     shown?.hide?.();
     shown = null;
-    for (const link of links) link.setAttribute("aria-selected", link.dataset.tab === id);
-    panel.setAttribute("aria-labelledby", `tab-${id}`);
+    for (const link of links) {
+      if (link.dataset.tab === id) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    links.find((link) => link.dataset.tab === id).scrollIntoView({ block: "nearest", inline: "nearest" });
     panel.dataset.tab = id;
     delete panel.dataset.ready;
     const load = TABS.find(([each]) => each === id)[2];

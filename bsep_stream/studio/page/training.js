@@ -21,11 +21,12 @@ const ORDER = ["new", "starting", ...STEPS.map(([phase]) => phase), "done"];
 
 export function trainingCard(store) {
   const order = (word) => trying(() => post(store.path("/training"), { do: word }));
-  const start = button("Separate", () => order("start"), { kind: "primary" });
-  const pause = button("Pause", () => order("pause"));
-  const finish = button("Finish now", () => order("finish"), { title: "End here: make model and stems of what was learned" });
-  const anew = button("Learn from the corrections", () => order("anew"), { kind: "primary", title: "A new run that takes the corrected notes as given" });
-  const longer = button("Learn longer", () => order("longer"), { title: "Go on from here, as long again" });
+  const orders = (label, word, options = {}) => button(label, () => order(word), { ...options, "data-do": word });
+  const start = orders("Separate", "start", { kind: "primary" });
+  const pause = orders("Pause", "pause");
+  const finish = orders("Finish now", "finish", { title: "End here: make model and stems of what was learned" });
+  const anew = orders("Learn from the corrections", "anew", { kind: "primary", title: "A new run that takes the corrected notes as given" });
+  const longer = orders("Learn longer", "longer", { title: "Go on from here, as long again" });
   const listen = node("a", { class: "primary", href: `#/${encodeURIComponent(store.name)}/listen` }, "Listen to the first stems");
   const time = node("select", { "aria-label": "How long to learn", onchange: () => {
     const minutes = time.value === "" ? null : Number(time.value);
