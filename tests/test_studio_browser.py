@@ -250,6 +250,8 @@ def test_a_note_moves_and_its_sound_with_it(visit: Visit, house: House) -> None:
     peak, error = visit.run_async(NULL_TEST)
     assert error < STEP
     assert peak > 0.05
+    assert not visit.driver.find_elements("css selector", ".toast.bad")
+    assert "another window" not in visit.find(".toasts").text  # it was this one
     body = visit.find("body")
     body.send_keys("1")  # chosen still, and his already: nothing moves
     assert "1 corrected" in visit.run("studio.roll.choose([]); return document.querySelector('.count').textContent")

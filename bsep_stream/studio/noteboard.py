@@ -112,7 +112,7 @@ def _in_the_way(
 def _together(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     """How much of the shorter of two notes sounds with the other."""
     shared = min(one["end"], other["end"]) - max(one["start"], other["start"])
-    return float(shared) / max(min(one["end"] - one["start"], other["end"] - other["start"]), 1e-9)
+    return float(shared / max(min(one["end"] - one["start"], other["end"] - other["start"]), 1e-9))
 
 
 def _change(

@@ -70,6 +70,7 @@ function build(store, deck) {
 
   const send = async (values) => {
     busy += 1;
+    deck.correcting += 1;
     show();
     const answer = await trying(() => put(store.path(`/notes/${encoded(deck.take)}`), values));
     if (answer) {
@@ -80,6 +81,8 @@ function build(store, deck) {
       if (end > start) await trying(() => deck.patch(start, end));
     }
     busy -= 1;
+    deck.correcting -= 1;
+    deck.correctedAt = performance.now();
     show();
     return answer;
   };

@@ -8,6 +8,8 @@ import { Sounds } from "/page/sounds.js";
 import { StudioDesk } from "/page/studiodesk.js";
 import { Timeline } from "/page/timeline.js";
 
+const SETTLE_MS = 3000; // news of a correction come a little after it
+
 /* The deck of the take that is chosen; the one before is closed if it was another. */
 export async function openDeck(store, version) {
   const key = JSON.stringify([store.take, version, version === "learned" ? store.stamp(version) : 0]);
@@ -25,6 +27,19 @@ class Deck extends EventTarget {
     this.sounds = new Sounds(store.name, version, store.take);
     this.rack = new Rack(store);
     this.notes = [];
+    this.correcting = 0; // corrections of this window that are under way
+    this.seen = store.stamp(version);
+    this.onNews = () => this.compare();
+    store.addEventListener("news", this.onNews);
+  }
+
+  /* Stems that another window has changed are not those that play here. */
+  compare() {
+    const stamp = this.store.stamp(this.version, this.take);
+    if (!stamp || stamp === this.seen) return;
+    this.seen = stamp;
+    if (this.version !== "first" || this.correcting || performance.now() - this.correctedAt < SETTLE_MS) return;
+    toast("These stems were corrected in another window.", "good", { label: "Load them", run: () => location.reload() });
   }
 
   async open() {
@@ -88,6 +103,7 @@ class Deck extends EventTarget {
   }
 
   close() {
+    this.store.removeEventListener("news", this.onNews);
     this.sounds.close();
     this.desk?.close();
     this.closed = true;
