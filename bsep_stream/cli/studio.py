@@ -13,7 +13,7 @@ import click
 @click.option("--no-browser", is_flag=True, help="Only print the link.")
 @click.option("--share", is_flag=True, help="Also for a phone in the same room: address and QR code.")
 def command(folder: Path, port: int | None, no_browser: bool, share: bool) -> None:
-    """Record, separate, listen, correct, mix and play in a browser; all sessions lie in FOLDER (default: ~/bsep).
+    """Separate, listen, correct, mix, take home, play live in a browser; sessions lie in FOLDER (default: ~/bsep).
 
     The server answers on this machine only, and only whoever has the link. Ctrl-C saves trainings and ends.
     """
