@@ -61,7 +61,9 @@ export function trainingCard(store) {
     pause.hidden = !running || phase === "writing";
     finish.hidden = !running || phase !== "learning";
     length.hidden = running;
-    time.value = store.session.minutes ?? "";
+    const minutes = `${store.session.minutes ?? ""}`;
+    if (![...time.options].some(({ value }) => value === minutes)) time.append(node("option", { value: minutes }, `at most ${minutes} minutes`));
+    time.value = minutes;
     steps.hidden = bar.hidden = !begun || (phase === "done" && !running);
     const at = ORDER.indexOf(phase === "paused" ? "learning" : phase);
     for (const item of steps.children) {
