@@ -28,7 +28,7 @@ fuzz: $(VENV)/everything.stamp
 # pulseaudio-utils libasound2-plugins. BSEP_LIVE_SECONDS=600 plays longer than a minute.
 test-live: $(VENV)/everything.stamp
 	$(VENV)/bin/python -m pytest -m servers -rs tests/test_live_jack.py tests/test_live_jack_midi.py \
-		tests/test_live_jack_death.py tests/test_live_pulse.py
+		tests/test_live_jack_death.py tests/test_live_pulse.py tests/test_studio_jack.py
 
 # Half an hour on JACK with the shipped model; nothing may be late, and nothing may grow. For a machine whose host stops it
 # now and then: BSEP_SOAK_CUSHION=150 make soak.
@@ -53,5 +53,5 @@ $(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/everything.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable ".[train,cluster,notes,live,midi,pictures,docs,dev]"
+	$(PIP) --editable ".[train,cluster,notes,live,midi,pictures,studio,docs,dev]"
 	touch $@ $(VENV)/runtime.stamp

@@ -28,6 +28,7 @@ FLOORS = (
     ("live.session", "live"),
     ("report",),
     ("demo",),
+    ("studio",),
     ("cli", "__main__"),
     ("fuzz",),
     ("train.config",),
@@ -38,6 +39,7 @@ FLOORS = (
     ("train.learning",),
     ("train.runs",),
     ("export",),
+    ("train.workshop",),
     ("train.pretraining",),
     ("train.benchmark",),
 )

@@ -29,6 +29,7 @@ COMMANDS = {  # name: (module that holds the click command under the name `comma
     "export": ("bsep_stream.export.cli", "Turn a training run into a model file (ONNX)."),
     "separate": ("bsep_stream.cli.separate", "Stream recordings through a model: stems and remix."),
     "notes": ("bsep_stream.cli.notes", "Write down the notes of a recording: MIDI, tables."),
+    "studio": ("bsep_stream.cli.studio", "Do all of it in a browser: train, listen, correct, mix."),
     "live": ("bsep_stream.cli.live", "Separate live, from an audio device to an audio device."),
     "devices": ("bsep_stream.cli.devices", "List audio devices."),
     "rack": ("bsep_stream.cli.rack", "Check rack files, list the effects, show the shipped racks."),
@@ -51,6 +52,10 @@ EXTRAS = {  # importable name: extra of the distribution that brings it
     "jack": "midi",
     "mido": "notes",
     "mir_eval": "notes",
+    "starlette": "studio",
+    "uvicorn": "studio",
+    "segno": "studio",
+    "tomli_w": "studio",
 }
 
 

@@ -89,6 +89,8 @@ class Training:
         self._origin = (clock() if started is None else started) - info.seconds
         self._save_seconds = 0.0
         self._verdict_seconds = 0.0
+        self.on_assessed: Callable[[int, float], object] | None = None
+        """Called with the iterations and the share of the sound that is explained, wherever the run is assessed."""
         begin = info.stages[-1].begin if info.stages else 0
         self._stop = EarlyStop(info.target_iterations - begin, mixture_costs, begin)
         self._checked = frames.overview(CHECK_FRAMES)
@@ -245,6 +247,8 @@ class Training:
         assessment = assess(self.learner.separator, self._checked)
         self._stop.add(self.info.iterations, assessment.mixture_cost)
         self.explained_share = assessment.explained_share
+        if self.on_assessed is not None:
+            self.on_assessed(self.info.iterations, assessment.explained_share)
         return assessment.explained_share
 
     def _imitation_step(self) -> StepReport:

@@ -1,0 +1,77 @@
+"""What all addresses of the server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.studio.remix import Desks
+from bsep_stream.studio.sessionfolder import SessionFolder
+from bsep_stream.studio.sessions import Sessions
+from bsep_stream.studio.stage import Stage
+from bsep_stream.studio.training import Trainings
+
+LARGEST_UPLOAD = 2 * 2**30
+"""Bytes of a recording: an hour of stereo at 48 kHz in floating point is 1.4 GB."""
+
+
+@dataclass
+class House:
+    """Sessions, trainings, desks and the stage of one server.
+
+    Parameters
+    ----------
+    sessions : Sessions
+    trainings : Trainings
+    desks : Desks
+    stage : Stage
+    largest_upload : int
+        Bytes.
+    """
+
+    sessions: Sessions
+    trainings: Trainings = field(default_factory=Trainings)
+    desks: Desks = field(default_factory=Desks)
+    stage: Stage = field(default_factory=Stage)
+    largest_upload: int = LARGEST_UPLOAD
+
+    @classmethod
+    def at(cls, folder: Path) -> House:
+        """The house of a folder of sessions."""
+        return cls(Sessions(folder))
+
+    def close(self) -> None:
+        """Stop the stage, and let trainings save and end."""
+        self.stage.stop()
+        self.trainings.close()
+
+
+def house_of(request: Request) -> House:
+    """The house that a request came to."""
+    house: House = request.app.state.house
+    return house
+
+
+def session_of(request: Request) -> SessionFolder:
+    """The session that an address names; ConfigError if there is none."""
+    return house_of(request).sessions.find(str(request.path_params["session"]))
+
+
+def take_of(request: Request) -> tuple[SessionFolder, str, str]:
+    """Session, version of the stems and take that an address names; ConfigError if there is no such take."""
+    folder = session_of(request)
+    version, take = str(request.path_params["version"]), str(request.path_params["take"])
+    if take not in folder.takes():
+        raise ConfigError("there is no such recording in this session")
+    return folder, version, take
+
+
+def number(request: Request, name: str) -> int:
+    """A whole number of the query; ConfigError if it is none."""
+    text = request.query_params.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise ConfigError(f"{name} must be a whole number")
+    return int(text)

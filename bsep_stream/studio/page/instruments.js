@@ -1,0 +1,82 @@
+/* Who plays: names from high to low, and how many tones each plays at once. */
+
+import { put, sessionPath } from "/page/api.js";
+import { button, colour, iconButton, node, shownName, trying } from "/page/dom.js";
+
+const MOST = 4;
+const KNOWN = (
+  "piccolo flute recorder oboe english_horn clarinet bassoon soprano_saxophone alto_saxophone tenor_saxophone trumpet horn " +
+  "trombone tuba violin viola cello double_bass voice soprano alto tenor bass harp guitar piano organ accordion harpsichord " +
+  "marimba vibraphone"
+).split(" ");
+const CHORDS = ["harp", "guitar", "piano", "organ", "accordion", "harpsichord", "marimba", "vibraphone"];
+
+export function instrumentsCard(session, onChange) {
+  let sources = session.sources.map((source) => ({ ...source }));
+  let locked = false;
+  const rows = node("ol", { class: "instruments" });
+  const more = button("Another instrument", () => (sources.push({ name: "", tones: 1 }), show(sources.length - 1)), { icon: "add" });
+  const known = node("datalist", { id: "known-instruments" }, ...KNOWN.map((name) => node("option", { value: shownName(name) })));
+  const hint = node("p", { class: "hint" }, "From the highest to the lowest: nothing in a recording says what an instrument is called. Choose more tones for those that play chords or ring on.");
+  const element = node("section", { class: "card", "aria-label": "Instruments" }, node("h2", {}, "Instruments"), hint, rows, more, known);
+
+  const save = async () => {
+    const named = sources.filter((source) => source.name.trim());
+    const saved = await trying(() => put(sessionPath(session.name), { sources: named }));
+    if (saved) onChange(saved);
+  };
+
+  const move = (from, to) => {
+    sources.splice(to, 0, ...sources.splice(from, 1));
+    show();
+    save();
+  };
+
+  const line = (source, index) => {
+    const dot = node("span", { class: "dot", "aria-hidden": "true" });
+    dot.style.background = colour(index);
+    const place = ["highest", "second", "third", "fourth"][index];
+    const last = index === sources.length - 1 && sources.length > 1 ? "lowest" : place;
+    const tones = node("select", { "aria-label": `Tones at once of instrument ${index + 1}`, title: "Tones at once", disabled: locked,
+      onchange: () => ((source.tones = Number(tones.value)), save()) },
+      ...[1, 2, 3, 4].map((n) => node("option", { value: n, selected: n === source.tones }, n === 1 ? "one tone" : `${n} tones`)));
+    const name = node("input", { type: "text", value: shownName(source.name), list: "known-instruments", maxlength: 40, disabled: locked,
+      placeholder: `${last} instrument`, "aria-label": `Name of instrument ${index + 1}, ${last}`, autocomplete: "off",
+      onchange: () => {
+        source.name = name.value.trim().replace(/\s+/g, "_");
+        if (CHORDS.includes(source.name.toLowerCase()) && source.tones === 1) tones.value = source.tones = 4;
+        save();
+      } });
+    return node("li", {}, dot, name, tones,
+      ...(locked ? [] : [
+        iconButton("up", `Higher: ${place}`, () => move(index, index - 1), `bare ${index ? "" : "ghost"}`),
+        iconButton("close", `Leave out instrument ${index + 1}`, () => {
+          sources.splice(index, 1);
+          show();
+          save();
+        }, `bare ${sources.length > 2 ? "" : "ghost"}`),
+      ]));
+  };
+
+  const show = (focus = null) => {
+    while (sources.length < 2) sources.push({ name: "", tones: 1 });
+    rows.replaceChildren(...sources.map(line));
+    more.hidden = locked || sources.length >= MOST;
+    hint.hidden = locked;
+    if (focus !== null) rows.querySelectorAll("input")[focus].focus();
+  };
+
+  return {
+    element,
+    lock: (now) => {
+      if (now === locked) return;
+      locked = now;
+      show();
+    },
+    show: (values) => {
+      if (element.contains(document.activeElement)) return; // somebody is typing
+      sources = values.sources.map((source) => ({ ...source }));
+      show();
+    },
+  };
+}

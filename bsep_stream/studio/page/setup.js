@@ -1,0 +1,39 @@
+/* The first room: recording, instruments, training, verdict. */
+
+import { node } from "/page/dom.js";
+import { instrumentsCard } from "/page/instruments.js";
+import { recordingsCard } from "/page/recordings.js";
+import { trainingCard } from "/page/training.js";
+import { verdictCard } from "/page/verdict.js";
+
+export function view(store) {
+  const recordings = recordingsCard(store.session, () => store.refresh());
+  const instruments = instrumentsCard(store.session, (session) => {
+    store.session = session;
+    store.dispatchEvent(new Event("session"));
+  });
+  const training = trainingCard(store);
+  const verdict = verdictCard(store);
+  const element = node("div", { class: "setup" },
+    node("div", { class: "column" }, recordings.element, instruments.element),
+    node("div", { class: "column" }, training.element, verdict.element));
+  const show = () => {
+    const versions = store.news?.stems ?? {};
+    const running = store.news?.training.running;
+    const begun = running || Object.values(versions).some((each) => Object.keys(each).length);
+    recordings.show(store.session, begun);
+    instruments.lock(Boolean(begun));
+    instruments.show(store.session);
+    training.show();
+    verdict.show();
+  };
+  store.addEventListener("session", show);
+  let before = null;
+  store.addEventListener("news", () => {
+    const now = JSON.stringify([store.news.training.running, store.news.stems]);
+    if (now !== before) show();
+    else (training.show(), verdict.show());
+    before = now;
+  });
+  return { element, show };
+}

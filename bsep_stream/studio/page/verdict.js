@@ -1,0 +1,30 @@
+/* What the training says of itself, in words; passages that one can click to hear. */
+
+import { button, clockText, node, percent } from "/page/dom.js";
+
+export function verdictCard(store) {
+  const body = node("div", {});
+  const element = node("section", { class: "card verdict", "aria-label": "Verdict" }, node("h2", {}, "What was learned"), body);
+  let shown = null;
+  const show = () => {
+    const { verdict } = store.news;
+    element.hidden = !verdict;
+    const now = JSON.stringify(verdict);
+    if (!verdict || now === shown) return;
+    shown = now;
+    const passages = verdict.passages.filter(({ take }) => take !== null).map((passage) =>
+      button(`${clockText(passage.start, 0)} – ${clockText(passage.end, 0)}`, () => hear(store, passage), { kind: "passage", icon: "loop", title: `${percent(passage.share)} of the sound there is left over` }));
+    body.replaceChildren(
+      ...verdict.sentences.map((text) => node("p", {}, text)),
+      ...verdict.warnings.map((text) => node("p", { class: "warning" }, text)),
+      ...(passages.length ? [node("p", { class: "hint" }, "Hear what is explained least:"), node("div", { class: "row" }, ...passages)] : []),
+      node("div", { class: "row" }, node("a", { class: "primary", href: `#/${encodeURIComponent(store.name)}/listen` }, "Listen")));
+  };
+  return { element, show };
+}
+
+function hear(store, { take, start, end }) {
+  store.take = take;
+  store.wish = { start, end };
+  location.hash = `#/${encodeURIComponent(store.name)}/listen`;
+}

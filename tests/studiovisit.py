@@ -1,0 +1,122 @@
+"""A studio that is open, and a browser in it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE_SECONDS = 120  # for a busy machine: not a limit on anything that is measured
+TOKEN = "token-of-the-tests"
+WORKSHOP = Path(__file__).with_name("tinyworkshop.py")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+
+
+@contextmanager
+def open_studio(folder: Path) -> Iterator[tuple[Any, str]]:
+    """A server in a thread, whose trainings are tiny: its house, and the link."""
+    from bsep_stream.studio.house import House
+    from bsep_stream.studio.server import HERE, listening_socket, make_app, serve
+    from bsep_stream.studio.sessions import Sessions
+    from bsep_stream.studio.training import Trainings
+
+    house = House(Sessions(folder), trainings=Trainings([sys.executable, str(WORKSHOP)]))
+    with socket_of(listening_socket) as listening:
+        port = listening.getsockname()[1]
+        started, ending = threading.Event(), threading.Event()
+        app = make_app(house, TOKEN, [f"{HERE}:{port}"])
+        thread = threading.Thread(target=serve, args=(app, listening, started.set), kwargs={"until": ending})
+        thread.start()
+        try:
+            assert started.wait(PATIENCE_SECONDS)
+            yield house, f"http://{HERE}:{port}/?token={TOKEN}"
+        finally:
+            ending.set()
+            thread.join(PATIENCE_SECONDS)
+
+
+@contextmanager
+def socket_of(listening_socket: Any) -> Iterator[Any]:
+    """On any port that is free."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with listening_socket(port, False) as listening:
+        yield listening
+
+
+@contextmanager
+def open_browser(downloads: Path) -> Iterator[Any]:
+    """Headless Chromium that may play."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install selenium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    still = ("--mute-audio", "--force-prefers-reduced-motion")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *still):
+        options.add_argument(argument)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    driver.set_script_timeout(PATIENCE_SECONDS)
+    driver.set_window_size(1380, 900)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Visit:
+    """What a person does: look, press, choose, wait."""
+
+    def __init__(self, driver: Any, link: str) -> None:
+        self.driver, self.link = driver, link
+
+    def run(self, script: str, *values: Any) -> Any:
+        """A script in the page."""
+        return self.driver.execute_script(script, *values)
+
+    def run_async(self, script: str, *values: Any) -> Any:
+        """A script whose last argument is to be called with its answer."""
+        return self.driver.execute_async_script(script, *values)
+
+    def wait(self, condition: str) -> None:
+        """Until JavaScript says so."""
+        from selenium.common.exceptions import TimeoutException
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        try:
+            WebDriverWait(self.driver, PATIENCE_SECONDS, 0.03).until(lambda d: d.execute_script(f"return {condition}"))
+        except TimeoutException:
+            seen = self.run("return document.body.innerText.slice(0, 1500)")
+            raise AssertionError(f"waited in vain for {condition}; the page says: {seen}") from None
+
+    def find(self, css: str) -> Any:
+        """The first element, once it is there."""
+        self.wait(f"document.querySelector({css!r}) !== null")
+        return self.driver.find_element("css selector", css)
+
+    def press(self, css: str) -> None:
+        """Click; it must not be hidden by another."""
+        element = self.find(css)
+        self.run("arguments[0].scrollIntoView({ block: 'center' })", element)
+        element.click()
+
+    def choose(self, css: str, value: str) -> None:
+        """An entry of a menu."""
+        from selenium.webdriver.support.ui import Select
+
+        Select(self.find(css)).select_by_value(value)
+
+    def go(self, session: str, tab: str) -> None:
+        """To a room of a session."""
+        self.run("location.hash = arguments[0]", f"#/{session}/{tab}")
+        self.wait(f"document.getElementById('panel')?.dataset.ready === '{tab}' && studio.store.name === '{session}'")

@@ -1,0 +1,351 @@
+"""A musician's session in headless Chromium: drop, name, train, hear, correct, mix, take home; nothing complains.
+
+The tests of this file are one visit, in their order.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from studiovisit import CHROMIUM, DRIVER, Visit, open_browser, open_studio
+
+for module in ("torch", "onnx", "safetensors", "starlette", "uvicorn", "tomli_w"):
+    pytest.importorskip(module)
+
+import bsep_stream
+from bsep_stream.effects.rack import load_rack
+from bsep_stream.notes.tables import read_notes
+from bsep_stream.studio.house import House
+from bsep_stream.studio.sessionfolder import FIRST, LEARNED
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="Chromium is not installed: apt-get install chromium chromium-driver"
+)
+
+MIX = Path(bsep_stream.__file__).parent / "demo/mix.flac"
+DUET = "mix"
+WRONG = 1  # the note that the tiny workshop gives to the wrong player: see tinyworkshop.py
+STEP = 1e-3  # of FLAC with 16 bits, four tracks, against the sound itself
+
+NULL_TEST = """
+const done = arguments[0];
+const { desk } = studio.store.deck;
+const { renderMix } = studio.shared;
+(async () => {
+  const before = desk.tracks.map(({ muted, solo, level }) => ({ muted, solo, level }));
+  const heard = async (audible) => {
+    desk.tracks.forEach((track) => Object.assign(track, { solo: false, level: 0, muted: !audible(track) }));
+    return (await renderMix(desk, 2, 1)).getChannelData(0);
+  };
+  const stems = await heard(({ kind }) => kind !== "mixture");
+  const mixture = await heard(({ kind }) => kind === "mixture");
+  desk.tracks.forEach((track, index) => Object.assign(track, before[index]));
+  done([Math.max(...mixture.map(Math.abs)), Math.max(...mixture.map((value, i) => Math.abs(value - stems[i])))]);
+})();
+"""
+
+
+@pytest.fixture(scope="module")
+def house_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, str]]:
+    with open_studio(tmp_path_factory.mktemp("sessions")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def house(house_and_link: tuple[House, str]) -> House:
+    return house_and_link[0]
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def visit(house_and_link: tuple[House, str], downloads: Path) -> Iterator[Visit]:
+    with open_browser(downloads) as driver:
+        driver.get(house_and_link[1])
+        visit = Visit(driver, house_and_link[1])
+        visit.wait("document.documentElement.dataset.state === 'ready'")
+        yield visit
+
+
+def names_of_controls(visit: Visit) -> list[Any]:
+    tree = visit.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    roles = ("button", "slider", "checkbox", "combobox", "textbox", "image", "link", "tab")
+    nodes = [node for node in tree if node.get("role", {}).get("value") in roles and not node.get("ignored")]
+    return [node.get("name", {}).get("value") for node in nodes]
+
+
+def test_a_dropped_recording_is_a_session(visit: Visit, house: House) -> None:
+    assert "token" not in visit.driver.current_url
+    visit.driver.find_element("css selector", ".drop input").send_keys(str(MIX))
+    visit.wait("location.hash === '#/mix/session' && document.getElementById('panel')?.dataset.ready === 'session'")
+    assert "0:20.4 · mono · 48 kHz" in visit.find(".facts").text
+    assert "mono" in visit.find(".remarks").text
+    painted = visit.run(
+        "const c = document.querySelector('.take canvas');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value > 0)"
+    )
+    assert painted
+    assert visit.find('[data-do="start"]').get_attribute("disabled")
+    assert house.sessions.find(DUET).takes()[DUET].read_bytes() == MIX.read_bytes()
+
+
+def test_instruments_are_named_from_high_to_low(visit: Visit, house: House) -> None:
+    for place, name in enumerate(("recorder", "english horn")):
+        field = visit.driver.find_elements("css selector", ".instruments input")[place]
+        field.send_keys(name)
+        visit.run("arguments[0].blur()", field)
+        visit.wait(f"studio.store.session.sources.length === {place + 1}")
+    assert [source["name"] for source in house.sessions.find(DUET).read()["sources"]] == ["recorder", "english_horn"]
+    visit.wait("!document.querySelector('[data-do=start]').disabled")
+
+
+def test_first_stems_come_before_the_network_and_better_ones_at_the_end(visit: Visit, house: House) -> None:
+    visit.press('[data-do="start"]')
+    visit.wait("studio.store.news.training.running")
+    visit.wait(f"studio.store.news.stems['{DUET}'].first")
+    visit.wait("studio.store.news.training.phase === 'done'")
+    visit.wait("document.querySelector('.chip.done')")
+    assert "The tones explain" in visit.find(".verdict").text
+    folder = house.sessions.find(DUET)
+    mixture, _ = soundfile.read(MIX, dtype="float32")
+    for version in (FIRST, LEARNED):
+        stems = [soundfile.read(path, dtype="float32")[0] for path in folder.stems(version, DUET).glob("*.wav")]
+        assert len(stems) == 3
+        assert np.abs(sum(stems) - mixture).max() < 1e-5
+
+
+def test_players_play_in_step(visit: Visit) -> None:
+    visit.go(DUET, "listen")
+    visit.wait("studio.store.deck.sounding && studio.store.deck.spectra")
+    peak, error = visit.run_async(NULL_TEST)
+    assert peak > 0.05
+    assert error < STEP
+    visit.press('[aria-label="Play"]')
+    visit.wait("studio.store.deck.desk.position > 0.3")
+    assert visit.run("return studio.store.deck.desk.playing.sources.length") == 4
+    visit.press('[aria-label="Pause"]')
+    colours = visit.run(
+        "const c = document.querySelector('[data-track=recorder] .levels');"
+        "const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "return new Set(new Uint32Array(p.buffer)).size"
+    )
+    assert colours > 20
+
+
+def test_a_region_loops_and_the_picture_zooms(visit: Visit) -> None:
+    from selenium.webdriver import ActionChains
+
+    overview = visit.find(".overview")
+    width = overview.size["width"]
+    ActionChains(visit.driver).move_to_element_with_offset(overview, -width // 4, 0).click_and_hold().move_by_offset(
+        width // 40, 0
+    ).release().perform()
+    begin, end = visit.run("return studio.store.deck.desk.region")
+    assert begin == pytest.approx(20.43 / 4, abs=0.1)
+    assert 0.3 < end - begin < 0.7
+    visit.press('[aria-label="Play"]')
+    visit.wait("studio.store.deck.desk.context.currentTime - studio.store.deck.desk.playing.at > 1.5")
+    assert begin - 0.01 <= visit.run("return studio.store.deck.desk.position") <= end + 0.01
+    visit.press('[aria-label="Pause"]')
+    visit.find("body").send_keys("+")
+    assert visit.run("const t = studio.store.deck.timeline; return t.to - t.from") == pytest.approx(20.43 / 2, abs=0.1)
+    visit.find("body").send_keys("0")
+    visit.find("body").send_keys("l")
+    assert visit.run("return studio.store.deck.desk.region") is None
+
+
+def test_an_effect_is_heard_while_its_slider_moves(visit: Visit, house: House) -> None:
+    visit.press('[aria-label="Effects of recorder"]')
+    visit.choose('[aria-label="Add an effect to recorder"]', "Reverb")
+    visit.wait("studio.store.deck.desk.effects")
+    visit.press('[aria-label="Play"]')
+    visit.wait("studio.store.deck.desk.remixer.heard > 4")
+    visit.run(
+        "const s = document.querySelector('[data-parameter=room_size]'); s.value = 360;"
+        "s.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    already = visit.run("return studio.store.deck.desk.remixer.heard")
+    visit.wait(f"!studio.store.deck.rack.sending && studio.store.deck.desk.remixer.heard > {already + 4}")
+    visit.press('[aria-label="Pause"]')
+    effects = load_rack(house.sessions.find(DUET).rack).stems["recorder"].effects
+    assert [effect.type for effect in effects] == ["Reverb"]
+    assert effects[0].parameters["room_size"] == pytest.approx(0.9)
+
+
+def test_mute_solo_and_level_are_kept_with_the_session(visit: Visit, house: House) -> None:
+    visit.press('[aria-label="Mute residual"]')
+    visit.find("body").send_keys("2")  # solo of the first stem
+    visit.wait("document.querySelector('[aria-label=\"Solo recorder\"]').getAttribute('aria-pressed') === 'true'")
+    visit.find("body").send_keys("2")
+    visit.run(
+        "const f = document.querySelector('[aria-label=\"Level of english horn\"]'); f.value = -6;"
+        "f.dispatchEvent(new Event('input'))"
+    )
+    script = "const done = arguments[0]; const { rack } = studio.store.deck;"
+    visit.run_async(f"{script} rack.addEventListener('sent', () => done(true), {{ once: true }}); rack.sends();")
+    rack = load_rack(house.sessions.find(DUET).rack)
+    assert rack.stems["residual"].mute
+    assert rack.stems["english_horn"].gain_db == -6.0
+    assert not rack.stems["recorder"].solo
+
+
+def test_a_rack_is_saved_and_loaded(visit: Visit, house: House) -> None:
+    visit.find('[aria-label="Name of the rack"]').send_keys("evening")
+    buttons = visit.driver.find_elements("css selector", ".master button")
+    next(button for button in buttons if button.text == "Save").click()
+    visit.wait("studio.store.deck.rack.saved.own.length === 1")
+    assert load_rack(house.sessions.find(DUET).racks / "evening.toml").stems["recorder"].effects
+    visit.choose('[aria-label="Load a rack"]', "shipped/hall")
+    visit.wait("studio.store.deck.rack.strip('english_horn').effects.length > 0")
+    visit.choose('[aria-label="Load a rack"]', "own/evening")
+    visit.wait("studio.store.deck.rack.strip('english_horn').effects.length === 0")
+
+
+def test_a_note_moves_and_its_sound_with_it(visit: Visit, house: House) -> None:
+    from selenium.webdriver import ActionChains
+
+    visit.go(DUET, "correct")
+    visit.wait("studio.store.deck.version === 'first' && studio.store.deck.sounding")
+    folder = house.sessions.find(DUET)
+    note = visit.run("return studio.store.deck.notes.find(({ start }) => start > 0.55)")
+    assert note["source"] == "english_horn"
+    part = slice(round((note["start"] + 0.04) * 48_000), round((note["end"] - 0.04) * 48_000))
+
+    def loudness(name: str) -> float:
+        path = folder.stems(FIRST, DUET) / f"{name}.wav"
+        return float(np.std(soundfile.read(path, dtype="float32")[0][part]))
+
+    before = loudness("recorder"), loudness("english_horn")
+    assert before[1] > 3 * before[0]
+    left, top, width, height = visit.run("return studio.roll.box(arguments[0])", note)
+    roll = visit.find(".roll")
+    shift = left + width / 2 - roll.size["width"] / 2, top + height / 2 - roll.size["height"] / 2
+    ActionChains(visit.driver).move_to_element_with_offset(roll, *map(round, shift)).click().perform()
+    assert visit.run("return [...studio.roll.chosen]") == [note["id"]]
+    visit.run(
+        "window.patched = false; studio.store.deck.addEventListener('patched', () => (window.patched = true),"
+        "{ once: true })"
+    )
+    visit.press('.give[data-source="recorder"]')
+    visit.wait("window.patched")
+    assert loudness("recorder") > 3 * loudness("english_horn")
+    heard = visit.run(
+        "const { desk } = studio.store.deck; const t = desk.tracks.find(({ name }) => name === 'recorder');"
+        "return Math.max(...t.buffer.getChannelData(0).slice(arguments[0], arguments[1]).map(Math.abs))",
+        part.start,
+        part.stop,
+    )
+    assert heard > 0.02  # the page has the new samples, too
+    table = read_notes(folder.notes(DUET, corrected=True))
+    assert table["recorder"][WRONG, 0] == pytest.approx(note["start"], abs=1e-3)
+    peak, error = visit.run_async(NULL_TEST)
+    assert error < STEP
+    assert peak > 0.05
+    assert not visit.driver.find_elements("css selector", ".toast.bad")
+    assert "another window" not in visit.find(".toasts").text  # it was this one
+    body = visit.find("body")
+    body.send_keys("1")  # chosen still, and his already: nothing moves
+    assert "1 corrected" in visit.run("studio.roll.choose([]); return document.querySelector('.count').textContent")
+
+
+def test_it_learns_again_with_the_correction(visit: Visit, house: House) -> None:
+    before = visit.run("return studio.store.news.stems[arguments[0]].learned", DUET)
+    visit.run("[...document.querySelectorAll('.giving .primary')].at(-1).click()")
+    visit.wait("location.hash.endsWith('/session')")
+    visit.wait(f"studio.store.news.training.phase === 'done' && studio.store.news.stems['{DUET}'].learned > {before}")
+    with np.load(house.sessions.find(DUET).run / "labels.npz") as labels:
+        seconds = labels["centre"] / 16_000
+        inside = (seconds > 0.68) & (seconds < 0.76)
+        assert (labels["f0_bin"][inside, 0] > 0).all()
+        assert not labels["f0_bin"][inside, 1].any()
+
+
+def test_a_reload_in_the_middle_loses_nothing(visit: Visit) -> None:
+    visit.go(DUET, "listen")
+    visit.driver.refresh()
+    visit.wait("document.getElementById('panel')?.dataset.ready === 'listen' && studio.store.deck.sounding")
+    assert visit.run("return studio.store.deck.rack.strip('recorder').effects.map(({ type }) => type)") == ["Reverb"]
+    assert visit.run("return studio.store.deck.desk.tracks.find(({ name }) => name === 'residual').muted")
+    assert visit.run("return studio.store.deck.corrected") == 1
+
+
+def test_everything_is_taken_home(visit: Visit, downloads: Path) -> None:
+    visit.go(DUET, "home")
+    visit.press(".parcels .all .primary")
+    visit.wait("true")
+    target = downloads / "mix.zip"
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(visit.driver, 120, 0.05).until(lambda _: target.exists() and zipfile.is_zipfile(target))
+    names = zipfile.ZipFile(target).namelist()
+    for name in ("recorder.wav", "remix.wav", "notes.mid", "notes.csv", "rack.toml", "report.html", "model.onnx"):
+        assert f"mix/{name}" in names
+
+
+def test_two_sessions_side_by_side(visit: Visit, house: House) -> None:
+    first = visit.driver.current_window_handle
+    visit.driver.switch_to.new_window("tab")
+    visit.driver.get(visit.link)
+    visit.wait("document.documentElement.dataset.state === 'ready'")
+    visit.run("[...document.querySelectorAll('.or button')][0].click()")
+    visit.wait("location.hash === '#/demo-duet/session' && studio.store?.name === 'demo-duet'")
+    visit.press('[data-do="start"]')
+    visit.wait("studio.store.news.training.running && studio.store.news.training.phase !== 'starting'")
+    assert not house.trainings.state(house.sessions.find(DUET))["running"]
+    visit.wait("studio.store.news.stems.duet.first")
+    visit.driver.close()  # the tab goes, the training does not
+    visit.driver.switch_to.window(first)
+    assert visit.run("return studio.store.name") == DUET
+    visit.go("demo-duet", "session")
+    visit.wait("studio.store.news.training.phase === 'done'")
+
+
+def test_a_training_is_paused_and_goes_on(visit: Visit, house: House) -> None:
+    folder = house.sessions.find("demo-duet")
+    folder.write({**folder.read(), "iterations": 100_000})
+    house.trainings.start(folder, "anew")
+    visit.wait("studio.store.news.training.phase === 'learning' && studio.store.news.training.iterations > 3")
+    visit.press('[data-do="pause"]')
+    visit.wait("studio.store.news.training.phase === 'paused' && !studio.store.news.training.running")
+    assert "Everything is saved" in visit.find(".training .message").text
+    reached = visit.run("return studio.store.news.training.iterations")
+    visit.press('[data-do="start"]')
+    visit.wait(f"studio.store.news.training.iterations > {reached + 2}")
+    visit.press('[data-do="finish"]')
+    visit.wait("studio.store.news.training.phase === 'done'")
+
+
+def test_hostile_names_are_only_words(visit: Visit, house: House) -> None:
+    folder = house.sessions.create("<img src=x onerror=window.hacked=1>")
+    visit.run("location.hash = '#/'")
+    visit.wait("document.documentElement.dataset.state === 'ready' && document.querySelectorAll('.tile').length === 3")
+    assert "<img src=x" in visit.find(".sessions").text
+    visit.go(folder.name, "session")
+    assert visit.run("return [window.hacked ?? null, document.querySelectorAll('main img').length]") == [None, 0]
+    house.sessions.delete(folder.name)
+
+
+@pytest.mark.parametrize("tab", ["session", "listen", "correct", "home", "live"])
+def test_every_room_fits_a_phone_and_names_its_controls(visit: Visit, tab: str) -> None:
+    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
+    visit.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    visit.go(DUET, tab)
+    assert visit.run("return document.documentElement.scrollWidth") <= 360
+    visit.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    names = names_of_controls(visit)
+    assert len(names) > 8
+    assert all(names)
+
+
+def test_nothing_complained(visit: Visit) -> None:
+    """Last: the log of everything that the tests before did."""
+    assert visit.driver.get_log("browser") == []

@@ -1,0 +1,308 @@
+"""The studio's server: who is let in, what is refused, and what comes out; without a browser."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("httpx2")
+pytest.importorskip("starlette")
+from starlette.testclient import TestClient
+
+from bsep_stream.effects.rack import load_rack
+from bsep_stream.studio.house import House
+from bsep_stream.studio.server import make_app
+from bsep_stream.studio.sessionfolder import FIRST
+
+HOST = "127.0.0.1:8642"
+TOKEN = "a token of the tests"
+RATE = 16_000
+N = 2 * RATE
+STEMS = ("flute", "oboe", "residual")
+FLAC_STEP = 1.01 / 2**15
+TAKE = "/api/sessions/duet/stems/first/take"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House.at(tmp_path / "sessions")
+
+
+@pytest.fixture
+def stranger(house: House) -> Iterator[TestClient]:
+    with TestClient(make_app(house, TOKEN, [HOST, "localhost:8642"]), base_url=f"http://{HOST}") as client:
+        yield client
+
+
+@pytest.fixture
+def client(stranger: TestClient) -> TestClient:
+    assert stranger.get("/", params={"token": TOKEN}).status_code == 200
+    return stranger
+
+
+@pytest.fixture
+def sounds(client: TestClient, house: House, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """A session with stems of noise."""
+    client.post("/api/sessions", json={"title": "Duet"})
+    stems = {name: (0.1 * rng.standard_normal(N)).astype(np.float32) for name in STEMS}
+    mixture = sum(stems.values(), np.zeros(N, np.float32))
+    content = io.BytesIO()
+    soundfile.write(content, mixture, RATE, format="WAV", subtype="FLOAT")
+    assert client.post("/api/sessions/duet/recordings?name=take.wav", content=content.getvalue()).status_code == 201
+    sources = [{"name": name, "tones": 1} for name in STEMS[:2]]
+    assert client.put("/api/sessions/duet", json={"sources": sources}).status_code == 200
+    folder = house.sessions.find("duet").stems(FIRST, "take")
+    folder.mkdir(parents=True)
+    for name, audio in stems.items():
+        soundfile.write(folder / f"{name}.wav", audio, RATE, subtype="FLOAT")
+    return {"mixture": mixture, **stems}
+
+
+def planar(content: bytes) -> np.ndarray:
+    return np.frombuffer(content, "<f4")
+
+
+def error_of(answer: Any) -> str:
+    assert answer.status_code == 400, answer.text
+    return str(answer.json()["error"])
+
+
+def test_only_the_link_lets_in(stranger: TestClient) -> None:
+    for path in ("/", "/?token=wrong", "/api/sessions", "/page/app.js", "/api/live/devices"):
+        assert stranger.get(path).status_code == 403
+    assert stranger.post("/api/sessions", json={"title": "x"}).status_code == 403
+    answer = stranger.get("/", params={"token": TOKEN})
+    assert 'content="0;url=/"' in answer.text  # the token does not stay in the address
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert stranger.get("/api/sessions").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8642", "127.0.0.1", "127.0.0.1:80", ""])
+def test_another_name_of_this_machine_is_refused(client: TestClient, host: str) -> None:
+    assert client.get("/api/sessions", headers={"Host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "https://127.0.0.1:8642", "http://127.0.0.1:3000", "null"])
+def test_another_page_is_refused(client: TestClient, origin: str) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        assert client.request(method, "/api/sessions", headers={"Origin": origin}).status_code == 403
+    assert client.get("/api/sessions", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.get("/api/sessions", headers={"Origin": f"http://{HOST}"}).status_code == 200
+
+
+def test_no_code_from_elsewhere_may_run(client: TestClient) -> None:
+    answer = client.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "http://" not in answer.text.replace("http://www.w3.org", "")
+    assert "https://" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["..%2fserver.py", "server.py", "%2e%2e/__init__.py", ".hidden.js", "..%5cserver.py"])
+def test_assets_are_those_of_the_page(client: TestClient, name: str) -> None:
+    assert client.get(f"/page/{name}").status_code == 404
+
+
+def test_every_module_of_the_page_is_served(client: TestClient) -> None:
+    seen, waiting = set(), {"/page/app.js"}
+    while waiting:
+        path = waiting.pop()
+        seen.add(path)
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-type"].startswith("text/javascript")
+        found = {piece.split('"')[0] for piece in answer.text.split('"/page/')[1:]}
+        waiting |= {f"/page/{name}" for name in found if name.endswith(".js")} - seen
+    assert len(seen) > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("x.wav", b"", "0 bytes"),
+        ("x.wav", b"no sound at all", "cannot be read as audio"),
+        ("../../x", b"RIFF", "cannot be read as audio"),
+        ("", b"RIFF", "cannot be the name of a file"),
+        ("%00", b"RIFF", "cannot be"),
+    ],
+)
+def test_hostile_files_are_refused_and_leave_nothing(
+    client: TestClient, house: House, name: str, content: bytes, sentence: str
+) -> None:
+    client.post("/api/sessions", json={"title": "x"})
+    answer = client.post(f"/api/sessions/x/recordings?name={name}", content=content)
+    assert sentence in error_of(answer)
+    assert str(house.sessions.folder) not in answer.text
+    assert client.get("/api/sessions/x").json()["takes"] == []
+    assert not [path for path in house.sessions.folder.rglob("*") if path.is_file() and path.name != "session.json"]
+
+
+def test_uploads_are_bounded(client: TestClient, house: House) -> None:
+    house.largest_upload = 1000
+    client.post("/api/sessions", json={"title": "x"})
+    assert "A recording may have" in error_of(
+        client.post("/api/sessions/x/recordings?name=a.wav", content=bytes(2000))
+    )  # as announced
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20):
+            yield bytes(100)
+
+    assert "A recording may have" in error_of(
+        client.post("/api/sessions/x/recordings?name=a.wav", content=pieces())
+    )  # as it comes
+    assert not list(house.sessions.folder.rglob("*.wav"))
+
+
+def test_hostile_titles_are_only_words(client: TestClient) -> None:
+    title = "<img src=x onerror=alert(1)>"
+    name = client.post("/api/sessions", json={"title": title}).json()["name"]
+    assert name == "img-src-x-onerror-alert-1"
+    answer = client.get(f"/api/sessions/{name}")
+    assert answer.json()["title"] == title
+    assert answer.headers["content-type"] == "application/json"
+    for bad in ("", " ", "x" * 200, None, 3):
+        assert "title" in error_of(client.put(f"/api/sessions/{name}", json={"title": bad}))
+
+
+def test_tracks_arrive_to_the_sample(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    desk = client.get(TAKE).json()
+    assert [track["name"] for track in desk["tracks"]] == ["mixture", *STEMS]
+    for name, expected in sounds.items():
+        content = client.get(f"{TAKE}/sound/{name}?start=700&n={N}").content
+        audio, rate = soundfile.read(io.BytesIO(content), dtype="float32")
+        assert rate == RATE
+        assert len(audio) == N - 700
+        assert np.abs(audio - expected[700:]).max() < FLAC_STEP
+    part = planar(client.get(f"{TAKE}/samples/flute?start=1000&n=500").content)
+    assert np.array_equal(part, sounds["flute"][1000:1500])
+    for query in ("start=-1&n=5", "start=0&n=0", "start=x&n=5", f"start={N}&n=5", "n=5"):
+        error_of(client.get(f"{TAKE}/samples/flute?{query}"))
+    error_of(client.get(f"{TAKE}/sound/nobody?start=0&n=5"))
+
+
+def segments(client: TestClient, start: int, sizes: list[int], desk: str = "one") -> np.ndarray:
+    parts = []
+    for n in sizes:
+        answer = client.get(f"{TAKE}/remix?desk={desk}&start={start}&n={n}")
+        assert answer.status_code == 200, answer.text
+        parts.append(planar(answer.content))
+        start += n
+    return np.concatenate(parts)
+
+
+def test_segments_of_the_remix_are_the_remix(client: TestClient, sounds: dict[str, np.ndarray], house: House) -> None:
+    rack = {
+        "stems": {
+            "flute": {"effects": [{"type": "Reverb", "room_size": 0.6}], "gain_db": -6.0},
+            "oboe": {"effects": [{"type": "Delay", "delay_seconds": 0.05}]},
+            "residual": {"mute": True},
+        },
+        "master": {"effects": [{"type": "BrickwallLimiter", "lookahead_ms": 5.0}]},
+    }
+    assert client.put("/api/sessions/duet/rack", json={"rack": rack}).status_code == 200
+    whole, _ = soundfile.read(io.BytesIO(client.get(f"{TAKE}/home/remix.wav").content), dtype="float32")
+    heard = segments(client, 0, [1, 2399, 2400, 7, 9000])
+    assert np.abs(heard - whole[: len(heard)]).max() < 1e-6
+    # What does not begin at the start has heard a second of what comes before, or all of it.
+    later = segments(client, RATE // 2, [2000, 2000], "two")
+    assert np.abs(later - whole[RATE // 2 : RATE // 2 + 4000]).max() < 1e-6
+    loaded = load_rack(house.sessions.find("duet").rack)  # what the commands read
+    assert loaded.stems["flute"].gain_db == -6.0
+
+
+def test_a_slider_is_heard_without_a_seam(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    def rack(**parameters: float) -> dict[str, Any]:
+        effects = [{"type": "LowpassFilter", **parameters}]
+        return {"rack": {"stems": {"flute": {"effects": effects, "solo": True}}}}
+
+    client.put("/api/sessions/duet/rack", json=rack(cutoff_frequency_hz=8000.0))
+    bright = segments(client, 0, [4000])
+    client.put("/api/sessions/duet/rack", json=rack(cutoff_frequency_hz=100.0))
+    dark = segments(client, 4000, [4000])
+    assert np.std(dark[1000:]) < 0.3 * np.std(bright)
+    client.put("/api/sessions/duet/rack", json={"rack": {"stems": {"flute": {"solo": True}}}})  # the effect goes
+    plain = segments(client, 8000, [4000])
+    fade = round(0.03 * RATE)
+    assert np.abs(plain[fade:] - sounds["flute"][8000 + fade : 12000]).max() < 1e-6
+    assert abs(plain[0] - dark[-1]) < 0.05  # it fades in
+
+
+@pytest.mark.parametrize(
+    ("rack", "sentence"),
+    [
+        ({"stems": {"flute": {"effects": [{"type": "VST3", "path": "/bin/evil.vst3"}]}}}, "VST3"),
+        ({"stems": {"flute": {"effects": [{"type": "Convolution", "mix": 0.5}]}}}, "Convolution"),
+        ({"stems": {"flute": {"effects": [{"type": "Nonsense"}]}}}, "no effect"),
+        ({"stems": {"nobody": {}}}, "no such stem"),
+        ({"stems": {"flute": {"gain_db": 1e9}}}, "gain_db"),
+        (None, "A rack is a table"),
+    ],
+)
+def test_racks_that_make_no_sense_are_refused_and_the_old_one_stays(
+    client: TestClient, sounds: dict[str, np.ndarray], rack: object, sentence: str
+) -> None:
+    before = client.get("/api/sessions/duet/rack").json()["rack"]
+    assert sentence in error_of(client.put("/api/sessions/duet/rack", json={"rack": rack}))
+    assert client.get("/api/sessions/duet/rack").json()["rack"] == before
+
+
+def test_racks_are_saved_and_loaded_as_toml(client: TestClient, sounds: dict[str, np.ndarray], house: House) -> None:
+    rack = {"stems": {"oboe": {"effects": [{"type": "Chorus", "depth": 0.5}]}}}
+    kept = client.put("/api/sessions/duet/rack", json={"rack": rack, "save": "../My <rack>"}).json()["name"]
+    assert kept == "My _rack_"
+    assert load_rack(house.sessions.find("duet").racks / "My _rack_.toml").stems["oboe"].effects[0].type == "Chorus"
+    client.put("/api/sessions/duet/rack", json={"load": ["shipped", "hall"]})
+    assert client.get("/api/sessions/duet/rack").json()["rack"]["stems"]["flute"]["effects"]
+    loaded = client.put("/api/sessions/duet/rack", json={"load": ["own", kept]}).json()
+    assert loaded["rack"]["stems"]["oboe"]["effects"] == [{"type": "Chorus", "depth": 0.5}]
+    assert "not valid TOML" in error_of(client.put("/api/sessions/duet/rack", json={"toml": "]["}))
+    for wanted in (["own", "../../x"], ["shipped", ""], ["etc", "passwd"], "own"):
+        assert "no such rack" in error_of(client.put("/api/sessions/duet/rack", json={"load": wanted}))
+
+
+def test_every_effect_runs_with_what_its_sliders_say(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    for effect in client.get("/api/effects").json():
+        for end in ("low", "high", "default"):
+            values = {p["name"]: p.get(end, p["default"]) for p in effect["parameters"]}
+            rack = {"stems": {"flute": {"effects": [{"type": effect["type"], **values}]}}}
+            assert client.put("/api/sessions/duet/rack", json={"rack": rack}).status_code == 200, effect["type"]
+
+
+def test_everything_is_taken_home(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    names = client.get(f"{TAKE}/home").json()["names"]
+    for audio_format, error in (("wav", 1e-9), ("flac", FLAC_STEP), ("mp3", 0.06)):
+        answer = client.get(f"{TAKE}/home/flute.{audio_format}")
+        audio, _ = soundfile.read(io.BytesIO(answer.content), dtype="float32")
+        assert len(audio) == N
+        assert np.abs(audio - sounds["flute"]).std() < error
+        assert answer.headers["content-disposition"] == f"attachment; filename*=utf-8''duet-flute.{audio_format}"
+    archive = zipfile.ZipFile(io.BytesIO(client.get(f"{TAKE}/home/all.zip?format=flac").content))
+    assert archive.testzip() is None
+    assert {f"duet/{name.replace('.wav', '.flac')}" for name in names} == set(archive.namelist())
+    for name in ("nobody.wav", "session.json", "..%2fsession.json", "model.onnx"):
+        assert client.get(f"{TAKE}/home/{name}").status_code in (400, 404)
+
+
+def test_what_is_not_there_is_said(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    assert "no session" in error_of(client.get("/api/sessions/nobody"))
+    assert "no stems" in error_of(client.get(TAKE.replace("first", "learned")))
+    assert "no such recording" in error_of(client.get(TAKE.replace("take", "other")))
+    assert "not being trained" in error_of(client.post("/api/sessions/duet/training", json={"do": "pause"}))
+    assert "not 'dance'" in error_of(client.post("/api/sessions/duet/training", json={"do": "dance"}))
+    assert "no model yet" in error_of(client.post("/api/sessions/duet/live", json={"do": "start"}))
+    assert "JSON" in error_of(client.post("/api/sessions/duet/training", content=b"{"))
+    client.post("/api/sessions", json={"title": "Empty"})
+    assert "recording first" in error_of(client.post("/api/sessions/empty/training", json={"do": "start"}))
