@@ -95,7 +95,7 @@ def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
         np.broadcast_to(spreads.even * (order % 2 == 0)[:, None], (n_notes, N_HARMONICS, 1)),
         spreads.tilt_by_pitch * (octaves * (pitch[:, None] - middle) / 12)[:, :, None],
         spreads.body * _kernel(position[:, :, None] - body, _BODY_SEMITONES),
-        spreads.bumps * by_pitch.reshape(n_notes, N_HARMONICS, -1),
+        spreads.bumps * by_pitch.reshape(n_notes, N_HARMONICS, N_HARMONICS * len(bumps)),
     ]
     return np.concatenate(parts, axis=2)
 
