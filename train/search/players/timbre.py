@@ -48,6 +48,8 @@ class TimbreSpreads:
         Of every harmonic at one pitch, apart from all that.
     note : float
         Of a harmonic from note to note.
+    depth : float
+        More of that for every dB below the strongest harmonic: weak ones drown in noise and in what other tones leave.
     note_tilt : float
         Of the tilt from note to note, per octave above the fundamental.
     frame : float
@@ -65,10 +67,11 @@ class TimbreSpreads:
     body: float = 5.0
     pitch: float = 5.0
     note: float = 2.0
+    depth: float = 0.1
     note_tilt: float = 2.0
     frame: float = 5.0
     mean_tilt: float = -8.0
-    weight: float = 0.3
+    weight: float = 0.5
 
 
 def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
@@ -100,7 +103,9 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     """Inverse covariance of what notes have of their own, shape (n_notes, N_HARMONICS, N_HARMONICS)."""
     octaves = np.log2(np.arange(1, N_HARMONICS + 1))
     known = harmonics.frames > 0
-    variance = spreads.note**2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
+    level = np.where(known, harmonics.level_db, -np.inf)
+    below = np.where(known, level.max(axis=1, keepdims=True, initial=-np.inf) - harmonics.level_db, 0.0)
+    variance = (spreads.note + spreads.depth * below) ** 2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
     covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
