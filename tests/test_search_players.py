@@ -22,6 +22,7 @@ from bsep_stream.train.search.players.register import register_evidence
 N_BINS = 500
 SIGMA_BINS = 1.3
 LONG = 14
+MISTAKEN_SHARE = 0.4
 EXACT = 1e-9
 ORDER = np.arange(1, 21)
 DARK, HOLLOW, BRIGHT = (
@@ -71,16 +72,18 @@ def a_session(
     return f0_bin, spectra(f0_bin, players)
 
 
-def same(labels: NDArray[np.int64], truth: NDArray[np.int64], n_players: int) -> bool:
-    """Up to what the players are called."""
-    return any((np.array(names)[labels] == truth).all() for names in itertools.permutations(range(n_players)))
+def n_wrong(labels: NDArray[np.int64], truth: NDArray[np.int64], n_players: int) -> int:
+    """Notes of other players, whatever the players are called."""
+    names = itertools.permutations(range(n_players))
+    return min(int((np.array(order)[labels] != truth).sum()) for order in names)
 
 
 def swapped(f0_bin: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Tones whose voices change places by chance from note to note."""
+    """Tones whose voices change places by chance in some of the notes."""
     mixed = f0_bin.copy()
     for start in range(0, f0_bin.shape[1], LONG):
-        mixed[:, start : start + LONG] = generator.permutation(f0_bin[:, start : start + LONG])
+        if generator.random() < MISTAKEN_SHARE:
+            mixed[:, start : start + LONG] = np.roll(f0_bin[:, start : start + LONG], 1, axis=0)
     return mixed
 
 
@@ -104,7 +107,9 @@ def test_players_of_one_register_are_told_apart_by_what_they_sound_like(
     f0_bin, moduli = a_session(players, 8 * len(players), generator)
     mixed = swapped(f0_bin, generator)
     notes, labels = decided(mixed, moduli, len(players))
-    assert same(labels, true_players(notes, f0_bin), len(players))
+    truth = true_players(notes, f0_bin)
+    assert n_wrong(notes.voice, truth, len(players)) >= len(notes) // 5
+    assert n_wrong(labels, truth, len(players)) <= len(notes) // 20
 
 
 def test_the_same_seed_gives_the_same_labels(generator: np.random.Generator) -> None:

@@ -26,6 +26,7 @@ _Labels = NDArray[np.int64]
 _BODY_SEMITONES = 4.0
 _UNKNOWN_DB = 1e3
 _FREE_LEVEL_DB = 60.0
+_LOW_HARMONICS = 4
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
     covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
-    precision: _Array = np.linalg.inv(covariance)
+    # Where the low harmonics are hidden, what is left of a note is little more than what other tones leave.
+    open_share = known[:, :_LOW_HARMONICS].mean(axis=1)
+    precision: _Array = open_share[:, None, None] * np.linalg.inv(covariance)
     return precision
 
 
