@@ -127,7 +127,7 @@ def command(
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
     if (solos or notes) and (resume or each):
-        raise ConfigError("--solo and --notes are for the beginning of one run: leave them out with --resume and --each")
+        raise ConfigError("--solo and --notes are for the beginning of one run: not with --resume or --each")
     if resume and not each:
         if seeds is not None:
             raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")

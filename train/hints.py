@@ -107,9 +107,8 @@ def read_hints(solos: Sequence[str], notes: Path | None, names: Sequence[str]) -
     for one in passages:
         for other in passages:
             if one[0] != other[0] and min(one[2], other[2]) > max(one[1], other[1]):
-                raise ConfigError(
-                    f"in a passage of --solo one source plays alone: those of {names[one[0]]} and {names[other[0]]} overlap"
-                )
+                both = f"{names[one[0]]} and {names[other[0]]}"
+                raise ConfigError(f"in a passage of --solo one source plays alone: those of {both} overlap")
     return Hints(passages, given)
 
 

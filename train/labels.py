@@ -152,7 +152,8 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int], known: Collection[in
     pitches = torch.stack([_mean_pitch(tones) for tones in torch.split(f0_bin, list(limits))])
     order = torch.arange(len(limits))
     for limit in set(limits):
-        places = torch.tensor([i for i, most in enumerate(limits) if most == limit and i not in known], dtype=torch.long)
+        free = [source for source, most in enumerate(limits) if most == limit and source not in known]
+        places = torch.tensor(free, dtype=torch.long)
         order[places] = places[pitches[places].argsort(descending=True, stable=True)]
     return order
 

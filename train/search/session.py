@@ -166,16 +166,15 @@ class SessionSearch:
         best = explanations[0]
         readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
         notes = cut_notes(*readings[0], self.cuts.numpy())
-        evidence = note_evidence(
-            notes, self.moduli.numpy(), best.envelope.double().numpy(), sigma_bins, self.n_sources
-        )
+        evidence = note_evidence(notes, self.moduli.numpy(), best.envelope.double().numpy(), sigma_bins, self.n_sources)
         known = None if given is None else given(notes)
         decision = decide_players(notes, evidence, self.voices.limits, readings[1:], known)
         tones = shared_out(notes, decision.labels, self.voices.limits)
         f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude)), notes, decision)
+        envelope = self._mean_envelopes(f0, amplitude)
+        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=envelope), notes, decision)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""

@@ -1,8 +1,8 @@
 """Who plays each note: the labels that the evidence of all notes makes likeliest.
 
-A note is tried with another player together with whatever that moves: notes that sound with it and belong to that player
-come back in exchange, and so on until everybody has a player to himself (for two players: a component of the notes that
-are linked by sounding together; in general the exchange chain of Kempe). So links always hold.
+A note is tried with another player together with whatever that moves: notes that sound with it and belong to that
+player come back in exchange, and so on until everybody has a player to himself (for two players: a component of the
+notes that are linked by sounding together; in general the exchange chain of Kempe). So links always hold.
 """
 
 from __future__ import annotations

@@ -93,7 +93,6 @@ class NoteEvidence(NamedTuple):
         evidence: _Array = self.weight * (known + 0.5 * np.square(solved).sum(axis=1) - volume)
         return evidence
 
-
     def begin(self, labels: NDArray[np.int64]) -> Account:
         """Account of labels, shape (n_notes,)."""
         players = range(len(self.mean))
@@ -153,7 +152,12 @@ def linear_evidence(
 
 
 def scalar_evidence(
-    values: _Array, spread: _Array | float, player_spread: float, n_players: int, weight: float, mean: _Array | None = None
+    values: _Array,
+    spread: _Array | float,
+    player_spread: float,
+    n_players: int,
+    weight: float,
+    mean: _Array | None = None,
 ) -> NoteEvidence:
     """Evidence of a feature of one number a note: players differ by `player_spread`, notes of one player by `spread`.
 

@@ -126,9 +126,7 @@ def described(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64], numbe
     )
 
 
-def _pieces(
-    pitch: NDArray[np.float64], amplitude: NDArray[np.float64], cuts: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _pieces(pitch: NDArray[np.float64], amplitude: NDArray[np.float64], cuts: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Numbers of what goes on within one voice, shape (n_voices, n_frames); -1: silent."""
     sounding = np.isfinite(pitch)
     goes_on = np.zeros_like(sounding)

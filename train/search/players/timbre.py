@@ -1,9 +1,9 @@
 """What a player sounds like: the harmonics of all his notes by one linear model, in dB.
 
-A harmonic of order h of a note of pitch p is the sum of what belongs to the order, of a tilt, of a difference of odd and
-even harmonics, of a tilt that changes with pitch, of a body over the absolute frequency ``p + 12 log2 h``, and of what
-this order has at just this pitch (another string, another fingering, another sample); with a free level a note, and a
-tilt of its own (played louder, a note is brighter).
+A harmonic of order h of a note of pitch p is the sum of what belongs to the order, of a tilt, of a difference of odd
+and even harmonics, of a tilt that changes with pitch, of a body over the absolute frequency ``p + 12 log2 h``, and of
+what this order has at just this pitch (another string, another fingering, another sample); with a free level a note,
+and a tilt of its own (played louder, a note is brighter).
 
 What belongs to one pitch is the same in all notes of a player at this pitch. So a note that comes nine times says no
 more of what its player sounds like elsewhere than one that is known very well; but it says who else plays this pitch.
