@@ -44,7 +44,7 @@ class Hints:
     @property
     def sources(self) -> frozenset[int]:
         """Sources of which something is known."""
-        return frozenset(entry[0] for entry in (*self.solos, *self.notes))
+        return frozenset({entry[0] for entry in self.solos} | {entry[0] for entry in self.notes})
 
     def of(self, notes: Notes, seconds: NDArray[np.float64], bin_hz: float) -> NDArray[np.int64]:
         """Players of the notes of a search, shape (n_notes,); ``ANYBODY`` where nothing is known.

@@ -81,7 +81,8 @@ class NoteEvidence(NamedTuple):
         rest = information - shifted
         if len(mean) == 1:
             total = 1 + precision[:, 0, 0]
-            return self.weight * (known + 0.5 * (rest[:, 0] ** 2 / total - np.log(total)))
+            alone: _Array = self.weight * (known + 0.5 * (rest[:, 0] ** 2 / total - np.log(total)))
+            return alone
         # The last row of the factor of the matrix with a border is what solving with the factor would give.
         bordered = np.empty((len(rest), len(mean) + 1, len(mean) + 1))
         bordered[:, :-1, :-1] = precision + np.eye(len(mean))
@@ -121,7 +122,7 @@ class _Sums(NamedTuple):
         precision = self.precision + np.tensordot(change, self.evidence.precision[moved], (0, 0))
         information = self.information + change.T @ self.evidence.information[moved]
         values = self.values.copy()
-        for k in np.flatnonzero(np.abs(change).any(axis=0)):
+        for k in np.flatnonzero(np.abs(change).any(axis=0)).tolist():
             values[k] = self.evidence.of_player(k, precision[k][None], information[k][None])[0]
         return _Sums(self.evidence, precision, information, values)
 

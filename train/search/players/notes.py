@@ -120,7 +120,7 @@ def described(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64], numbe
         start=start,
         end=end,
         pitch=np.bincount(of_tone, loud * pitch, n_notes) / np.maximum(total, _TINY),
-        loudness=total,
+        loudness=np.asarray(total, np.float64),
         alive=level > 10 ** (ALIVE_DB / 20) * usual[:, None],
         voice=by_voice.argmax(axis=1) if n_notes else np.zeros(0, np.int64),
     )
