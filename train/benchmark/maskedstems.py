@@ -62,11 +62,14 @@ def listen(item: Item) -> Listened:
 
 
 def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
-    """What the search finds, the explanation that is chosen first."""
+    """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
     first, end = pitch_range(heard.config.policy, heard.config.geometry.n_bins)
     cuts = torch.zeros(len(heard.frames), dtype=torch.bool)
     moduli = torch.from_numpy(np.abs(heard.frames))
-    return SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony).explain()
+    search = SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
+    found = search.explain()
+    played = search.played(heard.config.geometry.sigma_bins, found).explanation
+    return [played._replace(start=f"by notes, from {played.start}"), *found]
 
 
 def masked_stems(

@@ -12,6 +12,7 @@ from typing import Any
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.hints import Hints
 from bsep_stream.train.config.learning_config import ImitationConfig as ImitationConfig
 from bsep_stream.train.config.learning_config import LossConfig as LossConfig
 from bsep_stream.train.config.learning_config import OptimiserConfig as OptimiserConfig
@@ -27,7 +28,7 @@ SMALLEST_AMPLITUDE = 1e-3
 """Of a harmonic in a dictionary that is begun with."""
 
 _ADDED: dict[str, dict[str, Any]] = {
-    "run": {"tones_at_once": (), "own_timbre": False, "start_decays": ()},
+    "run": {"hints": {"solos": (), "notes": ()}, "tones_at_once": (), "own_timbre": False, "start_decays": ()},
     "policy": {"candidates": ()},
     "imitation": {"sure_share": 0.0, "drawn_per_frame": 1},
     "loss": {"discount_all": False, "credit": "joint", "timbre_weight": 0.0, "entropy": 0.0},
@@ -84,6 +85,8 @@ class TrainConfig:
     pretrained : str or None
         Network of the package that the training starts from (:mod:`bsep_stream.train.pretraining`); None: from random
         weights, or from another run.
+    hints : Hints
+        What is known of who plays, for the search.
     """
 
     preset: str
@@ -108,6 +111,7 @@ class TrainConfig:
     start_decays: tuple[tuple[float, float], ...] = ()
     frame_noise: float = 1e-10
     pretrained: str | None = None
+    hints: Hints = field(default_factory=Hints)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.source_names) <= MAX_SOURCES:

@@ -35,6 +35,12 @@ from bsep_stream.trust.terminal import say
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Start from the network and the dictionary of another run."
 )
+@click.option("--solo", "solos", multiple=True, metavar="NAME=FROM-TO", help="One source plays alone: flute=0:00-0:08.")
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path),
+    help="Notes whose sources are right: a table of bsep notes, corrected, or MIDI.",
+)
 @click.option("--each", is_flag=True, help="Every MIX is a session of its own: a run for each, in folders of --output.")
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
@@ -55,6 +61,8 @@ def command(
     device: str,
     resume: bool,
     init: Path | None,
+    solos: tuple[str, ...],
+    notes: Path | None,
     each: bool,
     workers: int,
     scheduler: str | None,
@@ -76,6 +84,8 @@ def command(
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
     if not mix and (each or not resume):
         raise ConfigError("give at least one recording to learn from: bsep train MIX --sources NAME,NAME --output RUN")
+    if (solos or notes) and (resume or each):
+        raise ConfigError("--solo and --notes are for the beginning of one run: not with --resume or --each")
     if each:
         if sources is None:
             raise ConfigError("say which instruments play, such as --sources recorder,violin")
@@ -108,6 +118,8 @@ def command(
                 workers=workers,
                 scheduler=scheduler,
                 on_progress=shown,
+                solos=solos,
+                notes=notes,
             )
         except KeyboardInterrupt:
             shown.close()

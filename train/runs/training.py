@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.files.outputlock import locked_folder
+from bsep_stream.train.config.hints import read_hints
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.run import Run
@@ -46,6 +47,8 @@ def train(
     scheduler: str | None = None,
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
+    solos: Sequence[str] = (),
+    notes: str | Path | None = None,
 ) -> Run:
     """Learn to separate the instruments of recordings from these recordings alone.
 
@@ -85,6 +88,10 @@ def train(
         Called with a :class:`~bsep_stream.train.runs.watching.Progress` after every iteration, and now and then before.
     stop : callable, optional
         Asked as often; once it answers true, the run is saved and comes back unfinished, to be resumed.
+    solos : sequence of str
+        Passages in which one source plays alone, such as ``"flute=0:00-0:08"``: who plays what is judged by them.
+    notes : str or Path, optional
+        Notes whose sources are right: a table of ``bsep notes``, corrected, or MIDI.
 
     Returns
     -------
@@ -134,8 +141,20 @@ def train(
             return run.resume(paths, asked, iterations, minutes)
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
+    hints = read_hints(solos, None if notes is None else Path(notes), names)
     request = RunRequest(
-        paths, names, run.path, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, initial, polyphony
+        paths,
+        names,
+        run.path,
+        preset or "fast",
+        iterations,
+        minutes,
+        seed or 0,
+        seeds or 1,
+        device,
+        initial,
+        polyphony,
+        hints,
     )
     with locked_folder(run.path):
         return run.begin(request, audio, sample_rate)

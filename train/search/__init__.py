@@ -5,5 +5,5 @@ The signal path, file by file: spectral peaks of every frame (`peaks`), what of 
 likeliest way through all frames (`tracking`, `decoding`) for as many tones at once as every instrument may play
 (`voices`), the harmonic envelope of every instrument along that way (`observations`, `envelopes`), and all of it in
 turns (`session`), from starts by register, by brightness, and by what tones that sound at once are made of
-(`together`).
+(`together`). Who plays what is then decided by notes (`players`).
 """

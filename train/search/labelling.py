@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.trainconfig import SMALLEST_AMPLITUDE, TrainConfig
+from bsep_stream.train.search.players.given import given_players
 from bsep_stream.train.search.searchclock import SearchClock
 from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.session.labels import EXCERPT_SECONDS, Labels, frames_at, from_high_to_low, label_positions
@@ -37,10 +38,16 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     if clock is not None:
         longest = min(longest, _affordable_seconds(session, config, clock))
     pieces = label_positions(session, geometry.hop_length, longest)
-    best = _search(session, config, pieces).explain(on_step, None if clock is None else clock.over)[0]
+    search = _search(session, config, pieces)
+    found = search.explain(on_step, None if clock is None else clock.over)
+    seconds = np.concatenate([centres for _, centres in pieces]) / geometry.sample_rate
+    bin_hz = geometry.sample_rate / geometry.n_fft
+    best = search.played(
+        geometry.sigma_bins, found, lambda notes: given_players(config.hints, notes, seconds, bin_hz)
+    ).explanation
     if clock is not None:
         _remark_on(clock, session, config, longest)
-    order = from_high_to_low(best.f0_bin, config.polyphony)
+    order = from_high_to_low(best.f0_bin, config.polyphony, config.hints.sources)
     tones = torch.split(best.f0_bin, list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_AMPLITUDE, np.float32)
     known = min(config.n_harmonics, best.envelope.shape[1])

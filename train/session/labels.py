@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def frames_at(
     return np.concatenate([geometry.analyse(segments)[:, : geometry.n_bins] for segments in cut])
 
 
-def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
+def from_high_to_low(f0_bin: Tensor, limits: Sequence[int], known: Collection[int] = ()) -> Tensor:
     """Order of the sources by their mean pitch, the highest first; those that never sound come last.
 
     Nothing in a mixture says what an instrument is called. Its register is what a musician can tell beforehand, and how
@@ -134,6 +134,8 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
         Tones of a source next to each other; 0: no tone.
     limits : sequence of int
         How many tones every source has.
+    known : collection of int
+        Sources that keep their places, as their names are known by other means.
 
     Returns
     -------
@@ -142,7 +144,8 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
     pitches = torch.stack([_mean_pitch(tones) for tones in torch.split(f0_bin, list(limits))])
     order = torch.arange(len(limits))
     for limit in set(limits):
-        places = (torch.tensor(limits) == limit).nonzero()[:, 0]
+        free = [source for source, most in enumerate(limits) if most == limit and source not in known]
+        places = torch.tensor(free, dtype=torch.long)
         order[places] = places[pitches[places].argsort(descending=True, stable=True)]
     return order
 

@@ -1,0 +1,13 @@
+"""Who plays each note: decided over a whole session, by notes, after the search has found the tones.
+
+File by file: the tones are cut into notes (`notes`), the harmonics of each are read where nothing else sounds
+(`harmonics`), what sounds together is linked (`links`), every feature says how well notes go together with one player
+(`evidence`; `timbre`, `register`), and the likeliest labels that keep the links are sought (`decision`).
+
+A further feature is one more :class:`evidence.NoteEvidence` in the list that :class:`decision.Players` gets. For one
+number a note, :func:`evidence.scalar_evidence` makes it: the values (NaN where a note does not tell), how far
+notes of one player spread, how far players differ, and, where it is known beforehand, what each player is expected to
+have (so a source of several tones may be expected to decay). For several numbers a note,
+:func:`evidence.linear_evidence`. What pairs of notes say (rather one player, rather two) belongs into
+:class:`links.Links`, in nats.
+"""
