@@ -1,8 +1,8 @@
 """Runs and models of version 0.1.0, made before the folders were rooms: they load, go on, and sound the same.
 
 `data/old` was made at 3b62e9a: a run of three iterations over two tones (tiny network) and its export. `stems.npz` has
-every 16th sample of the stems of its recording, and every 64th of those that the shipped model makes of the first 2 s of
-the demo, as they were when the network had ceased to hear what lies below all pitches.
+every 16th sample of the stems of its recording, and every 64th of those that the shipped model makes of the first 2 s
+of the demo, as they were when the network had ceased to hear what lies below all pitches.
 """
 
 from __future__ import annotations
