@@ -272,6 +272,10 @@ def test_gradient_through_the_inharmonicity_is_that_of_its_mean() -> None:
 def test_candidates_need_a_policy_that_gates() -> None:
     with pytest.raises(ConfigError, match="need gate_direct"):
         PolicyConfig(candidates=(3,))
+    with pytest.raises(ConfigError, match="a pass has 8 choices"):
+        tiny((9, 2))
+    with pytest.raises(ConfigError, match="timbre_weight needs timbre_updates"):
+        tiny((3, 2), loss=LossConfig(timbre_weight=1.0))
     with pytest.raises(ConfigError, match="credit must be joint or tone"):
         LossConfig(credit="whole")
 

@@ -150,7 +150,7 @@ def _policy(source_names: tuple[str, ...]) -> TrainConfig:
         optimiser=replace(fast.optimiser, step_size=1e-3, dictionary_step_size=1e-2),
         imitation=replace(fast.imitation, iterations=0),
         batch_size=8,
-        iterations=3_000,
+        iterations=200,
         own_timbre=True,
         start_decays=START_DECAYS,
     )

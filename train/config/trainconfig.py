@@ -20,6 +20,7 @@ from bsep_stream.train.config.limits import refuse_unreasonable
 from bsep_stream.train.config.network_config import MAP_NAMES as MAP_NAMES
 from bsep_stream.train.config.network_config import NetworkConfig as NetworkConfig
 from bsep_stream.train.config.policy_config import PolicyConfig as PolicyConfig
+from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.trust.records import record
 
 MAX_SOURCES = 4
@@ -129,6 +130,10 @@ class TrainConfig:
             raise ConfigError(f"rendering must be dense or local, got {self.rendering!r}")
         if self.rendering == "local" and self.policy.highest_width is None:
             raise ConfigError("local rendering needs a limit on the width of peaks, got highest_width = None")
+        first, end = pitch_range(self.policy, self.geometry.n_bins)
+        choices = self.n_sources * (end - first + 1)
+        if max(self.policy.candidates, default=0) > choices:
+            raise ConfigError(f"a pass has {choices} choices, got candidates = {self.policy.candidates}")
         if self.loss.timbre_weight and not (self.timbre_updates and self.n_tones == self.n_sources):
             raise ConfigError("timbre_weight needs timbre_updates above 0, and one tone for every source")
         if self.own_timbre and not self.timbre_updates:
