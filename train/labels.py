@@ -185,7 +185,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         torch.from_numpy(cuts),
         limits=config.polyphony,
     )
-    best = search.explain(on_step)[0]
+    best = search.played(geometry.sigma_bins, search.explain(on_step)).explanation
     order = from_high_to_low(best.f0_bin, config.polyphony)
     tones = torch.split(best.f0_bin, list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)

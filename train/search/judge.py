@@ -53,7 +53,10 @@ def masked_stems(
 
 
 def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list[tuple[Explanation, str]]:
-    """Explanations of an item's mixture, all or so many, the one that would be chosen first, each with its measures."""
+    """Explanations of an item's mixture, all or so many, each with its measures.
+
+    First what labels are made of, whose players are decided by notes; then the starts, the cheapest first.
+    """
     config = preset_config("fast", item.names, item.polyphony)
     session = load_session([item.mixture], config.geometry.sample_rate)
     samples = session.takes[0].samples
@@ -65,7 +68,9 @@ def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list
     )
     truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
     rows = []
-    for explanation in search.explain()[:most]:
+    found = search.explain()
+    played = search.played(config.geometry.sigma_bins, found).explanation
+    for explanation in [played._replace(start=f"by notes, from {played.start}"), *found][:most]:
         stems = masked_stems(frames, explanation.f0_bin, config, len(samples))
         rows.append((explanation, measures_text(evaluate(truth, [stem[None] for stem in stems], item.names).to_dict())))
     return rows

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bsep_stream.train.search.candidates import find_candidates
 from bsep_stream.train.search.decoding import FrameEvidence, State, decode, silence
 from bsep_stream.train.search.envelopes import PitchScale, ToneObservations, envelopes_from, plain_envelope
-from bsep_stream.train.search.handovers import give_back
 from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
+from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
+from bsep_stream.train.search.players.decision import Decision
+from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.tails import around_path, without_tails
@@ -47,6 +51,23 @@ class Explanation(NamedTuple):
     envelope: Tensor
     cost: float
     start: str
+
+
+class Played(NamedTuple):
+    """An explanation whose tones are shared out among the players by notes.
+
+    Attributes
+    ----------
+    explanation : Explanation
+    notes : Notes
+        Of all voices together, as they were before.
+    decision : Decision
+        Player of every note, and how sure that is.
+    """
+
+    explanation: Explanation
+    notes: Notes
+    decision: Decision
 
 
 class _Start(NamedTuple):
@@ -97,6 +118,7 @@ class SessionSearch:
         limits: Sequence[int] | None = None,
     ) -> None:
         self.settings = settings or SearchSettings()
+        self.moduli, self.cuts = moduli, cuts
         self.n_sources = n_sources
         self.voices = Voices(limits or (1,) * n_sources)
         n_bins = moduli.shape[1]
@@ -124,6 +146,37 @@ class SessionSearch:
         step = on_step or (lambda: None)
         found = [self._improve(start, step) for start in self._likeliest(self._starts(step), step)]
         return sorted(found, key=lambda explanation: explanation.cost)
+
+    def played(
+        self,
+        sigma_bins: float,
+        explanations: Sequence[Explanation],
+        given: Callable[[Notes], NDArray[np.int64]] | None = None,
+    ) -> Played:
+        """The first of some explanations, its tones shared out among the players note by note.
+
+        Parameters
+        ----------
+        sigma_bins : float
+            Width of a peak.
+        explanations : sequence of Explanation
+            The best first. Who plays what in the others is tried as well.
+        given : callable, optional
+            Players that are known: gets the notes, returns a source for each; -1 where it does not know.
+        """
+        best = explanations[0]
+        readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
+        notes = cut_notes(*readings[0], self.cuts.numpy())
+        evidence = note_evidence(
+            notes, self.moduli.numpy(), best.envelope.double().numpy(), sigma_bins, self.n_sources
+        )
+        known = None if given is None else given(notes)
+        decision = decide_players(notes, evidence, self.voices.limits, readings[1:], known)
+        tones = shared_out(notes, decision.labels, self.voices.limits)
+        f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
+        order = high_to_low(f0, self.voices)
+        f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
+        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude)), notes, decision)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""
@@ -199,16 +252,20 @@ class SessionSearch:
         state = self._with_tails(swept, step)
         chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
         f0 = torch.where(state.choice > 0, chosen, 0.0).T
-        rows = []
-        for entry in swept.observed:
-            root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
-            rows.append(root.square() / root.square().amax().clamp_min(_TINY))
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        if not self.voices.chords:
-            f0, amplitude = give_back(f0, amplitude)
-        return Explanation(f0, amplitude, torch.stack(rows), swept.cost, start.name)
+        return Explanation(f0, amplitude, _mean_rows(swept.observed), swept.cost, start.name)
+
+    def _mean_envelopes(self, f0_bin: Tensor, amplitude: Tensor) -> Tensor:
+        """Of tones that are candidates of their frames, (n_voices, n_frames); (n_sources, n_harmonics)."""
+        distance = (self.evidence.candidates.f0_bin[:, None] - f0_bin.T[:, :, None]).abs()
+        state = State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+        envelopes = [plain_envelope(self.settings.plain_decay)] * self.n_sources
+        for _ in range(2):
+            observed = self._observe(state, envelopes)
+            envelopes = self._envelopes(observed)
+        return _mean_rows(observed)
 
     def _decode(
         self,
@@ -266,3 +323,12 @@ class SessionSearch:
             shared.choice[frames, voices] = choice[frames, torch.arange(size)]
             shared.amplitude[frames, voices] = amplitude[frames, torch.arange(size)]
         return shared
+
+
+def _mean_rows(observed: Sequence[ToneObservations]) -> Tensor:
+    """Mean harmonic envelopes of sources, largest entry 1, shape (n_sources, n_harmonics)."""
+    rows = []
+    for entry in observed:
+        root = (entry.weight * entry.root).sum(dim=0) / entry.weight.sum(dim=0).clamp_min(_TINY)
+        rows.append(root.square() / root.square().amax().clamp_min(_TINY))
+    return torch.stack(rows)

@@ -8,6 +8,7 @@ are linked by sounding together; in general the exchange chain of Kempe). So lin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +92,7 @@ class Players:
         nats_per_change : float
         """
         generator = np.random.default_rng(seed)
+        starts = [self._named(labels) for labels in starts]
         first = self._with_given(starts[0])
         self._set_links(first)
         begun = {self._repaired(labels, first).tobytes(): labels for labels in starts}
@@ -149,6 +151,19 @@ class Players:
             if first[one] != first[other] or not single[first[one]]:
                 self._apart[one].append(other)
                 self._apart[other].append(one)
+
+    def _named(self, labels: _Labels) -> _Labels:
+        """Labels under those names of the players that agree best with what is given."""
+        known = self._given != ANYBODY
+        places = range(len(self.limits))
+        orders = [o for o in permutations(places) if all(self.limits[i] == self.limits[o[i]] for i in places)]
+        loud = self._alive.sum(axis=1)[known]
+
+        def agreement(order: tuple[int, ...]) -> float:
+            return float(loud[np.array(order)[labels[known]] == self._given[known]].sum())
+
+        named: _Labels = np.array(max(orders, key=agreement))[labels]
+        return named
 
     def _with_given(self, labels: _Labels) -> _Labels:
         """Labels with the given ones, which move what sounds with them."""

@@ -63,6 +63,9 @@ class TimbreSpreads:
     bumps: float = 3.0
     note: float = 3.0
     note_tilt: float = 2.0
+    note_even: float = 0.0
+    note_smooth: float = 0.0
+    length: float = 0.4
     frame: float = 5.0
     mean_tilt: float = -8.0
     weight: float = 0.3
@@ -92,7 +95,7 @@ def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
         np.broadcast_to(spreads.even * (order % 2 == 0)[:, None], (n_notes, N_HARMONICS, 1)),
         spreads.tilt_by_pitch * (octaves * (pitch[:, None] - middle) / 12)[:, :, None],
         spreads.body * _kernel(position[:, :, None] - body, _BODY_SEMITONES),
-        spreads.bumps * by_pitch.reshape(n_notes, N_HARMONICS, -1),
+        spreads.bumps * by_pitch.reshape(n_notes, N_HARMONICS, N_HARMONICS * len(bumps)),
     ]
     return np.concatenate(parts, axis=2)
 
@@ -104,6 +107,8 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     variance = spreads.note**2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
+    distance = (octaves[:, None] - octaves) / spreads.length
+    shared = shared + spreads.note_smooth**2 * np.exp(-0.5 * distance**2)
     covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
     precision: _Array = np.linalg.inv(covariance)
     return precision

@@ -1,0 +1,269 @@
+"""Players decided by notes: synthetic sessions whose players are known, and the laws that always hold."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
+from bsep_stream.train.search.players.decision import Players
+from bsep_stream.train.search.players.evidence import NoteEvidence, linear_evidence, scalar_evidence
+from bsep_stream.train.search.players.harmonics import note_harmonics
+from bsep_stream.train.search.players.links import TOGETHER_FRAMES, links_between
+from bsep_stream.train.search.players.notes import LONGEST_PIECE_FRAMES, Notes, cut_notes
+from bsep_stream.train.search.players.register import register_evidence
+
+N_BINS = 500
+SIGMA_BINS = 1.3
+LONG = 14
+EXACT = 1e-9
+ORDER = np.arange(1, 21)
+DARK, HOLLOW, BRIGHT = (
+    envelope / envelope.sum() for envelope in (0.55**ORDER, 0.8**ORDER * np.where(ORDER % 2, 1.0, 0.1), 0.85**ORDER)
+)
+SCALE = [24.0, 25.5, 27.0, 30.3, 32.0, 34.0, 36.0, 38.2]  # bins: two players in one register
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def voices(*parts: list[tuple[int, float]]) -> NDArray[np.float64]:
+    """Pitches of voices from (frames, bin)."""
+    return np.array([[f0 for frames, f0 in voice for _ in range(frames)] for voice in parts])
+
+
+def cut(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64] | None = None) -> Notes:
+    cuts = np.arange(f0_bin.shape[1]) == 0
+    return cut_notes(f0_bin, np.where(f0_bin > 0, 1.0, 0.0) if amplitude is None else amplitude, cuts)
+
+
+def spectra(f0_bin: NDArray[np.float64], envelopes: list[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Moduli of tones whose voices have envelopes, shape (n_frames, N_BINS)."""
+    bins = np.arange(N_BINS)
+    moduli = np.full((f0_bin.shape[1], N_BINS), 1e-6)
+    for pitch, envelope in zip(f0_bin, envelopes, strict=True):
+        for order, height in zip(ORDER, envelope, strict=True):
+            peak = np.exp(-0.5 * ((bins - order * pitch[:, None]) / SIGMA_BINS) ** 2)
+            moduli += height * peak * (pitch[:, None] > 0)
+    return moduli.astype(np.float32)
+
+
+def a_session(
+    players: list[NDArray[np.float64]], n_notes: int, generator: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Each in turn, then all of them together, then in turn: tones by player, and what is heard."""
+    rows: list[list[float]] = [[] for _ in players]
+    for turn in range(n_notes):
+        alone = turn % (len(players) + 1)
+        pitches = generator.permutation(SCALE)  # no unisons
+        for number, row in enumerate(rows):
+            sounds = alone in (number, len(players))
+            row += [pitches[number] if sounds else 0.0] * LONG
+    f0_bin = np.array(rows)
+    return f0_bin, spectra(f0_bin, players)
+
+
+def same(labels: NDArray[np.int64], truth: NDArray[np.int64], n_players: int) -> bool:
+    """Up to what the players are called."""
+    return any((np.array(names)[labels] == truth).all() for names in itertools.permutations(range(n_players)))
+
+
+def swapped(f0_bin: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Tones whose voices change places by chance from note to note."""
+    mixed = f0_bin.copy()
+    for start in range(0, f0_bin.shape[1], LONG):
+        mixed[:, start : start + LONG] = generator.permutation(f0_bin[:, start : start + LONG])
+    return mixed
+
+
+def decided(f0_bin: NDArray[np.float64], moduli: NDArray[np.float32], n_players: int) -> tuple[Notes, NDArray[np.int64]]:
+    notes = cut(f0_bin)
+    envelope = np.ones((1, 20)) * 0.7**ORDER
+    evidence = note_evidence(notes, moduli, envelope, SIGMA_BINS, n_players)
+    return notes, decide_players(notes, evidence, (1,) * n_players).labels
+
+
+def true_players(notes: Notes, f0_bin: NDArray[np.float64]) -> NDArray[np.int64]:
+    middle = (notes.start + notes.end) // 2
+    pitch = 12 * np.log2(np.maximum(f0_bin[:, middle], 1.0))
+    return np.abs(pitch - notes.pitch).argmin(axis=0)
+
+
+@pytest.mark.parametrize("players", [[DARK, HOLLOW], [DARK, HOLLOW, BRIGHT]], ids=["two", "three"])
+def test_players_of_one_register_are_told_apart_by_what_they_sound_like(
+    players: list[NDArray[np.float64]], generator: np.random.Generator
+) -> None:
+    f0_bin, moduli = a_session(players, 8 * len(players), generator)
+    mixed = swapped(f0_bin, generator)
+    notes, labels = decided(mixed, moduli, len(players))
+    assert same(labels, true_players(notes, f0_bin), len(players))
+
+
+def test_the_same_seed_gives_the_same_labels(generator: np.random.Generator) -> None:
+    f0_bin, moduli = a_session([DARK, BRIGHT], 12, generator)
+    mixed = swapped(f0_bin, generator)
+    assert (decided(mixed, moduli, 2)[1] == decided(mixed, moduli, 2)[1]).all()
+
+
+def test_without_evidence_the_labels_of_the_search_are_kept(generator: np.random.Generator) -> None:
+    notes = cut(swapped(a_session([DARK, DARK], 12, generator)[0], generator))
+    nothing = scalar_evidence(np.full(len(notes), np.nan), 1.0, 1.0, 2, 1.0)
+    assert (decide_players(notes, [nothing], (1, 1)).labels == notes.voice).all()
+
+
+def test_little_evidence_is_not_enough(generator: np.random.Generator) -> None:
+    notes = cut(voices([(LONG, 24.0), (LONG, 0.0), (LONG, 24.0)], [(LONG, 0.0), (LONG, 30.0), (LONG, 0.0)]))
+    values = np.array([0.0, 1.0, 1.0])[np.argsort(notes.start)]
+    labels = {}
+    for spread in (0.8, 0.1):
+        evidence = scalar_evidence(values, spread, 1.0, 2, 1.0)
+        labels[spread] = decide_players(notes, [evidence], (1, 1)).labels
+    assert (labels[0.8] == notes.voice).all()
+    assert (labels[0.1] != notes.voice).sum() == 1
+
+
+def test_notes_that_sound_together_never_have_one_player(generator: np.random.Generator) -> None:
+    f0_bin, _ = a_session([DARK, BRIGHT], 12, generator)
+    notes = cut(f0_bin)
+    apart = links_between(notes).apart
+    assert len(apart) == 4
+    against = scalar_evidence(generator.normal(size=len(notes)), 0.1, 1.0, 2, 5.0)
+    for seed in range(3):
+        labels = decide_players(notes, [against], (1, 1), seed=seed).labels
+        assert (labels[apart[:, 0]] != labels[apart[:, 1]]).all()
+
+
+def test_one_of_three_players_may_have_several_tones() -> None:
+    f0_bin = voices([(LONG, 24.0), (LONG, 36.0)], [(LONG, 30.3), (LONG, 25.5)], [(LONG, 38.2), (LONG, 32.0)])
+    notes = cut(f0_bin)
+    values = np.where(np.isin(np.rint(notes.pitch * 10), np.rint(120 * np.log2([38.2, 25.5]))), 1.0, 0.0)
+    evidence = scalar_evidence(values, 0.1, 1.0, 2, 1.0, mean=np.array([1.0, 0.0]))
+    labels = decide_players(notes, [evidence], (1, 2)).labels
+    assert (labels == np.where(values == 1.0, 0, 1)).all()
+
+
+def test_a_player_of_two_tones_never_gets_a_third() -> None:
+    notes = cut(voices([(LONG, 24.0)], [(LONG, 30.3)], [(LONG, 38.2)]))
+    evidence = scalar_evidence(np.zeros(3), 0.1, 1.0, 2, 5.0, mean=np.array([5.0, 0.0]))
+    assert sorted(decide_players(notes, [evidence], (1, 2)).labels) == [0, 1, 1]
+
+
+def test_what_is_given_holds_and_moves_what_sounds_with_it(generator: np.random.Generator) -> None:
+    f0_bin, moduli = a_session([DARK, HOLLOW], 12, generator)
+    notes, free = decided(f0_bin, moduli, 2)
+    evidence = note_evidence(notes, moduli, np.ones((1, 20)) * 0.7**ORDER, SIGMA_BINS, 2)
+    given = np.full(len(notes), -1)
+    given[0] = 1 - free[0]
+    labels = decide_players(notes, evidence, (1, 1), given=given).labels
+    assert labels[0] == given[0]
+    assert (labels == 1 - free).all()  # all others follow it by what they sound like
+
+
+def test_no_note_votes_for_itself(generator: np.random.Generator) -> None:
+    """Evidence of a player is a product of predictions from the notes before: that of the first is its prior alone."""
+    design, seen = generator.normal(size=(5, 3, 2)), generator.normal(size=(5, 3))
+    precision = np.eye(3) * np.ones((5, 1, 1)) / 0.3
+    evidence = linear_evidence(design, seen, precision, 1, 1.0)
+    total = evidence.of_player(0, evidence.precision.sum(axis=0)[None], evidence.information.sum(axis=0)[None])[0]
+    chain = 0.0
+    for note in range(5):
+        before = slice(0, note)
+        covariance = np.linalg.inv(np.eye(2) + evidence.precision[before].sum(axis=0))
+        mean = covariance @ evidence.information[before].sum(axis=0)
+        spread = design[note] @ covariance @ design[note].T + 0.3 * np.eye(3)
+        off = seen[note] - design[note] @ mean
+        likelihood = -0.5 * off @ np.linalg.solve(spread, off) - 0.5 * np.linalg.slogdet(spread)[1]
+        alone = -0.5 * seen[note] @ seen[note] / 0.3 - 0.5 * 3 * np.log(0.3)
+        chain += likelihood - alone  # the noise of a note does not depend on who plays it
+    assert abs(total - chain) < EXACT
+
+
+def test_a_feature_of_one_number_is_the_same_as_one_of_several(generator: np.random.Generator) -> None:
+    values = generator.normal(size=4)
+    one = scalar_evidence(values, 0.5, 2.0, 1, 1.0)
+    padded = NoteEvidence(
+        np.pad(one.precision, ((0, 0), (0, 1), (0, 1))), np.pad(one.information, ((0, 0), (0, 1))), np.zeros((1, 2)), 1.0
+    )
+    first, second = (
+        entry.of_player(0, entry.precision.sum(axis=0)[None], entry.information.sum(axis=0)[None])[0]
+        for entry in (one, padded)
+    )
+    assert abs(first - second) < EXACT
+
+
+def test_a_shared_register_costs_nothing_whoever_plays_what() -> None:
+    pitch = np.full(6, 30.0)
+    evidence = register_evidence(pitch, 2)
+
+    def of(labels: list[int]) -> float:
+        sums = [np.flatnonzero(np.array(labels) == player) for player in (0, 1)]
+        return sum(
+            float(evidence.of_player(k, evidence.precision[own].sum(axis=0)[None], evidence.information[own].sum(axis=0)[None])[0])
+            for k, own in enumerate(sums)
+        )
+
+    assert abs(of([0, 1, 0, 1, 0, 1]) - of([0, 0, 0, 1, 1, 1])) < EXACT
+
+
+def test_a_note_begins_where_the_pitch_moves_or_the_tone_is_struck_anew() -> None:
+    f0_bin = voices([(10, 24.0), (20, 27.0), (5, 0.0), (10, 27.0)])
+    amplitude = np.where(f0_bin > 0, 1.0, 0.0)
+    amplitude[0, 14:20] = 0.3
+    notes = cut(f0_bin, amplitude)
+    assert sorted(zip(notes.start.tolist(), notes.end.tolist(), strict=True)) == [(0, 10), (10, 20), (20, 30), (35, 45)]
+
+
+def test_a_short_piece_that_another_voice_goes_on_with_is_no_note_of_its_own() -> None:
+    for frames, n_notes in ((LONGEST_PIECE_FRAMES, 2), (LONGEST_PIECE_FRAMES + 1, 3)):
+        holds = [(20, 24.0), (LONGEST_PIECE_FRAMES + 1, 36.0)]
+        takes_over = [(20, 0.0), (frames, 24.0), (LONGEST_PIECE_FRAMES + 1 - frames, 0.0)]
+        assert len(cut(voices(holds, takes_over))) == n_notes
+
+
+def test_what_still_rings_is_not_together_with_the_next_note() -> None:
+    f0_bin = voices([(20, 24.0), (12, 0.0)], [(18, 0.0), (14, 27.0)])
+    f0_bin[0, 20:] = 24.0
+    amplitude = np.where(f0_bin > 0, 1.0, 0.0)
+    assert len(links_between(cut(f0_bin, amplitude)).apart) == 1
+    amplitude[0, 18:] = 0.1
+    links = links_between(cut(f0_bin, amplitude))
+    assert len(links.apart) == 0
+    assert TOGETHER_FRAMES < 12
+
+
+def test_a_harmonic_that_another_tone_covers_is_not_trusted() -> None:
+    f0_bin = voices([(LONG, 24.0)], [(LONG, 36.0)])
+    harmonics = note_harmonics(cut(f0_bin), spectra(f0_bin, [DARK, BRIGHT]), BRIGHT[None], SIGMA_BINS)
+    dark = harmonics.frames[0]
+    assert (dark[[2, 5, 8]] == 0).all()  # 72 = 2 * 36, ...
+    assert (dark[[0, 1, 3]] > LONG - 1).all()
+    expected = 20 * np.log10(DARK[3] / DARK[0])
+    assert abs(harmonics.level_db[0, 3] - harmonics.level_db[0, 0] - expected) < 0.5
+
+
+def test_tones_go_to_their_players_and_what_rings_is_left_out() -> None:
+    f0_bin = voices([(20, 24.0), (12, 24.0)], [(20, 0.0), (12, 27.0)])
+    amplitude = np.where(f0_bin > 0, 1.0, 0.0)
+    amplitude[0, 20:] = 0.1
+    notes = cut(f0_bin, amplitude)
+    shared = shared_out(notes, np.array([1, 1]), (1, 1))
+    assert isinstance(shared, Tones)
+    assert (shared.f0_bin[0] == 0).all()
+    assert shared.f0_bin[1].tolist() == [24.0] * 20 + [27.0] * 12
+
+
+def test_players_refuse_no_session() -> None:
+    """Nothing sounds: there is nothing to decide."""
+    notes = cut(np.zeros((2, 10)))
+    evidence = note_evidence(notes, np.zeros((10, N_BINS), np.float32), np.ones((2, 20)), SIGMA_BINS, 2)
+    decision = decide_players(notes, evidence, (1, 1))
+    assert decision.labels.shape == (0,)
+    assert isinstance(Players(evidence, links_between(notes), (1, 1), notes.alive).total(decision.labels), float)
