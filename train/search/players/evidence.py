@@ -8,12 +8,30 @@ trying a note with another player costs one small matrix.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Array = NDArray[np.float64]
+
+
+class Feature(Protocol):
+    """What one feature says of all notes: sums over the notes of a player, and how likely they are."""
+
+    @property
+    def precision(self) -> _Array:
+        """Shape (n_notes, n_weights, n_weights)."""
+        ...
+
+    @property
+    def information(self) -> _Array:
+        """Shape (n_notes, n_values)."""
+        ...
+
+    def of_player(self, player: int, precision: _Array, information: _Array) -> _Array:
+        """Log-likelihood of sets of notes, from their sums."""
+        ...
 
 
 class NoteEvidence(NamedTuple):

@@ -57,7 +57,7 @@ class KindEvidence(NamedTuple):
     precision : ndarray, shape (n_notes, 1, 1)
         Zero: a kind has no weights to be learned.
     information : ndarray, shape (n_notes, n_kinds)
-        Log-likelihood of a note, if its player is of a kind; zero in the mean of all kinds.
+        Log-likelihood of a note, if its player is of a kind (:data:`KINDS`); zero in the mean of all.
     """
 
     precision: _Array

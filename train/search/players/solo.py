@@ -1,29 +1,167 @@
-"""The likeliest notes of a player of one tone at a time, when every note has its odds: a path through the notes."""
+"""Who plays the melody: the likeliest path through the notes for every player of one tone at a time.
+
+Beside a player of chords an exchange of single notes gets stuck: four tones sound with every note of a melody, and each
+of them may be it. But given what both players sound like, the likeliest melody as a whole is found exactly, as it
+is a path of notes that follow one another. So models and paths are made in turns, from several first melodies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bsep_stream.train.search.players.decision import ANYBODY, Decision
+from bsep_stream.train.search.players.evidence import Feature
+from bsep_stream.train.search.players.kinds import DECAYING, KINDS, MOVING, STILL
+from bsep_stream.train.search.players.notes import Notes
 
-class Evidence(Protocol):
-    """A feature, as :class:`evidence.NoteEvidence`."""
+_OVERLAP_FRAMES = 4
+"""Of two notes of one melody, at most: legato, and the length of a frame."""
 
-    @property
-    def precision(self) -> NDArray[np.float64]: ...
+_ROUNDS = 10
+_SOUNDING_NATS = 0.02
+"""A frame of a melody that sounds, over one that rests, in the first melodies only."""
 
-    @property
-    def information(self) -> NDArray[np.float64]: ...
+_NOT_OUTER, _ALONE = 0.3, 0.7
+_CERTAIN = 1e6
 
-    def of_player(
-        self, player: int, precision: NDArray[np.float64], information: NDArray[np.float64]
-    ) -> NDArray[np.float64]: ...
+_Array = NDArray[np.float64]
+_Labels = NDArray[np.int64]
 
 
-def best_solo(start: NDArray[np.int64], end: NDArray[np.int64], odds: NDArray[np.float64]) -> NDArray[np.bool_]:
+def decide_solos(
+    notes: Notes, evidence: Sequence[Feature], limits: Sequence[int], kinds: _Array, given: _Labels | None = None
+) -> Decision:
+    """Who plays the notes, where some players have one tone at a time and others several.
+
+    Parameters
+    ----------
+    notes : Notes
+    evidence : sequence of Feature
+    limits : sequence of int
+        How many tones every player has at most at once: one has 1, one has more.
+    kinds : ndarray, shape (n_notes, n_kinds)
+        Log-likelihood of every note by kind of player, for the first melodies.
+    given : ndarray, shape (n_notes,), int64, optional
+        Players that are known; -1 elsewhere.
+    """
+    given = np.full(len(notes), ANYBODY) if given is None else given
+    model = _Solos(notes, evidence, limits, given)
+    found = [model.improved(labels) for labels in model.starts(kinds)]
+    labels, total = max(found, key=lambda entry: entry[1])
+    values = model.values(labels)
+    own = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
+    np.put_along_axis(values, labels[:, None], -np.inf, axis=1)
+    return Decision(labels, total, own - values.max(axis=1))
+
+
+class _Solos:
+    def __init__(self, notes: Notes, evidence: Sequence[Feature], limits: Sequence[int], given: _Labels) -> None:
+        self._notes, self._evidence, self._given = notes, evidence, given
+        self._n_players = len(limits)
+        self._solos = [player for player, limit in enumerate(limits) if limit == 1]
+        self._others = [player for player, limit in enumerate(limits) if limit > 1]
+        n_frames = notes.alive.shape[1]
+        self._start = notes.alive.argmax(axis=1)
+        end = n_frames - notes.alive[:, ::-1].argmax(axis=1)
+        self._end = np.maximum(self._start + 1, end - _OVERLAP_FRAMES)
+
+    def starts(self, kinds: _Array) -> Iterator[_Labels]:
+        """Melodies of what moves or does not decay, and of what lies at the top, at the bottom, or between."""
+        length = self._notes.n_frames
+        rank = outer_rank(self._notes)
+        up, down = np.nan_to_num(rank, nan=_ALONE), np.nan_to_num(-rank, nan=_ALONE)
+        decaying, moving, still = (kinds[:, KINDS.index(kind)] for kind in (DECAYING, MOVING, STILL))
+        moves = moving - np.logaddexp(decaying, still)
+        sounding = _SOUNDING_NATS * length
+        for odds in (
+            moves + sounding,
+            np.logaddexp(moving, still) - decaying + sounding,
+            moves + 2 * sounding * up,
+            length * np.clip(up + _NOT_OUTER, -1, 1),
+            length * np.clip(down + _NOT_OUTER, -1, 1),
+            length * (2 * _NOT_OUTER - np.abs(np.nan_to_num(rank))),
+        ):
+            values = np.zeros((len(length), self._n_players))
+            values[:, self._solos] = odds[:, None]
+            yield self._paths(values, np.full(len(length), self._others[0]))
+
+    def values(self, labels: _Labels) -> _Array:
+        """How likely each player makes every note, when all other notes stay where they are, in nats."""
+        values = np.zeros((len(labels), self._n_players))
+        for feature in self._evidence:
+            for player in range(self._n_players):
+                own = labels == player
+                precision, information = feature.precision[own].sum(axis=0), feature.information[own].sum(axis=0)
+                sign = np.where(own, -1.0, 1.0)
+                changed = feature.of_player(
+                    player,
+                    precision + sign[:, None, None] * feature.precision,
+                    information + sign[:, None] * feature.information,
+                )
+                now = feature.of_player(player, precision[None], information[None])
+                values[:, player] += sign * (changed - now)
+        return values
+
+    def total(self, labels: _Labels) -> float:
+        """Evidence of labels in nats."""
+        return sum(
+            float(
+                feature.of_player(
+                    player,
+                    feature.precision[labels == player].sum(axis=0)[None],
+                    feature.information[labels == player].sum(axis=0)[None],
+                )[0]
+            )
+            for feature in self._evidence
+            for player in range(self._n_players)
+        )
+
+    def improved(self, labels: _Labels) -> tuple[_Labels, float]:
+        """Models and paths in turns: the likeliest labels on the way, and their evidence."""
+        best, largest = labels, self.total(labels)
+        for _ in range(_ROUNDS):
+            after = self._paths(self.values(labels), labels)
+            if np.array_equal(after, labels):
+                break
+            labels = after
+            total = self.total(labels)
+            if total > largest:
+                best, largest = labels, total
+        return best, largest
+
+    def _paths(self, values: _Array, labels: _Labels) -> _Labels:
+        """Labels in which every solo player has his best path through what the other solo players leave."""
+        labels = labels.copy()
+        rest = np.array(self._others)[values[:, self._others].argmax(axis=1)]
+        for player in self._solos:
+            labels[labels == player] = ANYBODY
+            odds = values[:, player] - values[np.arange(len(rest)), rest]
+            odds[self._given == player] = _CERTAIN
+            taken = (self._given != ANYBODY) & (self._given != player)
+            for other in self._solos:
+                taken |= (labels == other) & (other != player)
+            odds[taken] = -_CERTAIN
+            labels[best_path(self._start, self._end, odds)] = player
+        solo = np.isin(labels, self._solos)
+        labels[~solo] = np.where(np.isin(self._given, self._others), self._given, rest)[~solo]
+        return labels
+
+
+def outer_rank(notes: Notes) -> _Array:
+    """Where every note lies among those it sounds with: 1 at the top, -1 at the bottom; NaN: alone."""
+    alive = notes.alive.astype(float)
+    together = alive @ alive.T
+    np.fill_diagonal(together, 0.0)
+    total = together.sum(axis=1)
+    above = (together * np.sign(notes.pitch[:, None] - notes.pitch)).sum(axis=1)
+    rank: _Array = np.where(total > _OVERLAP_FRAMES, above / np.maximum(total, 1.0), np.nan)
+    return rank
+
+
+def best_path(start: NDArray[np.int64], end: NDArray[np.int64], odds: _Array) -> NDArray[np.bool_]:
     """Notes that follow one another and whose odds have the largest sum (weighted interval scheduling, exact).
 
     Parameters
@@ -31,55 +169,24 @@ def best_solo(start: NDArray[np.int64], end: NDArray[np.int64], odds: NDArray[np
     start, end : ndarray, shape (n_notes,), int64
         First frame, and the one after the last.
     odds : ndarray, shape (n_notes,)
-        Notes below 0 are nobody's.
+        Notes below 0 are never taken.
 
     Returns
     -------
     ndarray, shape (n_notes,), bool
     """
     order = np.argsort(end, kind="stable")
-    ends = end[order]
-    total, taken = [0.0], []
-    before = np.searchsorted(ends, start[order], side="right")
+    # How many notes, in this order, have ended when a note begins.
+    before = np.minimum(np.searchsorted(end[order], start[order], side="right"), np.arange(len(order)))
+    total = [0.0]
     for place, note in enumerate(order):
-        fits = min(int(before[place]), place)
-        with_it = total[fits] + float(odds[note])
-        taken.append(with_it > total[place])
-        total.append(max(with_it, total[place]))
+        total.append(max(total[place], total[before[place]] + float(odds[note])))
     chosen = np.zeros(len(order), bool)
-    place = len(order) - 1
-    while place >= 0:
-        if taken[place]:
-            chosen[order[place]] = True
-            place = min(int(before[place]), place) - 1
+    place = len(order)
+    while place:
+        if total[place] > total[place - 1]:
+            chosen[order[place - 1]] = True
+            place = int(before[place - 1])
         else:
             place -= 1
     return chosen
-
-
-def note_odds(
-    evidence: Sequence[Evidence], labels: NDArray[np.int64], player: int, other: int
-) -> NDArray[np.float64]:
-    """How much likelier every note is one player's than another's, when all other notes stay where they are, in nats.
-
-    Parameters
-    ----------
-    evidence : sequence of Evidence
-        Features.
-    labels : ndarray, shape (n_notes,), int64
-    player, other : int
-
-    Returns
-    -------
-    ndarray, shape (n_notes,)
-    """
-    odds = np.zeros(len(labels))
-    for feature in evidence:
-        for who, sign in ((player, 1.0), (other, -1.0)):
-            own = (labels == who).astype(float)
-            precision = feature.precision[labels == who].sum(axis=0) - own[:, None, None] * feature.precision
-            information = feature.information[labels == who].sum(axis=0) - own[:, None] * feature.information
-            without = feature.of_player(who, precision, information)
-            with_it = feature.of_player(who, precision + feature.precision, information + feature.information)
-            odds += sign * (with_it - without)
-    return odds
