@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decision import Decision, Players
-from bsep_stream.train.search.players.evidence import NoteEvidence
+from bsep_stream.train.search.players.evidence import Feature
 from bsep_stream.train.search.players.harmonics import note_harmonics
 from bsep_stream.train.search.players.links import links_between
 from bsep_stream.train.search.players.notes import Notes
@@ -30,7 +30,7 @@ class Tones(NamedTuple):
 
 def note_evidence(
     notes: Notes, moduli: NDArray[np.float32], envelope: _Array, sigma_bins: float, n_players: int
-) -> list[NoteEvidence]:
+) -> list[Feature]:
     """All features of the notes.
 
     Parameters
@@ -48,7 +48,7 @@ def note_evidence(
 
 def decide_players(
     notes: Notes,
-    evidence: Sequence[NoteEvidence],
+    evidence: Sequence[Feature],
     limits: Sequence[int],
     readings: Sequence[Tones] = (),
     given: NDArray[np.int64] | None = None,
@@ -60,7 +60,7 @@ def decide_players(
     ----------
     notes : Notes
         Their voices are what the search says.
-    evidence : sequence of NoteEvidence
+    evidence : sequence of Feature
     limits : sequence of int
         How many tones every player has at most at once.
     readings : sequence of Tones

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.train.search.players.evidence import NoteEvidence
+from bsep_stream.train.search.players.evidence import Feature
 from bsep_stream.train.search.players.links import TOGETHER_FRAMES, Links
 
 ANYBODY = -1
@@ -49,8 +49,8 @@ class Players:
 
     Parameters
     ----------
-    evidence : sequence of NoteEvidence
-        Features; their log-likelihoods are added up.
+    evidence : sequence of Feature
+        Their log-likelihoods are added up.
     links : Links
     limits : sequence of int
         How many notes every player can play at once.
@@ -62,7 +62,7 @@ class Players:
 
     def __init__(
         self,
-        evidence: Sequence[NoteEvidence],
+        evidence: Sequence[Feature],
         links: Links,
         limits: Sequence[int],
         alive: NDArray[np.bool_],
@@ -70,15 +70,15 @@ class Players:
     ) -> None:
         self.limits = tuple(limits)
         self.n_notes = len(alive)
-        self._features = evidence
+        self.features = list(evidence)
         self._alive = alive
         self._given = np.full(self.n_notes, ANYBODY) if given is None else given
         self._links = links
         self._apart: list[list[int]] = [[] for _ in range(self.n_notes)]
-        self._cost = np.zeros((self.n_notes, self.n_notes))
+        self.pair_costs = np.zeros((self.n_notes, self.n_notes))
         for (one, other), nats in zip(links.rather_apart.tolist(), links.nats.tolist(), strict=True):
-            self._cost[one, other] += nats
-            self._cost[other, one] += nats
+            self.pair_costs[one, other] += nats
+            self.pair_costs[other, one] += nats
 
     def decide(self, starts: Sequence[_Labels], seed: int = 0, nats_per_change: float = NATS_PER_CHANGE) -> Decision:
         """The likeliest labels; the first of the starts is kept unless others are likelier by far.
@@ -108,13 +108,7 @@ class Players:
 
     def total(self, labels: _Labels) -> float:
         """Evidence of labels in nats."""
-        total = 0.0
-        for feature in self._features:
-            for player in range(len(self.limits)):
-                own = labels == player
-                total += float(
-                    feature.of_player(player, feature.precision[own].sum(axis=0)[None], feature.information[own].sum(axis=0)[None])[0]
-                )
+        total = sum(feature.begin(labels).total for feature in self.features)
         one, other = self._links.rather_apart.T
         return total - float(self._links.nats[labels[one] == labels[other]].sum())
 
@@ -266,51 +260,28 @@ class Players:
 
 
 class _State:
-    """Labels, and the sums over the notes of every player that their evidence needs."""
+    """Labels, and what every feature makes of them."""
 
     def __init__(self, players: Players, labels: _Labels) -> None:
         self._players = players
         self.labels = labels.copy()
-        n_players = len(players.limits)
-        self._sums = []
-        for feature in players._features:
-            precision = np.stack([feature.precision[labels == k].sum(axis=0) for k in range(n_players)])
-            information = np.stack([feature.information[labels == k].sum(axis=0) for k in range(n_players)])
-            values = np.array(
-                [feature.of_player(k, precision[k][None], information[k][None])[0] for k in range(n_players)]
-            )
-            self._sums.append((precision, information, values))
-
-    def _after(self, labels: _Labels) -> list[tuple[NDArray[np.float64], ...]]:
-        moved = np.flatnonzero(labels != self.labels)
-        # +1 in the column of the new player, -1 in that of the old one.
-        players = np.arange(len(self._players.limits))
-        change = (labels[moved][:, None] == players).astype(float) - (self.labels[moved][:, None] == players)
-        touched = np.flatnonzero(np.abs(change).any(axis=0))
-        sums = []
-        for feature, (precision, information, values) in zip(self._players._features, self._sums, strict=True):
-            precision = precision + np.tensordot(change, feature.precision[moved], (0, 0))
-            information = information + change.T @ feature.information[moved]
-            values = values.copy()
-            for player in touched:
-                values[player] = feature.of_player(player, precision[player][None], information[player][None])[0]
-            sums.append((precision, information, values))
-        return sums
+        self._accounts = [feature.begin(labels) for feature in players.features]
 
     def gain(self, labels: _Labels) -> float:
         """What the evidence gains by other labels."""
-        after = self._after(labels)
-        gain = sum(float(new[2].sum() - old[2].sum()) for new, old in zip(after, self._sums, strict=True))
         moved = np.flatnonzero(labels != self.labels)
-        cost = self._players._cost[moved]
-        same_before = self.labels[moved][:, None] == self.labels
-        same_after = labels[moved][:, None] == labels
+        before, now = self.labels[moved], labels[moved]
+        self._tried = [account.after(moved, before, now) for account in self._accounts]
+        gain = sum(new.total - old.total for new, old in zip(self._tried, self._accounts, strict=True))
+        same_before = before[:, None] == self.labels
+        same_after = now[:, None] == labels
         # A pair of two moved notes is seen from both sides.
         share = np.ones(len(self.labels))
         share[moved] = 0.5
-        return gain - float((cost * share * (same_after.astype(float) - same_before)).sum())
+        cost = self._players.pair_costs[moved] * share
+        return gain - float((cost * (same_after.astype(float) - same_before)).sum())
 
     def move(self, labels: _Labels) -> None:
-        """Take other labels, in place."""
-        self._sums = self._after(labels)
+        """Take the labels whose gain was asked for last, in place."""
+        self._accounts = self._tried
         self.labels[:] = labels

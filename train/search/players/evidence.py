@@ -16,21 +16,28 @@ from numpy.typing import NDArray
 _Array = NDArray[np.float64]
 
 
+class Account(Protocol):
+    """What a feature makes of labels, and what it would make of others.
+
+    Attributes
+    ----------
+    total : float
+        Log-likelihood of all notes in nats, up to what does not depend on the labels.
+    """
+
+    @property
+    def total(self) -> float: ...
+
+    def after(self, moved: NDArray[np.int64], before: NDArray[np.int64], now: NDArray[np.int64]) -> Account:
+        """The account when the notes `moved` go from the players `before` to the players `now`."""
+        ...
+
+
 class Feature(Protocol):
-    """What one feature says of all notes: sums over the notes of a player, and how likely they are."""
+    """Something that is known of all notes."""
 
-    @property
-    def precision(self) -> _Array:
-        """Shape (n_notes, n_weights, n_weights)."""
-        ...
-
-    @property
-    def information(self) -> _Array:
-        """Shape (n_notes, n_values)."""
-        ...
-
-    def of_player(self, player: int, precision: _Array, information: _Array) -> _Array:
-        """Log-likelihood of sets of notes, from their sums."""
+    def begin(self, labels: NDArray[np.int64]) -> Account:
+        """Account of labels, shape (n_notes,)."""
         ...
 
 
@@ -85,6 +92,39 @@ class NoteEvidence(NamedTuple):
         volume = np.log(np.einsum("nii->ni", factor)[:, :-1]).sum(axis=1)
         evidence: _Array = self.weight * (known + 0.5 * np.square(solved).sum(axis=1) - volume)
         return evidence
+
+
+    def begin(self, labels: NDArray[np.int64]) -> Account:
+        """Account of labels, shape (n_notes,)."""
+        players = range(len(self.mean))
+        precision = np.stack([self.precision[labels == player].sum(axis=0) for player in players])
+        information = np.stack([self.information[labels == player].sum(axis=0) for player in players])
+        values = np.array([self.of_player(k, precision[k][None], information[k][None])[0] for k in players])
+        return _Sums(self, precision, information, values)
+
+
+class _Sums(NamedTuple):
+    """Sums over the notes of every player, and their log-likelihoods."""
+
+    evidence: NoteEvidence
+    precision: _Array
+    information: _Array
+    values: _Array
+
+    @property
+    def total(self) -> float:
+        return float(self.values.sum())
+
+    def after(self, moved: NDArray[np.int64], before: NDArray[np.int64], now: NDArray[np.int64]) -> Account:
+        # +1 in the column of the new player, -1 in that of the old one.
+        players = np.arange(len(self.values))
+        change = (now[:, None] == players).astype(float) - (before[:, None] == players)
+        precision = self.precision + np.tensordot(change, self.evidence.precision[moved], (0, 0))
+        information = self.information + change.T @ self.evidence.information[moved]
+        values = self.values.copy()
+        for k in np.flatnonzero(np.abs(change).any(axis=0)):
+            values[k] = self.evidence.of_player(k, precision[k][None], information[k][None])[0]
+        return _Sums(self.evidence, precision, information, values)
 
 
 def linear_evidence(

@@ -22,7 +22,7 @@ NEAR_BINS = 3.0
 _SEARCH_CENTS = 25.0
 _SEARCH_BINS = 1.0
 _TRUSTED_FRAMES = 2.0
-_FLOOR_DB = -55.0  # against the strongest trusted harmonic: below is noise
+_FLOOR_DB = -45.0  # against the strongest trusted harmonic: below is noise
 _OTHERS = 20  # partials of another tone
 _TINY = 1e-9
 

@@ -13,16 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bsep_stream.train.search.players.evidence import Account
+
 _Array = NDArray[np.float64]
 
 SMALLEST_MOTION_CENTS = 1.0
 """Added to the motion before its logarithm is taken: less than that is not measured."""
 
-_OUTLIERS = 0.1
+_OUTLIERS = 0.03
 """Notes of which is seen what belongs to another one, or that are none."""
-
-_DOUBT = 0.5
-"""Of the log-likelihood: neighbouring notes err alike."""
 
 
 class Kind(NamedTuple):
@@ -50,26 +49,41 @@ _ANYTHING = Kind(-8.0, 30.0, 1.7, 1.2)
 
 
 class KindEvidence(NamedTuple):
-    """What the kinds say of all notes; stands in a list of features beside :class:`evidence.NoteEvidence`.
+    """What the kinds say of all notes.
 
     Attributes
     ----------
-    precision : ndarray, shape (n_notes, 1, 1)
-        Zero: a kind has no weights to be learned.
-    information : ndarray, shape (n_notes, n_kinds)
+    rows : ndarray, shape (n_notes, n_kinds)
         Log-likelihood of a note, if its player is of a kind (:data:`KINDS`); zero in the mean of all.
+    n_players : int
     """
 
-    precision: _Array
-    information: _Array
+    rows: _Array
+    n_players: int
 
-    def of_player(self, player: int, precision: _Array, information: _Array) -> _Array:
-        """Log-likelihood of sets of notes, whatever the kind of their player; parameters as there."""
-        evidence: _Array = np.logaddexp.reduce(information, axis=1)
-        return evidence
+    def begin(self, labels: NDArray[np.int64]) -> Account:
+        """Account of labels, shape (n_notes,)."""
+        return _KindAccount(self.rows, np.stack([self.rows[labels == k].sum(axis=0) for k in range(self.n_players)]))
 
 
-def kind_evidence(slope: _Array, slope_error: _Array, motion_cents: _Array) -> KindEvidence:
+class _KindAccount(NamedTuple):
+    """Sums over the notes of every player, (n_players, n_kinds)."""
+
+    rows: _Array
+    sums: _Array
+
+    @property
+    def total(self) -> float:
+        return float(np.logaddexp.reduce(self.sums, axis=1).sum())
+
+    def after(self, moved: NDArray[np.int64], before: NDArray[np.int64], now: NDArray[np.int64]) -> Account:
+        sums = self.sums.copy()
+        np.add.at(sums, now, self.rows[moved])
+        np.subtract.at(sums, before, self.rows[moved])
+        return _KindAccount(self.rows, sums)
+
+
+def kind_evidence(slope: _Array, slope_error: _Array, motion_cents: _Array, n_players: int) -> KindEvidence:
     """What decay and motion say of who plays the notes.
 
     Parameters
@@ -77,12 +91,12 @@ def kind_evidence(slope: _Array, slope_error: _Array, motion_cents: _Array) -> K
     slope, slope_error : ndarray, shape (n_notes,)
         As in :class:`decay.NoteDecays`; NaN where a note does not tell.
     motion_cents : ndarray, shape (n_notes,)
+    n_players : int
     """
     rows = np.stack([_log_likelihood(kind, slope, slope_error, motion_cents) for kind in KINDS], axis=1)
     anything = _log_likelihood(_ANYTHING, slope, slope_error, motion_cents)[:, None]
     rows = np.logaddexp(np.log(1 - _OUTLIERS) + rows, np.log(_OUTLIERS) + anything)
-    rows = _DOUBT * (rows - rows.mean(axis=1, keepdims=True))
-    return KindEvidence(np.zeros((len(slope), 1, 1)), rows)
+    return KindEvidence(rows - rows.mean(axis=1, keepdims=True), n_players)
 
 
 def _log_likelihood(kind: Kind, slope: _Array, slope_error: _Array, motion_cents: _Array) -> _Array:

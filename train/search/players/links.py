@@ -18,11 +18,6 @@ TOGETHER_SHARE = 0.8
 _TAIL_NATS = 1.0
 """Of a shorter overlap, that may be a tail."""
 
-_GHOST_SHARE = 0.7
-_GHOST_CENTS = 40.0
-_GHOST_HARMONICS = (2, 3, 4, 5, 6)
-_GHOST_NATS = 2.0
-
 
 class Links(NamedTuple):
     """Pairs of notes, each pair once.
@@ -50,14 +45,5 @@ def links_between(notes: Notes) -> Links:
     overlap = together[one, other]
     share = overlap / np.minimum(length[one], length[other])
     long = (overlap >= TOGETHER_FRAMES) | (share >= TOGETHER_SHARE)
-    ghost = (share >= _GHOST_SHARE) & _on_a_harmonic(np.abs(notes.pitch[one] - notes.pitch[other]))
-    hard = long & ~ghost
     pairs = np.stack([one, other], axis=1)
-    nats = np.where(ghost, _GHOST_NATS, _TAIL_NATS)[~hard]
-    return Links(pairs[hard], pairs[~hard], nats)
-
-
-def _on_a_harmonic(semitones: NDArray[np.float64]) -> NDArray[np.bool_]:
-    harmonics = 12 * np.log2(np.array(_GHOST_HARMONICS))
-    near: NDArray[np.bool_] = (np.abs(semitones[..., None] - harmonics) < _GHOST_CENTS / 100).any(axis=-1)
-    return near
+    return Links(pairs[long], pairs[~long], np.full(int((~long).sum()), _TAIL_NATS))

@@ -13,7 +13,7 @@ SPREAD_SEMITONES = 7.0
 PLAYERS_SEMITONES = 12.0
 """By which players differ."""
 
-WEIGHT = 0.3
+WEIGHT = 1.0
 
 
 def register_evidence(

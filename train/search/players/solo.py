@@ -89,35 +89,19 @@ class _Solos:
             yield self._paths(values, np.full(len(length), self._others[0]))
 
     def values(self, labels: _Labels) -> _Array:
-        """How likely each player makes every note, when all other notes stay where they are, in nats."""
+        """What the evidence gains when a note goes to a player and all others stay, in nats."""
+        accounts = [feature.begin(labels) for feature in self._evidence]
         values = np.zeros((len(labels), self._n_players))
-        for feature in self._evidence:
+        for note, own in enumerate(labels.tolist()):
             for player in range(self._n_players):
-                own = labels == player
-                precision, information = feature.precision[own].sum(axis=0), feature.information[own].sum(axis=0)
-                sign = np.where(own, -1.0, 1.0)
-                changed = feature.of_player(
-                    player,
-                    precision + sign[:, None, None] * feature.precision,
-                    information + sign[:, None] * feature.information,
-                )
-                now = feature.of_player(player, precision[None], information[None])
-                values[:, player] += sign * (changed - now)
+                if player != own:
+                    move = np.array([note]), np.array([own]), np.array([player])
+                    values[note, player] = sum(account.after(*move).total - account.total for account in accounts)
         return values
 
     def total(self, labels: _Labels) -> float:
         """Evidence of labels in nats."""
-        return sum(
-            float(
-                feature.of_player(
-                    player,
-                    feature.precision[labels == player].sum(axis=0)[None],
-                    feature.information[labels == player].sum(axis=0)[None],
-                )[0]
-            )
-            for feature in self._evidence
-            for player in range(self._n_players)
-        )
+        return sum(feature.begin(labels).total for feature in self._evidence)
 
     def improved(self, labels: _Labels) -> tuple[_Labels, float]:
         """Models and paths in turns: the likeliest labels on the way, and their evidence."""

@@ -2,27 +2,30 @@
 
 A harmonic of order h of a note of pitch p is the sum of what belongs to the order, of a tilt, of a difference of odd and
 even harmonics, of a tilt that changes with pitch, of a body over the absolute frequency ``p + 12 log2 h``, and of what
-this order has at this pitch; with a free level a note, and a tilt of its own (played louder, a note is brighter).
+this order has at just this pitch (another string, another fingering, another sample); with a free level a note, and a
+tilt of its own (played louder, a note is brighter).
+
+What belongs to one pitch is the same in all notes of a player at this pitch. So a note that comes nine times says no
+more of what its player sounds like elsewhere than one that is known very well; but it says who else plays this pitch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.train.search.players.evidence import NoteEvidence, linear_evidence
+from bsep_stream.train.search.players.evidence import Account, Feature
 from bsep_stream.train.search.players.harmonics import N_HARMONICS, NoteHarmonics
 
 _Array = NDArray[np.float64]
+_Labels = NDArray[np.int64]
 
 _BODY_SEMITONES = 4.0
-_BUMP_SEMITONES = 4.0
-_UNKNOWN_DB = 1e4
+_UNKNOWN_DB = 1e3
 _FREE_LEVEL_DB = 60.0
-_LITTLE_KNOWN = 1.0
-"""Directions of the weights, of which all notes together tell less than so much of the prior, decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class TimbreSpreads:
         Of the tilt, per octave of pitch.
     body : float
         Over the absolute frequency.
-    bumps : float
+    pitch : float
         Of every harmonic at one pitch, apart from all that.
     note : float
         Of a harmonic from note to note.
@@ -60,42 +63,35 @@ class TimbreSpreads:
     even: float = 4.0
     tilt_by_pitch: float = 3.0
     body: float = 5.0
-    bumps: float = 3.0
-    note: float = 3.0
+    pitch: float = 5.0
+    note: float = 2.0
     note_tilt: float = 2.0
-    note_even: float = 0.0
-    note_smooth: float = 0.0
-    length: float = 0.4
     frame: float = 5.0
     mean_tilt: float = -8.0
     weight: float = 0.3
 
 
 def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
-    """How the weights of a player make the harmonics, shape (n_notes, N_HARMONICS, n_weights).
+    """How the weights of a player make the harmonics, shape (n_pitches, N_HARMONICS, n_weights).
 
     Parameters
     ----------
-    pitch : ndarray, shape (n_notes,)
+    pitch : ndarray, shape (n_pitches,)
         In semitones.
     spreads : TimbreSpreads
     """
     order = np.arange(1, N_HARMONICS + 1)
     octaves = np.log2(order)
-    n_notes = len(pitch)
+    n_pitches = len(pitch)
     position = pitch[:, None] + 12 * octaves
-    middle = float(np.median(pitch)) if n_notes else 0.0
-    body = np.arange(np.floor(position.min(initial=0.0)), position.max(initial=0.0) + _BODY_SEMITONES, _BODY_SEMITONES)
-    bumps = np.arange(np.floor(pitch.min(initial=0.0)), pitch.max(initial=0.0) + _BUMP_SEMITONES, _BUMP_SEMITONES)
-    near = _kernel(pitch[:, None] - bumps, _BUMP_SEMITONES)  # (n_notes, n_bumps)
-    by_pitch = np.eye(N_HARMONICS)[None, :, :, None] * near[:, None, None]
+    middle, lowest, highest = (pitch.mean(), pitch.min(), position.max()) if n_pitches else (0.0, 0.0, 0.0)
+    body = np.arange(lowest, highest + _BODY_SEMITONES, _BODY_SEMITONES)
     parts = [
-        spreads.order * np.broadcast_to(np.eye(N_HARMONICS), (n_notes, N_HARMONICS, N_HARMONICS)),
-        np.broadcast_to(spreads.tilt * octaves[:, None], (n_notes, N_HARMONICS, 1)),
-        np.broadcast_to(spreads.even * (order % 2 == 0)[:, None], (n_notes, N_HARMONICS, 1)),
+        spreads.order * np.broadcast_to(np.eye(N_HARMONICS), (n_pitches, N_HARMONICS, N_HARMONICS)),
+        np.broadcast_to(spreads.tilt * octaves[:, None], (n_pitches, N_HARMONICS, 1)),
+        np.broadcast_to(spreads.even * (order % 2 == 0)[:, None], (n_pitches, N_HARMONICS, 1)),
         spreads.tilt_by_pitch * (octaves * (pitch[:, None] - middle) / 12)[:, :, None],
         spreads.body * _kernel(position[:, :, None] - body, _BODY_SEMITONES),
-        spreads.bumps * by_pitch.reshape(n_notes, N_HARMONICS, N_HARMONICS * len(bumps)),
     ]
     return np.concatenate(parts, axis=2)
 
@@ -107,8 +103,6 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     variance = spreads.note**2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
-    distance = (octaves[:, None] - octaves) / spreads.length
-    shared = shared + spreads.note_smooth**2 * np.exp(-0.5 * distance**2)
     covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
     precision: _Array = np.linalg.inv(covariance)
     return precision
@@ -116,7 +110,7 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
 
 def timbre_evidence(
     pitch: _Array, harmonics: NoteHarmonics, n_players: int, spreads: TimbreSpreads | None = None
-) -> NoteEvidence:
+) -> Feature:
     """What the harmonics of notes say of who plays them.
 
     Parameters
@@ -132,20 +126,142 @@ def timbre_evidence(
     known = harmonics.frames > 0
     level = (harmonics.level_db * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     seen = np.where(known, harmonics.level_db - level[:, None] - spreads.mean_tilt * octaves, 0.0)
-    design = timbre_design(pitch, spreads)
-    full = linear_evidence(design, seen, noise_precision(harmonics, spreads), n_players, spreads.weight)
-    return _reduced(full)
-
-
-def _reduced(evidence: NoteEvidence) -> NoteEvidence:
-    """The same in the directions of the weights that the notes tell something about."""
-    values, vectors = np.linalg.eigh(evidence.precision.sum(axis=0))
-    kept = vectors[:, values > _LITTLE_KNOWN]
-    return evidence._replace(
-        precision=kept.T @ evidence.precision @ kept,
-        information=evidence.information @ kept,
-        mean=evidence.mean @ kept,
+    semitones, place = np.unique(np.rint(pitch), return_inverse=True)
+    precision = noise_precision(harmonics, spreads)
+    return _Timbre(
+        design=timbre_design(semitones, spreads),
+        place=place,
+        precision=precision,
+        information=(precision @ seen[:, :, None])[:, :, 0],
+        pitch_variance=spreads.pitch**2,
+        n_players=n_players,
+        weight=spreads.weight,
     )
+
+
+class _Timbre(NamedTuple):
+    """Evidence of a linear model with deviations that all notes of a player at one pitch share.
+
+    Attributes
+    ----------
+    design : ndarray, shape (n_pitches, n_values, n_weights)
+    place : ndarray, shape (n_notes,), int64
+        Pitch of every note.
+    precision : ndarray, shape (n_notes, n_values, n_values)
+        Inverse covariance of what notes have of their own.
+    information : ndarray, shape (n_notes, n_values)
+        That times what is seen.
+    pitch_variance : float
+        Of the deviations.
+    n_players : int
+    weight : float
+        Of the log-likelihood.
+    """
+
+    design: _Array
+    place: _Labels
+    precision: _Array
+    information: _Array
+    pitch_variance: float
+    n_players: int
+    weight: float
+
+    def begin(self, labels: _Labels) -> Account:
+        """Account of labels, shape (n_notes,)."""
+        n_pitches, n_values, n_weights = self.design.shape
+        precision = np.zeros((self.n_players, n_pitches, n_values, n_values))
+        information = np.zeros((self.n_players, n_pitches, n_values))
+        np.add.at(precision, (labels, self.place), self.precision)
+        np.add.at(information, (labels, self.place), self.information)
+        parts = {}
+        matrix, vector = np.zeros((self.n_players, n_weights, n_weights)), np.zeros((self.n_players, n_weights))
+        known = np.zeros(self.n_players)
+        for player, place in {*zip(labels.tolist(), self.place.tolist(), strict=True)}:
+            part = self.part(place, precision[player, place], information[player, place])
+            parts[player, place] = part
+            matrix[player] += part.matrix
+            vector[player] += part.vector
+            known[player] += part.known
+        values = np.array([self.of_player(*entry) for entry in zip(matrix, vector, known, strict=True)])
+        return _TimbreAccount(self, parts, matrix, vector, known, values)
+
+    def part(self, place: int, precision: _Array, information: _Array) -> _Part:
+        """What the notes of one player at one pitch say, whatever that pitch has of its own."""
+        design = self.design[place]
+        inner = np.eye(len(precision)) + self.pitch_variance * precision
+        # (I + v P)^-1 (P, q): the sums as they are when the deviations are unknown.
+        solved = np.linalg.solve(inner, np.column_stack([precision, information]))
+        vector = solved[:, -1]
+        known = 0.5 * self.pitch_variance * float(information @ vector)
+        known -= 0.5 * float(np.linalg.slogdet(inner)[1])
+        return _Part(precision, information, design.T @ solved[:, :-1] @ design, design.T @ vector, known)
+
+    def of_player(self, matrix: _Array, vector: _Array, known: float) -> float:
+        """Log-likelihood of all notes of one player."""
+        # The last row of the factor of the matrix with a border is what solving with the factor would give.
+        size = len(vector)
+        bordered = np.empty((size + 1, size + 1))
+        bordered[:-1, :-1] = matrix + np.eye(size)
+        bordered[-1, :-1] = vector
+        bordered[-1, -1] = vector @ vector + 1
+        factor = np.linalg.cholesky(bordered)
+        volume = float(np.log(np.diag(factor)[:-1]).sum())
+        return self.weight * (known + 0.5 * float(np.square(factor[-1, :-1]).sum()) - volume)
+
+
+class _Part(NamedTuple):
+    """Of one player at one pitch: sums over his notes, and what they add to his sums over all pitches."""
+
+    precision: _Array
+    information: _Array
+    matrix: _Array
+    vector: _Array
+    known: float
+
+
+class _TimbreAccount(NamedTuple):
+    """Sums of every player over all pitches, and their log-likelihoods."""
+
+    timbre: _Timbre
+    parts: dict[tuple[int, int], _Part]
+    matrix: _Array
+    vector: _Array
+    known: _Array
+    values: _Array
+
+    @property
+    def total(self) -> float:
+        return float(self.values.sum())
+
+    def after(self, moved: _Labels, before: _Labels, now: _Labels) -> Account:
+        """The account when the notes `moved` go from the players `before` to the players `now`."""
+        timbre = self.timbre
+        changes: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        for note, old, new in zip(moved.tolist(), before.tolist(), now.tolist(), strict=True):
+            place = int(timbre.place[note])
+            changes.setdefault((old, place), []).append((note, -1.0))
+            changes.setdefault((new, place), []).append((note, 1.0))
+        parts = self.parts.copy()
+        matrix, vector, known, values = (entry.copy() for entry in (self.matrix, self.vector, self.known, self.values))
+        for (player, place), notes in changes.items():
+            old_part = parts.pop((player, place), None)
+            precision = np.zeros(timbre.precision.shape[1:]) if old_part is None else old_part.precision
+            information = np.zeros(timbre.precision.shape[1]) if old_part is None else old_part.information
+            for note, sign in notes:
+                precision = precision + sign * timbre.precision[note]
+                information = information + sign * timbre.information[note]
+            part = timbre.part(place, precision, information)
+            parts[player, place] = part
+            matrix[player] += part.matrix
+            vector[player] += part.vector
+            known[player] += part.known
+            if old_part is not None:
+                matrix[player] -= old_part.matrix
+                vector[player] -= old_part.vector
+                known[player] -= old_part.known
+        for player in {player for player, _ in changes}:
+            values[player] = timbre.of_player(matrix[player], vector[player], known[player])
+        return _TimbreAccount(timbre, parts, matrix, vector, known, values)
 
 
 def _kernel(distance: _Array, width: float) -> _Array:
