@@ -185,7 +185,8 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         torch.from_numpy(cuts),
         limits=config.polyphony,
     )
-    best = search.played(geometry.sigma_bins, search.explain(on_step)).explanation
+    found, seconds = search.explain(on_step), geometry.hop_length / geometry.sample_rate
+    best = search.played(geometry.sigma_bins, found, frame_seconds=seconds).explanation
     order = from_high_to_low(best.f0_bin, config.polyphony)
     tones = torch.split(best.f0_bin, list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)

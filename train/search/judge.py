@@ -69,7 +69,8 @@ def judge(item: Item, settings: SearchSettings, most: int | None = None) -> list
     truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
     rows = []
     found = search.explain()
-    played = search.played(config.geometry.sigma_bins, found).explanation
+    seconds = config.geometry.hop_length / config.geometry.sample_rate
+    played = search.played(config.geometry.sigma_bins, found, frame_seconds=seconds).explanation
     for explanation in [played._replace(start=f"by notes, from {played.start}"), *found][:most]:
         stems = masked_stems(frames, explanation.f0_bin, config, len(samples))
         rows.append((explanation, measures_text(evaluate(truth, [stem[None] for stem in stems], item.names).to_dict())))
