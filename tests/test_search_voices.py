@@ -112,9 +112,8 @@ def test_melody_and_chords_are_told_apart_whichever_is_named_first(
 ) -> None:
     moduli, truth = song
     cuts = torch.zeros(len(moduli), dtype=torch.bool)
-    found = SessionSearch(moduli, 2, 10.0, 300.0, cuts, limits=limits).explain()
-    assert [entry.cost for entry in found] == sorted(entry.cost for entry in found)
-    best = found[0]
+    search = SessionSearch(moduli, 2, 10.0, 300.0, cuts, limits=limits)
+    best = search.played(WIDTH_BINS, search.explain()).explanation
     assert best.f0_bin.shape == best.amplitude.shape == (4, len(moduli))
     assert best.envelope.shape[0] == 2
     melody, chords = best.f0_bin[:1], best.f0_bin[1:]
@@ -146,7 +145,8 @@ def test_short_and_silent_sessions_are_explained(limits: tuple[int, ...], n_fram
         _spectrum([(40.0 * h, 1 / h) for h in range(1, 6)]).repeat(n_frames, 1),
         torch.zeros(n_frames, N_BINS),
     ):
-        best = SessionSearch(moduli, len(limits), 10.0, 200.0, cuts, limits=limits).explain()[0]
+        search = SessionSearch(moduli, len(limits), 10.0, 200.0, cuts, limits=limits)
+        best = search.played(WIDTH_BINS, search.explain()).explanation
         assert best.f0_bin.shape == (sum(limits), n_frames)
         assert torch.isfinite(best.envelope).all()
         assert int((best.f0_bin > 0).sum()) == (n_frames if moduli.any() else 0)

@@ -19,6 +19,7 @@ from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Decision
+from bsep_stream.train.search.players.ghosts import without_ghosts
 from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.registers import register_costs
@@ -179,6 +180,7 @@ class SessionSearch:
         readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
         if self.voices.accompanied:
             notes = cut_notes(*threaded(*readings[0], cuts), cuts)
+            notes = without_ghosts(notes, moduli, envelope, sigma_bins)
             known = None if given is None else given(notes)
             decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known)
         else:

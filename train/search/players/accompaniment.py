@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from bsep_stream.train.search.players.decay import note_decays
 from bsep_stream.train.search.players.decision import Decision
 from bsep_stream.train.search.players.evidence import scalar_evidence
+from bsep_stream.train.search.players.ghosts import ghost_evidence
 from bsep_stream.train.search.players.glide import note_motion
 from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
 from bsep_stream.train.search.players.kinds import kind_evidence
@@ -23,6 +24,9 @@ _TIMBRE_WEIGHT = 0.03
 
 _RANK_SPREAD, _RANK_PLAYERS, _RANK_WEIGHT = 0.7, 0.5, 0.3
 """Where a note lies among those it sounds with, from -1 to 1: notes of one player, players, weight."""
+
+_RANK_FRAMES = 16.0
+"""A note of so many frames says half of what a long one does: pieces of one are not to say more than the whole."""
 
 
 def decide_accompanied(
@@ -58,6 +62,7 @@ def decide_accompanied(
         kinds,
         timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT)),
         register_evidence(notes.pitch, n_players),
-        scalar_evidence(outer_rank(notes), _RANK_SPREAD, _RANK_PLAYERS, n_players, _RANK_WEIGHT),
+        scalar_evidence(outer_rank(notes), _RANK_SPREAD * np.sqrt(1 + _RANK_FRAMES / np.maximum(notes.n_frames, 1)), _RANK_PLAYERS, n_players, _RANK_WEIGHT),
+        ghost_evidence(notes, limits),
     ]
     return decide_solos(notes, evidence, limits, kinds.rows, given)
