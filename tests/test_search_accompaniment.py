@@ -117,16 +117,16 @@ def test_short_notes_tell_nothing() -> None:
     assert len(notes) == 1
     assert np.isnan(decays.slope[0])
     assert np.isnan(motion[0])
-    assert (kind_evidence(*decays, motion, 2).rows == 0).all()
+    assert (kind_evidence(*decays, motion, 1.0, 2).rows == 0).all()
 
 
 def test_what_decays_and_stands_was_struck_and_what_moves_was_not() -> None:
-    rows = kind_evidence(np.array([-20.0, 0.0]), np.array([2.0, 2.0]), np.array([1.0, 25.0]), 2).rows
+    rows = kind_evidence(np.array([-20.0, 0.0]), np.array([2.0, 2.0]), np.array([1.0, 25.0]), 1.0, 2).rows
     assert rows.argmax(axis=1).tolist() == [KINDS.index(DECAYING), KINDS.index(MOVING)]
 
 
 def test_an_account_of_kinds_after_moves_is_that_of_the_labels(generator: np.random.Generator) -> None:
-    evidence = kind_evidence(generator.normal(-8, 9, 12), np.full(12, 2.0), generator.uniform(0, 30, 12), 2)
+    evidence = kind_evidence(generator.normal(-8, 9, 12), np.full(12, 2.0), generator.uniform(0, 30, 12), 1.0, 2)
     before, now = generator.integers(2, size=(2, 12))
     moved = np.flatnonzero(before != now)
     after = evidence.begin(before).after(moved, before[moved], now[moved])

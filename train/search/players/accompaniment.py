@@ -11,7 +11,7 @@ from bsep_stream.train.search.players.decay import note_decays
 from bsep_stream.train.search.players.decision import Decision
 from bsep_stream.train.search.players.evidence import scalar_evidence
 from bsep_stream.train.search.players.ghosts import ghost_evidence
-from bsep_stream.train.search.players.glide import note_motion
+from bsep_stream.train.search.players.glide import motion_error, note_motion
 from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
 from bsep_stream.train.search.players.kinds import kind_evidence
 from bsep_stream.train.search.players.notes import Notes
@@ -57,7 +57,8 @@ def decide_accompanied(
     n_players = len(limits)
     tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
     harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
-    kinds = kind_evidence(*note_decays(notes, tones, frame_seconds), note_motion(notes, tones, moduli), n_players)
+    decays, motion = note_decays(notes, tones, frame_seconds), note_motion(notes, tones, moduli)
+    kinds = kind_evidence(*decays, motion, motion_error(notes), n_players)
     evidence = [
         kinds,
         timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT)),

@@ -29,7 +29,7 @@ _SMALLEST_MOTION_CENTS = 4.0
 _ALIKE = 0.7
 """Correlation of the pitches of a ghost and its tone."""
 
-GHOST_NATS = 3.0
+GHOST_NATS = 1.5
 """Against a melody on a harmonic of a louder lower note: more of such notes are partials than are played."""
 
 _NOBODY = -1

@@ -18,6 +18,15 @@ _HIGHEST = 8
 _REACH_BINS = 2
 _LARGEST_CENTS = 100.0
 _TINY = 1e-9
+_ERROR_CENT_BINS = 80.0
+"""Cents by which the motion of a note is in doubt, times its bin: what leaks in from other tones moves every peak by some
+hundredths of a bin, and a low note by more cents than a high one."""
+
+
+def motion_error(notes: Notes) -> NDArray[np.float64]:
+    """Standard error of :func:`note_motion` in cents, shape (n_notes,)."""
+    error: NDArray[np.float64] = _ERROR_CENT_BINS * 2 ** (-notes.pitch / 12)
+    return error
 
 
 def note_motion(notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -83,7 +83,9 @@ class _KindAccount(NamedTuple):
         return _KindAccount(self.rows, sums)
 
 
-def kind_evidence(slope: _Array, slope_error: _Array, motion_cents: _Array, n_players: int) -> KindEvidence:
+def kind_evidence(
+    slope: _Array, slope_error: _Array, motion_cents: _Array, motion_error: _Array | float, n_players: int
+) -> KindEvidence:
     """What decay and motion say of who plays the notes.
 
     Parameters
@@ -91,19 +93,24 @@ def kind_evidence(slope: _Array, slope_error: _Array, motion_cents: _Array, n_pl
     slope, slope_error : ndarray, shape (n_notes,)
         As in :class:`decay.NoteDecays`; NaN where a note does not tell.
     motion_cents : ndarray, shape (n_notes,)
+    motion_error : ndarray, shape (n_notes,), or float
+        Its standard error, in cents.
     n_players : int
     """
-    rows = np.stack([_log_likelihood(kind, slope, slope_error, motion_cents) for kind in KINDS], axis=1)
-    anything = _log_likelihood(_ANYTHING, slope, slope_error, motion_cents)[:, None]
+    rows = np.stack([_log_likelihood(kind, slope, slope_error, motion_cents, motion_error) for kind in KINDS], axis=1)
+    anything = _log_likelihood(_ANYTHING, slope, slope_error, motion_cents, motion_error)[:, None]
     rows = np.logaddexp(np.log(1 - _OUTLIERS) + rows, np.log(_OUTLIERS) + anything)
     return KindEvidence(rows - rows.mean(axis=1, keepdims=True), n_players)
 
 
-def _log_likelihood(kind: Kind, slope: _Array, slope_error: _Array, motion_cents: _Array) -> _Array:
+def _log_likelihood(
+    kind: Kind, slope: _Array, slope_error: _Array, motion_cents: _Array, motion_error: _Array | float
+) -> _Array:
     error = np.where(np.isfinite(slope_error), slope_error, 0.0)
     known = _normal(slope, kind.slope, np.hypot(kind.slope_spread, error))
     motion = np.log(motion_cents + SMALLEST_MOTION_CENTS)
-    return known + _normal(motion, kind.motion, np.full(len(motion), kind.motion_spread))
+    spread = np.hypot(kind.motion_spread, motion_error / (motion_cents + SMALLEST_MOTION_CENTS))
+    return known + _normal(motion, kind.motion, spread)
 
 
 def _normal(values: _Array, mean: float, spread: _Array) -> _Array:

@@ -21,8 +21,8 @@ _OVERLAP_FRAMES = 4
 """Of two notes of one melody, at most: legato, and the length of a frame."""
 
 _ROUNDS = 10
-_SOUNDING_NATS = 0.02
-"""A frame of a melody that sounds, over one that rests, in the first melodies only."""
+_SOUNDING_NATS = 0.04
+"""Of a frame at the top, in the first melody that is made of what moves."""
 
 _NOT_OUTER, _ALONE = 0.3, 0.7
 _CERTAIN = 1e6
@@ -69,21 +69,12 @@ class _Solos:
         self._end = np.maximum(self._start + 1, end - _OVERLAP_FRAMES)
 
     def starts(self, kinds: _Array) -> Iterator[_Labels]:
-        """Melodies of what moves or does not decay, and of what lies at the top, at the bottom, or between."""
+        """Melodies of what lies at the top, and of what moves, rather at the top."""
         length = self._notes.n_frames
-        rank = outer_rank(self._notes)
-        up, down = np.nan_to_num(rank, nan=_ALONE), np.nan_to_num(-rank, nan=_ALONE)
+        up = np.nan_to_num(outer_rank(self._notes), nan=_ALONE)
         decaying, moving, still = (kinds[:, KINDS.index(kind)] for kind in (DECAYING, MOVING, STILL))
         moves = moving - np.logaddexp(decaying, still)
-        sounding = _SOUNDING_NATS * length
-        for odds in (
-            moves + sounding,
-            np.logaddexp(moving, still) - decaying + sounding,
-            moves + 2 * sounding * up,
-            length * np.clip(up + _NOT_OUTER, -1, 1),
-            length * np.clip(down + _NOT_OUTER, -1, 1),
-            length * (2 * _NOT_OUTER - np.abs(np.nan_to_num(rank))),
-        ):
+        for odds in (moves + _SOUNDING_NATS * length * up, length * np.clip(up + _NOT_OUTER, -1, 1)):
             values = np.zeros((len(length), self._n_players))
             values[:, self._solos] = odds[:, None]
             yield self._paths(values, np.full(len(length), self._others[0]))
