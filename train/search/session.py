@@ -192,7 +192,8 @@ class SessionSearch:
         f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude)), notes, decision)
+        envelope_rows = self._mean_envelopes(f0, amplitude)
+        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=envelope_rows), notes, decision)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""

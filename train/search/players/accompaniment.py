@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decay import note_decays
 from bsep_stream.train.search.players.decision import Decision
-from bsep_stream.train.search.players.evidence import scalar_evidence
+from bsep_stream.train.search.players.evidence import Feature, scalar_evidence
 from bsep_stream.train.search.players.ghosts import ghost_evidence
 from bsep_stream.train.search.players.glide import motion_error, note_motion
 from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
@@ -59,11 +59,12 @@ def decide_accompanied(
     harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
     decays, motion = note_decays(notes, tones, frame_seconds), note_motion(notes, tones, moduli)
     kinds = kind_evidence(*decays, motion, motion_error(notes), n_players)
-    evidence = [
+    spread = _RANK_SPREAD * np.sqrt(1 + _RANK_FRAMES / np.maximum(notes.n_frames, 1))
+    evidence: list[Feature] = [
         kinds,
         timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT)),
         register_evidence(notes.pitch, n_players),
-        scalar_evidence(outer_rank(notes), _RANK_SPREAD * np.sqrt(1 + _RANK_FRAMES / np.maximum(notes.n_frames, 1)), _RANK_PLAYERS, n_players, _RANK_WEIGHT),
+        scalar_evidence(outer_rank(notes), spread, _RANK_PLAYERS, n_players, _RANK_WEIGHT),
         ghost_evidence(notes, limits),
     ]
     return decide_solos(notes, evidence, limits, kinds.rows, given)

@@ -1,7 +1,7 @@
 """Ghosts: a partial of one note that the search took for a note of its own.
 
-Beside chords there is always a voice left for the octave of a loud tone. Such a ghost moves as its tone does, and so looks
-like the melody as much as the melody itself, whose place it takes.
+Beside chords there is always a voice left for the octave of a loud tone. Such a ghost moves as its tone does, and so
+looks like the melody as much as the melody itself, whose place it takes.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def without_ghosts(
 ) -> Notes:
     """Notes without those that are partials of others.
 
-    A note on a harmonic of a lower one that sounds all the while is a ghost if none of its partials is stronger than the
-    lower note makes it anyway, or if both move alike in pitch.
+    A note on a harmonic of a lower one that sounds all the while is a ghost if none of its partials is stronger than
+    the lower note makes it anyway, or if both move alike in pitch.
 
     Parameters
     ----------
@@ -65,7 +65,9 @@ def without_ghosts(
         both = sounding[note] & sounding[tone]
         if own[note] <= _OWN_SHARE or _alike(cents[note, both], cents[tone, both]):
             ghosts[note] = True
-    number = np.where((notes.number >= 0) & ~ghosts[notes.number], notes.number, _NOBODY) if len(notes) else notes.number
+    number = notes.number
+    if len(notes):
+        number = np.where((number >= 0) & ~ghosts[number], number, _NOBODY)
     return described(notes.f0_bin, notes.amplitude, number)
 
 
@@ -129,5 +131,6 @@ def ghost_evidence(notes: Notes, limits: Sequence[int], nats: float = GHOST_NATS
 def _on_a_harmonic(notes: Notes) -> NDArray[np.bool_]:
     """Whether a note (row) lies on a harmonic of another."""
     above = notes.pitch[:, None] - notes.pitch
-    near: NDArray[np.bool_] = (np.abs(above[:, :, None] - 12 * np.log2(np.array(_HARMONICS))) < _CENTS / 100).any(axis=2)
+    away = np.abs(above[:, :, None] - 12 * np.log2(np.array(_HARMONICS)))
+    near: NDArray[np.bool_] = (away < _CENTS / 100).any(axis=2)
     return near

@@ -1,4 +1,4 @@
-"""How the pitch of notes moves: vibrato and glides of voices, bows and winds; strings that were struck and pipes stand."""
+"""How the pitch of notes moves: vibrato and glides of voices, bows and winds; struck strings and pipes stand."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _REACH_BINS = 2
 _LARGEST_CENTS = 100.0
 _TINY = 1e-9
 _ERROR_CENT_BINS = 80.0
-"""Cents by which the motion of a note is in doubt, times its bin: what leaks in from other tones moves every peak by some
-hundredths of a bin, and a low note by more cents than a high one."""
+"""Cents by which the motion of a note is in doubt, times its bin: what leaks in from other tones moves every peak by
+some hundredths of a bin, and a low note by more cents than a high one."""
 
 
 def motion_error(notes: Notes) -> NDArray[np.float64]:
