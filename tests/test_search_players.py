@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Players
 from bsep_stream.train.search.players.evidence import NoteEvidence, linear_evidence, scalar_evidence
-from bsep_stream.train.search.players.harmonics import note_harmonics
+from bsep_stream.train.search.players.harmonics import N_HARMONICS, NoteHarmonics, note_harmonics
 from bsep_stream.train.search.players.links import TOGETHER_FRAMES, links_between
 from bsep_stream.train.search.players.notes import LONGEST_PIECE_FRAMES, Notes, cut_notes
 from bsep_stream.train.search.players.register import register_evidence
+from bsep_stream.train.search.players.timbre import timbre_evidence
 
 N_BINS = 500
 SIGMA_BINS = 1.3
 LONG = 14
+MISTAKEN_SHARE = 0.4
 EXACT = 1e-9
 ORDER = np.arange(1, 21)
 DARK, HOLLOW, BRIGHT = (
@@ -71,20 +73,30 @@ def a_session(
     return f0_bin, spectra(f0_bin, players)
 
 
-def same(labels: NDArray[np.int64], truth: NDArray[np.int64], n_players: int) -> bool:
-    """Up to what the players are called."""
-    return any((np.array(names)[labels] == truth).all() for names in itertools.permutations(range(n_players)))
+def n_wrong(labels: NDArray[np.int64], truth: NDArray[np.int64], n_players: int) -> int:
+    """Notes of other players, whatever the players are called."""
+    names = itertools.permutations(range(n_players))
+    return min(int((np.array(order)[labels] != truth).sum()) for order in names)
 
 
 def swapped(f0_bin: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Tones whose voices change places by chance from note to note."""
+    """Tones whose voices change places by chance in some of the notes."""
     mixed = f0_bin.copy()
     for start in range(0, f0_bin.shape[1], LONG):
-        mixed[:, start : start + LONG] = generator.permutation(f0_bin[:, start : start + LONG])
+        if generator.random() < MISTAKEN_SHARE:
+            mixed[:, start : start + LONG] = np.roll(f0_bin[:, start : start + LONG], 1, axis=0)
     return mixed
 
 
-def decided(f0_bin: NDArray[np.float64], moduli: NDArray[np.float32], n_players: int) -> tuple[Notes, NDArray[np.int64]]:
+def likelihood(evidence: NoteEvidence, player: int, own: NDArray[np.int64]) -> float:
+    """Of some notes, if one player has them all."""
+    precision, information = evidence.precision[own].sum(axis=0), evidence.information[own].sum(axis=0)
+    return float(evidence.of_player(player, precision[None], information[None])[0])
+
+
+def decided(
+    f0_bin: NDArray[np.float64], moduli: NDArray[np.float32], n_players: int
+) -> tuple[Notes, NDArray[np.int64]]:
     notes = cut(f0_bin)
     envelope = np.ones((1, 20)) * 0.7**ORDER
     evidence = note_evidence(notes, moduli, envelope, SIGMA_BINS, n_players)
@@ -104,7 +116,9 @@ def test_players_of_one_register_are_told_apart_by_what_they_sound_like(
     f0_bin, moduli = a_session(players, 8 * len(players), generator)
     mixed = swapped(f0_bin, generator)
     notes, labels = decided(mixed, moduli, len(players))
-    assert same(labels, true_players(notes, f0_bin), len(players))
+    truth = true_players(notes, f0_bin)
+    assert n_wrong(notes.voice, truth, len(players)) >= len(notes) // 5
+    assert n_wrong(labels, truth, len(players)) <= len(notes) // 20
 
 
 def test_the_same_seed_gives_the_same_labels(generator: np.random.Generator) -> None:
@@ -172,7 +186,7 @@ def test_no_note_votes_for_itself(generator: np.random.Generator) -> None:
     design, seen = generator.normal(size=(5, 3, 2)), generator.normal(size=(5, 3))
     precision = np.eye(3) * np.ones((5, 1, 1)) / 0.3
     evidence = linear_evidence(design, seen, precision, 1, 1.0)
-    total = evidence.of_player(0, evidence.precision.sum(axis=0)[None], evidence.information.sum(axis=0)[None])[0]
+    total = likelihood(evidence, 0, np.arange(5))
     chain = 0.0
     for note in range(5):
         before = slice(0, note)
@@ -180,9 +194,9 @@ def test_no_note_votes_for_itself(generator: np.random.Generator) -> None:
         mean = covariance @ evidence.information[before].sum(axis=0)
         spread = design[note] @ covariance @ design[note].T + 0.3 * np.eye(3)
         off = seen[note] - design[note] @ mean
-        likelihood = -0.5 * off @ np.linalg.solve(spread, off) - 0.5 * np.linalg.slogdet(spread)[1]
+        predicted = -0.5 * off @ np.linalg.solve(spread, off) - 0.5 * np.linalg.slogdet(spread)[1]
         alone = -0.5 * seen[note] @ seen[note] / 0.3 - 0.5 * 3 * np.log(0.3)
-        chain += likelihood - alone  # the noise of a note does not depend on who plays it
+        chain += predicted - alone  # the noise of a note does not depend on who plays it
     assert abs(total - chain) < EXACT
 
 
@@ -190,13 +204,12 @@ def test_a_feature_of_one_number_is_the_same_as_one_of_several(generator: np.ran
     values = generator.normal(size=4)
     one = scalar_evidence(values, 0.5, 2.0, 1, 1.0)
     padded = NoteEvidence(
-        np.pad(one.precision, ((0, 0), (0, 1), (0, 1))), np.pad(one.information, ((0, 0), (0, 1))), np.zeros((1, 2)), 1.0
+        precision=np.pad(one.precision, ((0, 0), (0, 1), (0, 1))),
+        information=np.pad(one.information, ((0, 0), (0, 1))),
+        mean=np.zeros((1, 2)),
+        weight=1.0,
     )
-    first, second = (
-        entry.of_player(0, entry.precision.sum(axis=0)[None], entry.information.sum(axis=0)[None])[0]
-        for entry in (one, padded)
-    )
-    assert abs(first - second) < EXACT
+    assert abs(likelihood(one, 0, np.arange(4)) - likelihood(padded, 0, np.arange(4))) < EXACT
 
 
 def test_a_shared_register_costs_nothing_whoever_plays_what() -> None:
@@ -204,13 +217,36 @@ def test_a_shared_register_costs_nothing_whoever_plays_what() -> None:
     evidence = register_evidence(pitch, 2)
 
     def of(labels: list[int]) -> float:
-        sums = [np.flatnonzero(np.array(labels) == player) for player in (0, 1)]
-        return sum(
-            float(evidence.of_player(k, evidence.precision[own].sum(axis=0)[None], evidence.information[own].sum(axis=0)[None])[0])
-            for k, own in enumerate(sums)
-        )
+        return sum(likelihood(evidence, player, np.flatnonzero(np.array(labels) == player)) for player in (0, 1))
 
     assert abs(of([0, 1, 0, 1, 0, 1]) - of([0, 0, 0, 1, 1, 1])) < EXACT
+
+
+def test_nine_notes_of_one_pitch_do_not_vote_nine_times(generator: np.random.Generator) -> None:
+    """How a player sounds at one pitch says little of how he sounds at another, however often it is heard."""
+    level = np.zeros((11, N_HARMONICS))
+    level[1:10] = generator.normal(scale=6.0, size=N_HARMONICS)  # nine times the same, unlike the others
+    harmonics = NoteHarmonics(level - 8.0 * np.log2(np.arange(1, N_HARMONICS + 1)), np.full(level.shape, 20.0))
+    pitch = np.array([60.0, *[62.0] * 9, 64.0])
+    gains = {}
+    for count in (1, 9):
+        own = [0, *range(1, 1 + count), 10]
+        few = NoteHarmonics(harmonics.level_db[own], harmonics.frames[own])
+        feature = timbre_evidence(pitch[own], few, 2)
+        apart = np.array([0, *[1] * count, 0])
+        gains[count] = feature.begin(apart).total - feature.begin(np.zeros_like(apart)).total
+    assert abs(gains[9] - gains[1]) < 1.0  # nats
+
+
+def test_the_account_of_other_labels_is_that_of_a_new_beginning(generator: np.random.Generator) -> None:
+    harmonics = NoteHarmonics(generator.normal(scale=6.0, size=(9, N_HARMONICS)), np.full((9, N_HARMONICS), 20.0))
+    pitch = generator.integers(60, 64, size=9).astype(float)
+    features = [timbre_evidence(pitch, harmonics, 3), register_evidence(pitch, 3)]
+    before, now = generator.integers(0, 3, size=9), generator.integers(0, 3, size=9)
+    moved = np.flatnonzero(before != now)
+    for feature in features:
+        after = feature.begin(before).after(moved, before[moved], now[moved])
+        assert abs(after.total - feature.begin(now).total) < 1e-6  # sums in another order
 
 
 def test_a_note_begins_where_the_pitch_moves_or_the_tone_is_struck_anew() -> None:

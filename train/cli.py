@@ -80,6 +80,12 @@ def sources_text(names: Sequence[str], polyphony: Sequence[int]) -> str:
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Start from the network and the dictionary of another run."
 )
+@click.option("--solo", "solos", multiple=True, metavar="NAME=FROM-TO", help="One source plays alone: flute=0:00-0:08.")
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path),
+    help="Notes whose sources are right: a table of bsep notes, corrected, or MIDI.",
+)
 @click.option("--each", is_flag=True, help="Every MIX is a session of its own: a run for each, in folders of --output.")
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, help="So many runs or seeds at once, a core for each."
@@ -99,6 +105,8 @@ def command(
     device: str,
     resume: bool,
     init: Path | None,
+    solos: tuple[str, ...],
+    notes: Path | None,
     each: bool,
     workers: int,
     scheduler: str | None,
@@ -118,6 +126,8 @@ def command(
     names, polyphony = parse_sources(sources) if sources is not None else (None, ())
     if minutes is not None and not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes must be more than 0, got {minutes:g}")
+    if (solos or notes) and (resume or each):
+        raise ConfigError("--solo and --notes are for the beginning of one run: not with --resume or --each")
     if resume and not each:
         if seeds is not None:
             raise ConfigError("--seeds is for the beginning of a run: leave it out with --resume")
@@ -128,10 +138,12 @@ def command(
     if names is None:
         raise ConfigError("say which instruments play, such as --sources recorder,violin")
 
+    from bsep_stream.train.hints import read_hints
     from bsep_stream.train.request import RunRequest
 
+    hints = read_hints(solos, notes, names)
     request = RunRequest(
-        mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init, polyphony
+        mix, names, output, preset or "fast", iterations, minutes, seed or 0, seeds or 1, device, init, polyphony, hints
     )
     if each:
         from bsep_stream.train.each import train_each

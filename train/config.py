@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.geometry import FrameGeometry
+from bsep_stream.train.hints import Hints
 from bsep_stream.train.network_config import MAP_NAMES as MAP_NAMES
 from bsep_stream.train.network_config import NetworkConfig as NetworkConfig
 from bsep_stream.train.policy_config import PolicyConfig as PolicyConfig
@@ -181,6 +182,8 @@ class TrainConfig:
     pretrained : str or None
         Network of the package that the training starts from (:mod:`bsep_stream.train.pretraining`); None: from random
         weights, or from another run.
+    hints : Hints
+        What is known of who plays, for the search.
     """
 
     preset: str
@@ -203,6 +206,7 @@ class TrainConfig:
     timbre_updates: int = 0
     frame_noise: float = 1e-10
     pretrained: str | None = None
+    hints: Hints = field(default_factory=Hints)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.source_names) <= MAX_SOURCES:
@@ -274,10 +278,14 @@ class TrainConfig:
             "optimiser": OptimiserConfig,
             "imitation": ImitationConfig,
         }
-        converted = {"tones_at_once": (), **values}  # runs of before there were several tones per source do not have it
+        # Runs of before there were several tones per source, or hints, do not have them.
+        converted = {"tones_at_once": (), "hints": {"solos": (), "notes": ()}, **values}
         for key, kind in nested.items():
             if isinstance(converted.get(key), dict):
                 converted[key] = _from_dict(kind, converted[key])
         if isinstance(converted.get("geometry"), dict):
             converted["geometry"] = FrameGeometry.from_dict(converted["geometry"])
+        if isinstance(converted["hints"], dict):
+            rows = {key: tuple(tuple(row) for row in entries) for key, entries in converted["hints"].items()}
+            converted["hints"] = _from_dict(Hints, rows)
         return _from_dict(cls, converted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +130,7 @@ def fit_timbre(labels: Labels, session: Session, config: TrainConfig) -> Timbre:
     return timbre
 
 
-def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
+def from_high_to_low(f0_bin: Tensor, limits: Sequence[int], known: Collection[int] = ()) -> Tensor:
     """Order of the sources by their mean pitch, the highest first; those that never sound come last.
 
     Nothing in a mixture says what an instrument is called. Its register is what a musician can tell beforehand, and how
@@ -142,6 +142,8 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
         Tones of a source next to each other; 0: no tone.
     limits : sequence of int
         How many tones every source has.
+    known : collection of int
+        Sources that keep their places, as their names are known by other means.
 
     Returns
     -------
@@ -150,7 +152,8 @@ def from_high_to_low(f0_bin: Tensor, limits: Sequence[int]) -> Tensor:
     pitches = torch.stack([_mean_pitch(tones) for tones in torch.split(f0_bin, list(limits))])
     order = torch.arange(len(limits))
     for limit in set(limits):
-        places = (torch.tensor(limits) == limit).nonzero()[:, 0]
+        free = [source for source, most in enumerate(limits) if most == limit and source not in known]
+        places = torch.tensor(free, dtype=torch.long)
         order[places] = places[pitches[places].argsort(descending=True, stable=True)]
     return order
 
@@ -185,9 +188,15 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         torch.from_numpy(cuts),
         limits=config.polyphony,
     )
-    found, seconds = search.explain(on_step), geometry.hop_length / geometry.sample_rate
-    best = search.played(geometry.sigma_bins, found, frame_seconds=seconds).explanation
-    order = from_high_to_low(best.f0_bin, config.polyphony)
+    hints, bin_hz = config.hints, geometry.sample_rate / geometry.n_fft
+    seconds = np.concatenate([centres for _, centres in pieces]) / geometry.sample_rate
+    best = search.played(
+        geometry.sigma_bins,
+        search.explain(on_step),
+        lambda notes: hints.of(notes, seconds, bin_hz),
+        geometry.hop_length / geometry.sample_rate,
+    ).explanation
+    order = from_high_to_low(best.f0_bin, config.polyphony, hints.sources)
     tones = torch.split(best.f0_bin, list(config.polyphony))
     envelopes = np.full((config.n_sources, config.n_harmonics), SMALLEST_START, np.float32)
     known = min(config.n_harmonics, best.envelope.shape[1])

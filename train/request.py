@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bsep_stream.errors import ConfigError
+from bsep_stream.train.hints import Hints
 
 if TYPE_CHECKING:
     from bsep_stream.train.loop import Training
@@ -35,6 +38,8 @@ class RunRequest:
         A run whose network and dictionary it starts from.
     polyphony : tuple of int
         Tones at once of every source; empty: one each.
+    hints : Hints
+        What is known of who plays.
     """
 
     recordings: Sequence[Path]
@@ -48,6 +53,7 @@ class RunRequest:
     device: str = "auto"
     init: Path | None = None
     polyphony: tuple[int, ...] = ()
+    hints: Hints = field(default_factory=Hints)
 
     def begin(self, on_search: Callable[[], None] | None = None) -> Training | None:
         """Begin the run; with several seeds, open the race, and return None.
@@ -68,7 +74,14 @@ class RunRequest:
         from bsep_stream.train.race import begin_race
         from bsep_stream.train.start import start_training
 
-        config = preset_config(self.preset, self.names, self.polyphony)
+        config = replace(preset_config(self.preset, self.names, self.polyphony), hints=self.hints)
+        if self.hints and (self.init is not None or config.imitation.iterations == 0):
+            raise ConfigError(
+                "--solo and --notes are for the search for tones, which a run with --init or the preset paper does not "
+                "begin with: leave them out"
+            )
+        if self.hints and len(self.recordings) > 1:
+            raise ConfigError("--solo and --notes speak of the times of one recording: give one MIX")
         if self.iterations is not None:
             config = replace(config, iterations=self.iterations)
         seconds = None if self.minutes is None else 60 * self.minutes

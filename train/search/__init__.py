@@ -4,6 +4,5 @@ The signal path, file by file: spectral peaks of every frame (`peaks`), what of 
 (`tails`), pitches that could cause them (`candidates`), the best amplitudes for every pair of pitches (`pairs`), the
 likeliest way through all frames (`tracking`, `decoding`) for as many tones at once as every instrument may play
 (`voices`), the harmonic envelope of every instrument along that way (`observations`, `envelopes`), and all of it in
-turns (`session`), from starts by register, by brightness, and by what tones that sound at once are made of
-(`together`).
+turns (`session`), from starts by register and by brightness. Who plays what is then decided by notes (`players`).
 """

@@ -19,13 +19,11 @@ from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Decision
-from bsep_stream.train.search.players.ghosts import without_ghosts
 from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.tails import around_path, without_tails
-from bsep_stream.train.search.together import groups_together
 from bsep_stream.train.search.voices import Voices, high_to_low
 
 FRAME_SECONDS = 1_024 / 48_000
@@ -180,7 +178,6 @@ class SessionSearch:
         readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
         if self.voices.accompanied:
             notes = cut_notes(*threaded(*readings[0], cuts), cuts)
-            notes = without_ghosts(notes, moduli, envelope, sigma_bins)
             known = None if given is None else given(notes)
             decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known)
         else:
@@ -201,8 +198,6 @@ class SessionSearch:
             return [[_Start("brightness", self._by_brightness((0,)), None, 0)]]
         plain = [plain_envelope(self.settings.plain_decay)] * self.n_sources
         heard = self._anybody(plain, step)
-        # With chords tones that sound together may have one player.
-        together = [] if self.voices.chords else self._by_groups(heard, plain)
         starts = []
         for order in self.voices.orders():
             state = self._by_pitch(heard, order)
@@ -214,7 +209,7 @@ class SessionSearch:
             if self.n_sources > 1:
                 kinds.insert(0, _Start("brightness", self._by_brightness(order), None, 0, known))
                 kinds.append(_Start("register, then timbre", envelopes, None, self.settings.free_sweeps, known))
-            starts.append(kinds + together)
+            starts.append(kinds)
         return starts
 
     def _likeliest(self, starts: Sequence[list[_Start]], step: Callable[[], None]) -> list[_Start]:
@@ -230,14 +225,6 @@ class SessionSearch:
         steps = max(1, self.n_sources - 1)
         decays = [darkest + (brightest - darkest) * place / steps for place in range(self.n_sources)]
         return [plain_envelope(decays[order.index(source)]) for source in range(self.n_sources)]
-
-    def _by_groups(self, heard: State, plain: Sequence[Tensor]) -> list[_Start]:
-        """Starts from what tones that sound together are made of."""
-        share, starts = self.settings.group_share, []
-        for group in groups_together(self._observe(heard, plain), self.settings.groups):
-            rows = [share * row + (1 - share) * plain[0] for row in group]
-            starts.append(_Start("together", rows, None, self.settings.free_sweeps))
-        return starts
 
     def _anybody(self, envelopes: Sequence[Tensor], step: Callable[[], None]) -> State:
         """Tones, when nothing is known of who plays them."""

@@ -31,10 +31,6 @@ class SearchSettings:
         Envelope of a tone that nothing is known about.
     start_decays : tuple of two floats
         Envelopes of the darkest and the brightest source, for the start from brightness.
-    groups : int
-        Starts from tones that sound together, at most.
-    group_share : float
-        Of what such a tone is made of, in the envelope of its source to begin with; the rest is the plain one.
     """
 
     tone_cost: float = 0.02
@@ -45,7 +41,5 @@ class SearchSettings:
     trial_sweeps: int = 2
     plain_decay: float = 0.7
     start_decays: tuple[float, float] = (0.5, 0.8)
-    groups: int = 2
-    group_share: float = 0.8
     transitions: TransitionCosts = field(default_factory=TransitionCosts)
     envelopes: EnvelopePrior = field(default_factory=EnvelopePrior)

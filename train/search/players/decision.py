@@ -1,8 +1,8 @@
 """Who plays each note: the labels that the evidence of all notes makes likeliest.
 
-A note is tried with another player together with whatever that moves: notes that sound with it and belong to that player
-come back in exchange, and so on until everybody has a player to himself (for two players: a component of the notes that
-are linked by sounding together; in general the exchange chain of Kempe). So links always hold.
+A note is tried with another player together with whatever that moves: notes that sound with it and belong to that
+player come back in exchange, and so on until everybody has a player to himself (for two players: a component of the
+notes that are linked by sounding together; in general the exchange chain of Kempe). So links always hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bsep_stream.train.search.players.links import TOGETHER_FRAMES, Links
 ANYBODY = -1
 _SWEEPS = 20
 _TEMPERATURES = (8.0, 4.0, 2.0, 1.0, 0.5)
-_RANDOM_STARTS = 4
+_RANDOM_STARTS = 4  # for every player but one
 NATS_PER_CHANGE = 1.0
 """By so much per exchange the evidence must rise, or the first labels are kept."""
 
@@ -97,7 +97,7 @@ class Players:
         self._set_links(first)
         begun = {self._repaired(labels, first).tobytes(): labels for labels in starts}
         found = [self._climb(self._repaired(labels, first), generator) for labels in begun.values()]
-        for _ in range(_RANDOM_STARTS if self.n_notes > 1 else 0):
+        for _ in range(_RANDOM_STARTS * (len(self.limits) - 1) if self.n_notes > 1 else 0):
             found.append(self._climb(self._annealed(first, generator), generator))
         kept = self._climb(first, generator, nats_per_change)
         best = max(found, key=self.total)

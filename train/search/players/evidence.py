@@ -81,7 +81,8 @@ class NoteEvidence(NamedTuple):
         rest = information - shifted
         if len(mean) == 1:
             total = 1 + precision[:, 0, 0]
-            return self.weight * (known + 0.5 * (rest[:, 0] ** 2 / total - np.log(total)))
+            alone: _Array = self.weight * (known + 0.5 * (rest[:, 0] ** 2 / total - np.log(total)))
+            return alone
         # The last row of the factor of the matrix with a border is what solving with the factor would give.
         bordered = np.empty((len(rest), len(mean) + 1, len(mean) + 1))
         bordered[:, :-1, :-1] = precision + np.eye(len(mean))
@@ -92,7 +93,6 @@ class NoteEvidence(NamedTuple):
         volume = np.log(np.einsum("nii->ni", factor)[:, :-1]).sum(axis=1)
         evidence: _Array = self.weight * (known + 0.5 * np.square(solved).sum(axis=1) - volume)
         return evidence
-
 
     def begin(self, labels: NDArray[np.int64]) -> Account:
         """Account of labels, shape (n_notes,)."""
@@ -122,7 +122,7 @@ class _Sums(NamedTuple):
         precision = self.precision + np.tensordot(change, self.evidence.precision[moved], (0, 0))
         information = self.information + change.T @ self.evidence.information[moved]
         values = self.values.copy()
-        for k in np.flatnonzero(np.abs(change).any(axis=0)):
+        for k in np.flatnonzero(np.abs(change).any(axis=0)).tolist():
             values[k] = self.evidence.of_player(k, precision[k][None], information[k][None])[0]
         return _Sums(self.evidence, precision, information, values)
 
@@ -153,7 +153,12 @@ def linear_evidence(
 
 
 def scalar_evidence(
-    values: _Array, spread: _Array | float, player_spread: float, n_players: int, weight: float, mean: _Array | None = None
+    values: _Array,
+    spread: _Array | float,
+    player_spread: float,
+    n_players: int,
+    weight: float,
+    mean: _Array | None = None,
 ) -> NoteEvidence:
     """Evidence of a feature of one number a note: players differ by `player_spread`, notes of one player by `spread`.
 

@@ -13,71 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.evidence import Account
-from bsep_stream.train.search.players.harmonics import tone_harmonics
-from bsep_stream.train.search.players.notes import Notes, described
+from bsep_stream.train.search.players.notes import Notes
 
 _HARMONICS = (2, 3, 4, 5, 6, 7, 8)
 _CENTS = 40.0
 _SHARE = 0.8
 """Of a ghost's frames, in which its tone sounds as well."""
 
-_OWN_SHARE = 0.15
-"""Of a note's frames: with something of its own in more of them, it is no ghost unless it moves as its tone does."""
 
-_SHORTEST_FRAMES = 6
-_SMALLEST_MOTION_CENTS = 4.0
-_ALIKE = 0.7
-"""Correlation of the pitches of a ghost and its tone."""
 
 GHOST_NATS = 1.5
 """Against a melody on a harmonic of a louder lower note: more of such notes are partials than are played."""
 
-_NOBODY = -1
-_TINY = 1e-9
-
-
-def without_ghosts(
-    notes: Notes, moduli: NDArray[np.float32], envelope: NDArray[np.float64], sigma_bins: float
-) -> Notes:
-    """Notes without those that are partials of others.
-
-    A note on a harmonic of a lower one that sounds all the while is a ghost if none of its partials is stronger than
-    the lower note makes it anyway, or if both move alike in pitch.
-
-    Parameters
-    ----------
-    notes : Notes
-    moduli : ndarray, shape (n_frames, n_bins)
-    envelope : ndarray, shape (n_sources, n_harmonics)
-    sigma_bins : float
-        Width of a peak.
-    """
-    tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
-    of_tone = notes.number[tones.voices, tones.frames]
-    own = np.bincount(of_tone, tones.trusted.any(axis=1), len(notes)) / np.maximum(notes.n_frames, 1)
-    cents = np.full((len(notes), notes.number.shape[1]), np.nan)
-    cents[of_tone, tones.frames] = 1200 * np.log2(np.maximum(notes.f0_bin[tones.voices, tones.frames], _TINY))
-    sounding = np.isfinite(cents)
-    together = sounding.astype(float) @ sounding.T.astype(float)
-    candidates = _on_a_harmonic(notes) & (together >= _SHARE * notes.n_frames[:, None])
-    ghosts = np.zeros(len(notes), bool)
-    for note, tone in np.argwhere(candidates).tolist():
-        both = sounding[note] & sounding[tone]
-        if own[note] <= _OWN_SHARE or _alike(cents[note, both], cents[tone, both]):
-            ghosts[note] = True
-    number = notes.number
-    if len(notes):
-        number = np.where((number >= 0) & ~ghosts[number], number, _NOBODY)
-    return described(notes.f0_bin, notes.amplitude, number)
-
-
-def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether two courses of pitch move, and move alike."""
-    if len(one) < _SHORTEST_FRAMES:
-        return False
-    one, other = one - one.mean(), other - other.mean()
-    size = min(one.std(), other.std())
-    return bool(size > _SMALLEST_MOTION_CENTS and (one * other).mean() > _ALIKE * one.std() * other.std())
 
 
 class GhostEvidence(NamedTuple):

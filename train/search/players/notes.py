@@ -120,15 +120,13 @@ def described(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64], numbe
         start=start,
         end=end,
         pitch=np.bincount(of_tone, loud * pitch, n_notes) / np.maximum(total, _TINY),
-        loudness=total,
+        loudness=np.asarray(total, np.float64),
         alive=level > 10 ** (ALIVE_DB / 20) * usual[:, None],
         voice=by_voice.argmax(axis=1) if n_notes else np.zeros(0, np.int64),
     )
 
 
-def _pieces(
-    pitch: NDArray[np.float64], amplitude: NDArray[np.float64], cuts: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _pieces(pitch: NDArray[np.float64], amplitude: NDArray[np.float64], cuts: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Numbers of what goes on within one voice, shape (n_voices, n_frames); -1: silent."""
     sounding = np.isfinite(pitch)
     goes_on = np.zeros_like(sounding)

@@ -13,7 +13,7 @@ SPREAD_SEMITONES = 7.0
 PLAYERS_SEMITONES = 12.0
 """By which players differ."""
 
-WEIGHT = 1.0
+WEIGHT = 0.4
 
 
 def register_evidence(

@@ -1,9 +1,9 @@
 """What a player sounds like: the harmonics of all his notes by one linear model, in dB.
 
-A harmonic of order h of a note of pitch p is the sum of what belongs to the order, of a tilt, of a difference of odd and
-even harmonics, of a tilt that changes with pitch, of a body over the absolute frequency ``p + 12 log2 h``, and of what
-this order has at just this pitch (another string, another fingering, another sample); with a free level a note, and a
-tilt of its own (played louder, a note is brighter).
+A harmonic of order h of a note of pitch p is the sum of what belongs to the order, of a tilt, of a difference of odd
+and even harmonics, of a tilt that changes with pitch, of a body over the absolute frequency ``p + 12 log2 h``, and of
+what this order has at just this pitch (another string, another fingering, another sample); with a free level a note,
+and a tilt of its own (played louder, a note is brighter).
 
 What belongs to one pitch is the same in all notes of a player at this pitch. So a note that comes nine times says no
 more of what its player sounds like elsewhere than one that is known very well; but it says who else plays this pitch.
@@ -26,6 +26,7 @@ _Labels = NDArray[np.int64]
 _BODY_SEMITONES = 4.0
 _UNKNOWN_DB = 1e3
 _FREE_LEVEL_DB = 60.0
+_LOW_HARMONICS = 4
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class TimbreSpreads:
         Of every harmonic at one pitch, apart from all that.
     note : float
         Of a harmonic from note to note.
+    depth : float
+        More of that for every dB below the strongest harmonic: weak ones drown in noise and in what other tones leave.
     note_tilt : float
         Of the tilt from note to note, per octave above the fundamental.
     frame : float
@@ -65,10 +68,11 @@ class TimbreSpreads:
     body: float = 5.0
     pitch: float = 5.0
     note: float = 2.0
+    depth: float = 0.1
     note_tilt: float = 2.0
     frame: float = 5.0
     mean_tilt: float = -8.0
-    weight: float = 0.3
+    weight: float = 0.5
 
 
 def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
@@ -100,11 +104,15 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     """Inverse covariance of what notes have of their own, shape (n_notes, N_HARMONICS, N_HARMONICS)."""
     octaves = np.log2(np.arange(1, N_HARMONICS + 1))
     known = harmonics.frames > 0
-    variance = spreads.note**2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
+    level = np.where(known, harmonics.level_db, -np.inf)
+    below = np.where(known, level.max(axis=1, keepdims=True, initial=-np.inf) - harmonics.level_db, 0.0)
+    variance = (spreads.note + spreads.depth * below) ** 2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
     covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
-    precision: _Array = np.linalg.inv(covariance)
+    # Where the low harmonics are hidden, what is left of a note is little more than what other tones leave.
+    open_share = known[:, :_LOW_HARMONICS].mean(axis=1)
+    precision: _Array = open_share[:, None, None] * np.linalg.inv(covariance)
     return precision
 
 
