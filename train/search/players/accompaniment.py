@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bsep_stream.train.search.players.decay import note_decays
 from bsep_stream.train.search.players.decision import Decision
 from bsep_stream.train.search.players.evidence import Feature, scalar_evidence
-from bsep_stream.train.search.players.ghosts import ghost_evidence
 from bsep_stream.train.search.players.glide import motion_error, note_motion
 from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
 from bsep_stream.train.search.players.kinds import kind_evidence
@@ -65,6 +64,5 @@ def decide_accompanied(
         timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT)),
         register_evidence(notes.pitch, n_players),
         scalar_evidence(outer_rank(notes), spread, _RANK_PLAYERS, n_players, _RANK_WEIGHT),
-        ghost_evidence(notes, limits),
     ]
     return decide_solos(notes, evidence, limits, kinds.rows, given)

@@ -15,8 +15,8 @@ def threaded(
     """Tones in rows such that what goes on at its pitch stays in its row.
 
     A search of several voices may hand a tone from one to another wherever it likes; a note is only to be seen when it
-    is in one piece. From frame to frame the nearest pitches are joined, each at most once; what begins takes any row that
-    is free.
+    is in one piece. From frame to frame the nearest pitches are joined, each at most once; what begins takes any row
+    that is free.
 
     Parameters
     ----------
