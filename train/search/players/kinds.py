@@ -2,8 +2,8 @@
 
 A string that was struck or plucked decays from its attack on, and its pitch stands; a voice, a bow, a wind does not
 decay before it ends, and has vibrato and glides; a pipe or a reed of an organ stands in both. Which kind a player is
-of is not given but learned from the session: all of his notes are of one kind, whichever makes them likeliest. So a piano
-beside a voice is told from it by every note alone, and nothing is said of two winds.
+of is not given but learned from the session: all of his notes are of one kind, whichever makes them likeliest. So a
+piano beside a voice is told from it by every note alone, and nothing is said of two winds.
 """
 
 from __future__ import annotations
