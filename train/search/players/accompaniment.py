@@ -18,7 +18,7 @@ from bsep_stream.train.search.players.register import register_evidence
 from bsep_stream.train.search.players.solo import decide_solos, outer_rank
 from bsep_stream.train.search.players.timbre import TimbreSpreads, timbre_evidence
 
-_TIMBRE_WEIGHT = 0.03
+_TIMBRE_WEIGHT = 0.1
 """Less than where nobody plays chords: five tones at once leave few harmonics that only one of them has."""
 
 _RANK_SPREAD, _RANK_PLAYERS, _RANK_WEIGHT = 0.7, 0.5, 0.3

@@ -26,6 +26,7 @@ _SOUNDING_NATS = 0.04
 
 _NOT_OUTER, _ALONE = 0.3, 0.7
 _CERTAIN = 1e6
+_TINY = 1e-12
 
 _Array = NDArray[np.float64]
 _Labels = NDArray[np.int64]
@@ -67,6 +68,7 @@ class _Solos:
         self._start = notes.alive.argmax(axis=1)
         end = n_frames - notes.alive[:, ::-1].argmax(axis=1)
         self._end = np.maximum(self._start + 1, end - _OVERLAP_FRAMES)
+        self._loudness = notes.loudness / max(float(notes.loudness.mean()), _TINY) if len(notes) else notes.loudness
 
     def starts(self, kinds: _Array) -> Iterator[_Labels]:
         """Melodies of what lies at the top, and of what moves, rather at the top."""
@@ -114,6 +116,7 @@ class _Solos:
         for player in self._solos:
             labels[labels == player] = ANYBODY
             odds = values[:, player] - values[np.arange(len(rest)), rest]
+            odds = self._loudness * np.tanh(odds / 2)
             odds[self._given == player] = _CERTAIN
             taken = (self._given != ANYBODY) & (self._given != player)
             for other in self._solos:
