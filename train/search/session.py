@@ -189,8 +189,12 @@ class SessionSearch:
         f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        envelope_rows = self._mean_envelopes(f0, amplitude)
-        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=envelope_rows), notes, decision)
+        if self.voices.accompanied:
+            hinted = known is not None and bool((known >= 0).any())
+            played = self._heard_again(f0, amplitude, hinted, lambda: None)
+        else:
+            played = best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude))
+        return Played(played, notes, decision)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""
@@ -272,13 +276,48 @@ class SessionSearch:
 
     def _mean_envelopes(self, f0_bin: Tensor, amplitude: Tensor) -> Tensor:
         """Of tones that are candidates of their frames, (n_voices, n_frames); (n_sources, n_harmonics)."""
+        return _mean_rows(self._learned(self._state_of(f0_bin, amplitude))[0])
+
+    def _state_of(self, f0_bin: Tensor, amplitude: Tensor) -> State:
+        """Tones that are candidates of their frames, (n_voices, n_frames)."""
         distance = (self.evidence.candidates.f0_bin[:, None] - f0_bin.T[:, :, None]).abs()
-        state = State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+        return State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+
+    def _learned(self, state: State) -> tuple[list[ToneObservations], list[Tensor]]:
+        """What tones say of the envelopes, when nothing was known of them before."""
         envelopes = [plain_envelope(self.settings.plain_decay)] * self.n_sources
         for _ in range(2):
             observed = self._observe(state, envelopes)
             envelopes = self._envelopes(observed)
-        return _mean_rows(observed)
+        return observed, envelopes
+
+    def _heard_again(self, f0_bin: Tensor, amplitude: Tensor, held: bool, step: Callable[[], None]) -> Explanation:
+        """Tones of sources that are told apart, searched once more with what each of them is made of.
+
+        Parameters
+        ----------
+        f0_bin, amplitude : Tensor, shape (n_voices, n_frames)
+        held : bool
+            Whether no source may have a note that only another has.
+        """
+        state = self._state_of(f0_bin, amplitude)
+        observed, envelopes = self._learned(state)
+        costs = self._tone_costs(None)
+        if held:
+            own = [
+                torch.stack([around_path(self.pitches, state.choice[:, voice]) for voice in self.voices.of(source)])
+                for source in range(self.n_sources)
+            ]
+            has = torch.stack([places.any(dim=0) for places in own])
+            costs = [
+                cost.masked_fill(has.any(dim=0) & ~has[source], IMPOSSIBLE) for source, cost in enumerate(costs)
+            ]
+        for sweep in range(self.settings.sweeps_again):
+            used, pairs = envelopes, self.voices.pairs(sweep)
+            state, _ = decode(self.fresh, used, self.voices.sources, pairs, self._by_voice(costs), state, step)
+            observed = self._observe(state, used)
+            envelopes = self._envelopes(observed)
+        return self._explanation(_Swept(state, 0.0, observed, used, None), "anybody", step)
 
     def _decode(
         self,

@@ -12,6 +12,6 @@ have (so a source of several tones may be expected to decay). For several number
 :class:`links.Links`, in nats.
 
 Where a player of one tone at a time stands beside one of chords, the tones are threaded into notes whatever their voices
-(`threads`), their decay (`decay`) and the motion of their pitch (`glide`) say of which kind their player is (`kinds`), and
-the melody is the likeliest path through the notes (`solo`); `accompaniment` puts that together.
+(`threads`), their decay (`decay`) and the motion of their pitch (`glide`) say of which kind their player is (`kinds`),
+and the melody is the likeliest path through the notes (`solo`); `accompaniment` puts that together.
 """
