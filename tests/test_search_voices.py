@@ -8,6 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.voices import Voices, high_to_low, tournament
 
@@ -112,9 +116,8 @@ def test_melody_and_chords_are_told_apart_whichever_is_named_first(
 ) -> None:
     moduli, truth = song
     cuts = torch.zeros(len(moduli), dtype=torch.bool)
-    found = SessionSearch(moduli, 2, 10.0, 300.0, cuts, limits=limits).explain()
-    assert [entry.cost for entry in found] == sorted(entry.cost for entry in found)
-    best = found[0]
+    search = SessionSearch(moduli, 2, 10.0, 300.0, cuts, limits=limits)
+    best = search.played(WIDTH_BINS, search.explain()).explanation
     assert best.f0_bin.shape == best.amplitude.shape == (4, len(moduli))
     assert best.envelope.shape[0] == 2
     melody, chords = best.f0_bin[:1], best.f0_bin[1:]
@@ -127,6 +130,22 @@ def test_melody_and_chords_are_told_apart_whichever_is_named_first(
     wrong += [(row[0], chords[:, n]) for n, row in enumerate(truth)]
     assert not any(_found(*pair) for pair in wrong)
     assert torch.equal(chords, chords.sort(dim=0, descending=True).values)
+
+
+def test_notes_that_are_given_stay_with_their_source(song: tuple[torch.Tensor, list[list[float]]]) -> None:
+    moduli, truth = song
+    search = SessionSearch(moduli, 2, 10.0, 300.0, torch.zeros(len(moduli), dtype=torch.bool), limits=(1, 3))
+    bass = truth[0][1]
+
+    def given(notes: Notes) -> NDArray[np.int64]:
+        near = np.abs(notes.pitch - 12 * np.log2(bass)) < SEMITONE
+        return np.where(near & (notes.start == 0), 0, -1)
+
+    played = search.played(WIDTH_BINS, search.explain(), given)
+    assert (given(played.notes) == 0).sum() == 1
+    middle = played.explanation.f0_bin[:, _FRAMES // 2]
+    assert _found(bass, middle[:1])
+    assert not _found(bass, middle[1:])
 
 
 def test_limits_of_one_are_the_search_without_limits(song: tuple[torch.Tensor, list[list[float]]]) -> None:
@@ -146,7 +165,8 @@ def test_short_and_silent_sessions_are_explained(limits: tuple[int, ...], n_fram
         _spectrum([(40.0 * h, 1 / h) for h in range(1, 6)]).repeat(n_frames, 1),
         torch.zeros(n_frames, N_BINS),
     ):
-        best = SessionSearch(moduli, len(limits), 10.0, 200.0, cuts, limits=limits).explain()[0]
+        search = SessionSearch(moduli, len(limits), 10.0, 200.0, cuts, limits=limits)
+        best = search.played(WIDTH_BINS, search.explain()).explanation
         assert best.f0_bin.shape == (sum(limits), n_frames)
         assert torch.isfinite(best.envelope).all()
         assert int((best.f0_bin > 0).sum()) == (n_frames if moduli.any() else 0)

@@ -68,7 +68,9 @@ def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[
     moduli = torch.from_numpy(np.abs(heard.frames))
     search = SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
     found = search.explain()
-    played = search.played(heard.config.geometry.sigma_bins, found).explanation
+    geometry = heard.config.geometry
+    seconds = geometry.hop_length / geometry.sample_rate
+    played = search.played(geometry.sigma_bins, found, frame_seconds=seconds).explanation
     return [played._replace(start=f"by notes, from {played.start}"), *found]
 
 

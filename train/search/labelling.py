@@ -43,7 +43,10 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     seconds = np.concatenate([centres for _, centres in pieces]) / geometry.sample_rate
     bin_hz = geometry.sample_rate / geometry.n_fft
     best = search.played(
-        geometry.sigma_bins, found, lambda notes: given_players(config.hints, notes, seconds, bin_hz)
+        geometry.sigma_bins,
+        found,
+        lambda notes: given_players(config.hints, notes, seconds, bin_hz),
+        geometry.hop_length / geometry.sample_rate,
     ).explanation
     if clock is not None:
         _remark_on(clock, session, config, longest)

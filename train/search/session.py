@@ -16,14 +16,19 @@ from bsep_stream.train.search.envelopes import PitchScale, ToneObservations, env
 from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
+from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Decision
 from bsep_stream.train.search.players.notes import Notes, cut_notes
+from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.tails import around_path, without_tails
 from bsep_stream.train.search.together import groups_together
 from bsep_stream.train.search.voices import Voices, high_to_low
+
+FRAME_SECONDS = 1_024 / 48_000
+"""From frame to frame, if nothing else is said."""
 
 _TINY = 1e-12
 
@@ -150,6 +155,8 @@ class SessionSearch:
         """
         step = on_step or (lambda: None)
         self._enough = enough or (lambda: False)
+        if self.voices.accompanied:
+            return [self._heard(step)]
         found: list[Explanation] = []
         for start in self._likeliest(self._starts(step), step):
             if found and self._enough():
@@ -166,6 +173,7 @@ class SessionSearch:
         sigma_bins: float,
         explanations: Sequence[Explanation],
         given: Callable[[Notes], NDArray[np.int64]] | None = None,
+        frame_seconds: float = FRAME_SECONDS,
     ) -> Played:
         """The first of some explanations, its tones shared out among the players note by note.
 
@@ -177,19 +185,31 @@ class SessionSearch:
             The best first. Who plays what in the others is tried as well.
         given : callable, optional
             Players that are known: gets the notes, returns a source for each; -1 where it does not know.
+        frame_seconds : float
+            From frame to frame.
         """
-        best = explanations[0]
+        best, limits, cuts = explanations[0], self.voices.limits, self.cuts.numpy()
+        moduli, envelope = self.moduli.numpy(), best.envelope.double().numpy()
         readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
-        notes = cut_notes(*readings[0], self.cuts.numpy())
-        evidence = note_evidence(notes, self.moduli.numpy(), best.envelope.double().numpy(), sigma_bins, self.n_sources)
-        known = None if given is None else given(notes)
-        decision = decide_players(notes, evidence, self.voices.limits, readings[1:], known)
+        if self.voices.accompanied:
+            notes = cut_notes(*threaded(*readings[0], cuts), cuts)
+            known = None if given is None else given(notes)
+            decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known)
+        else:
+            notes = cut_notes(*readings[0], cuts)
+            known = None if given is None else given(notes)
+            evidence = note_evidence(notes, moduli, envelope, sigma_bins, self.n_sources)
+            decision = decide_players(notes, evidence, limits, readings[1:], known)
         tones = shared_out(notes, decision.labels, self.voices.limits)
         f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        envelope = self._mean_envelopes(f0, amplitude)
-        return Played(best._replace(f0_bin=f0, amplitude=amplitude, envelope=envelope), notes, decision)
+        if self.voices.accompanied:
+            hinted = known is not None and bool((known >= 0).any())
+            played = self._heard_again(f0, amplitude, hinted, lambda: None)
+        else:
+            played = best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude))
+        return Played(played, notes, decision)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""
@@ -264,23 +284,65 @@ class SessionSearch:
 
     def _improve(self, start: _Start, step: Callable[[], None]) -> Explanation:
         swept = self._sweep(start, start.free_sweeps + self.settings.sweeps, step)
+        return self._explanation(swept, start.name, step)
+
+    def _heard(self, step: Callable[[], None]) -> Explanation:
+        """Tones of all sources together: who plays them is left to the notes."""
+        plain = [plain_envelope(self.settings.plain_decay)] * self.n_sources
+        state = self._anybody(plain, step)
+        return self._explanation(_Swept(state, 0.0, self._observe(state, plain), plain, None), "anybody", step)
+
+    def _explanation(self, swept: _Swept, name: str, step: Callable[[], None]) -> Explanation:
         state = self._with_tails(swept, step)
         chosen = self.evidence.candidates.f0_bin.gather(1, (state.choice - 1).clamp_min(0))
         f0 = torch.where(state.choice > 0, chosen, 0.0).T
         amplitude = torch.where(state.choice > 0, state.amplitude, 0.0).T
         order = high_to_low(f0, self.voices)
         f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        return Explanation(f0, amplitude, _mean_rows(swept.observed), swept.cost, start.name)
+        return Explanation(f0, amplitude, _mean_rows(swept.observed), swept.cost, name)
 
     def _mean_envelopes(self, f0_bin: Tensor, amplitude: Tensor) -> Tensor:
         """Of tones that are candidates of their frames, (n_voices, n_frames); (n_sources, n_harmonics)."""
+        return _mean_rows(self._learned(self._state_of(f0_bin, amplitude))[0])
+
+    def _state_of(self, f0_bin: Tensor, amplitude: Tensor) -> State:
+        """Tones that are candidates of their frames, (n_voices, n_frames)."""
         distance = (self.evidence.candidates.f0_bin[:, None] - f0_bin.T[:, :, None]).abs()
-        state = State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+        return State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+
+    def _learned(self, state: State) -> tuple[list[ToneObservations], list[Tensor]]:
+        """What tones say of the envelopes, when nothing was known of them before."""
         envelopes = [plain_envelope(self.settings.plain_decay)] * self.n_sources
         for _ in range(2):
             observed = self._observe(state, envelopes)
             envelopes = self._envelopes(observed)
-        return _mean_rows(observed)
+        return observed, envelopes
+
+    def _heard_again(self, f0_bin: Tensor, amplitude: Tensor, held: bool, step: Callable[[], None]) -> Explanation:
+        """Tones of sources that are told apart, searched once more with what each of them is made of.
+
+        Parameters
+        ----------
+        f0_bin, amplitude : Tensor, shape (n_voices, n_frames)
+        held : bool
+            Whether no source may have a note that only another has.
+        """
+        state = self._state_of(f0_bin, amplitude)
+        observed, envelopes = self._learned(state)
+        costs = self._tone_costs(None)
+        if held:
+            own = [
+                torch.stack([around_path(self.pitches, state.choice[:, voice]) for voice in self.voices.of(source)])
+                for source in range(self.n_sources)
+            ]
+            has = torch.stack([places.any(dim=0) for places in own])
+            costs = [cost.masked_fill(has.any(dim=0) & ~has[source], IMPOSSIBLE) for source, cost in enumerate(costs)]
+        for sweep in range(self.settings.sweeps_again):
+            used, pairs = envelopes, self.voices.pairs(sweep)
+            state, _ = decode(self.fresh, used, self.voices.sources, pairs, self._by_voice(costs), state, step)
+            observed = self._observe(state, used)
+            envelopes = self._envelopes(observed)
+        return self._explanation(_Swept(state, 0.0, observed, used, None), "anybody", step)
 
     def _decode(
         self,

@@ -25,6 +25,8 @@ class SearchSettings:
         Decoding and learning in turns, at most so often.
     free_sweeps : int
         Sweeps by timbre alone that come first in one of the starts.
+    sweeps_again : int
+        Of a melody and its chords, after their notes have players.
     trial_sweeps : int
         After which it is decided which source is the higher or the darker one, where limits tell sources apart.
     plain_decay : float
@@ -42,6 +44,7 @@ class SearchSettings:
     quiet_share: float = 0.03
     sweeps: int = 5
     free_sweeps: int = 3
+    sweeps_again: int = 3
     trial_sweeps: int = 2
     plain_decay: float = 0.7
     start_decays: tuple[float, float] = (0.5, 0.8)

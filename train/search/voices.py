@@ -40,6 +40,11 @@ class Voices:
         """Whether a source has several."""
         return len(self) > len(self.limits)
 
+    @property
+    def accompanied(self) -> bool:
+        """Whether a source of one tone at a time stands beside one of several."""
+        return self.chords and 1 in self.limits
+
     def pairs(self, sweep: int) -> list[tuple[int, int]]:
         """Voices that are decoded together in a sweep.
 

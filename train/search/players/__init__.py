@@ -10,4 +10,8 @@ notes of one player spread, how far players differ, and, where it is known befor
 have (so a source of several tones may be expected to decay). For several numbers a note,
 :func:`evidence.linear_evidence`. What pairs of notes say (rather one player, rather two) belongs into
 :class:`links.Links`, in nats.
+
+Where a player of one tone at a time stands beside one of chords, the tones are threaded into notes whatever their
+voices (`threads`), their decay (`decay`) and the motion of their pitch (`glide`) say of which kind their player is
+(`kinds`), and the melody is the likeliest path through the notes (`solo`); `accompaniment` puts that together.
 """

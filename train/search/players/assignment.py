@@ -91,8 +91,9 @@ def shared_out(notes: Notes, labels: NDArray[np.int64], limits: Sequence[int]) -
     sounding = notes.number >= 0
     note = np.maximum(notes.number, 0)
     n_frames = notes.number.shape[1]
-    player = np.where(sounding, labels[note], -1)
-    rank = notes.amplitude + (1 + notes.amplitude.max(initial=0.0)) * notes.alive[note, np.arange(n_frames)]
+    player = np.where(sounding, labels[note], -1) if len(labels) else np.full(note.shape, -1)
+    alive = notes.alive[note, np.arange(n_frames)] if len(labels) else np.zeros(note.shape)
+    rank = notes.amplitude + (1 + notes.amplitude.max(initial=0.0)) * alive
     shared = Tones(np.zeros(notes.number.shape), np.zeros(notes.number.shape))
     first = 0
     for source, limit in enumerate(limits):

@@ -42,24 +42,33 @@ class NoteHarmonics(NamedTuple):
     frames: NDArray[np.float64]
 
 
-def note_harmonics(
-    notes: Notes, moduli: NDArray[np.float32], envelope: NDArray[np.float64], sigma_bins: float
-) -> NoteHarmonics:
-    """Read the harmonics of all notes from the spectra.
+class ToneHarmonics(NamedTuple):
+    """What is seen of the harmonics of the tones of all frames.
 
-    Parameters
+    Attributes
     ----------
-    notes : Notes
-    moduli : ndarray, shape (n_frames, n_bins)
-    envelope : ndarray, shape (n_sources, n_harmonics)
-        Relative amplitudes of the harmonics of the sources: a tone may leave on a bin what the loudest of them says.
-    sigma_bins : float
-        Width of a peak.
+    voices, frames : ndarray, shape (n_tones,), int64
+        Where a tone is.
+    height : ndarray, shape (n_tones, N_HARMONICS)
+        Moduli.
+    trusted : ndarray, shape (n_tones, N_HARMONICS), bool
+        Whether nothing else sounds there.
     """
+
+    voices: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    height: NDArray[np.float64]
+    trusted: NDArray[np.bool_]
+
+
+def tone_harmonics(
+    notes: Notes, moduli: NDArray[np.float32], envelope: NDArray[np.float64], sigma_bins: float
+) -> ToneHarmonics:
+    """Read the harmonics of all tones from the spectra; parameters as for :func:`note_harmonics`."""
     n_bins = moduli.shape[1]
     order = np.arange(1, N_HARMONICS + 1)
     voices, frames = np.nonzero(notes.number >= 0)
-    f0, loud = notes.f0_bin[voices, frames], notes.amplitude[voices, frames]
+    f0 = notes.f0_bin[voices, frames]
     wanted = f0[:, None] * order
     height = _height(moduli, frames, wanted)
     most = (envelope / np.maximum(envelope.sum(axis=1, keepdims=True), _TINY)).max(axis=0)[:_OTHERS]
@@ -75,6 +84,25 @@ def note_harmonics(
         near = (strength[:, None] * (distance < NEAR_BINS)).max(axis=2)
         covered = (leak.max(axis=2) > COVERED_SHARE * height) | (near > COVERED_SHARE_NEAR * height)
         trusted &= ~(covered & sounds[:, None])
+    return ToneHarmonics(voices, frames, height, trusted)
+
+
+def note_harmonics(
+    notes: Notes, moduli: NDArray[np.float32], envelope: NDArray[np.float64], sigma_bins: float
+) -> NoteHarmonics:
+    """Read the harmonics of all notes from the spectra.
+
+    Parameters
+    ----------
+    notes : Notes
+    moduli : ndarray, shape (n_frames, n_bins)
+    envelope : ndarray, shape (n_sources, n_harmonics)
+        Relative amplitudes of the harmonics of the sources: a tone may leave on a bin what the loudest of them says.
+    sigma_bins : float
+        Width of a peak.
+    """
+    voices, frames, height, trusted = tone_harmonics(notes, moduli, envelope, sigma_bins)
+    loud = notes.amplitude[voices, frames]
     level = 20 * np.log10(np.maximum(height, _TINY))
     of_tone = notes.number[voices, frames]
     # Weighted by loudness, in units of frames: the weights of a note's frames have the mean 1.

@@ -145,7 +145,7 @@ def _attacks(amplitude: NDArray[np.float64], goes_on: NDArray[np.bool_]) -> NDAr
     rise = np.full(level.shape, -np.inf)
     rise[:, ATTACK_FRAMES:] = level[:, ATTACK_FRAMES:] - level[:, :-ATTACK_FRAMES]
     # All frames of the rise belong to one tone, and this one is long enough before it.
-    for back in range(ATTACK_FRAMES + SHORTEST_FRAMES):
+    for back in range(min(ATTACK_FRAMES + SHORTEST_FRAMES, goes_on.shape[1])):
         shifted = np.zeros_like(goes_on)
         shifted[:, back:] = goes_on[:, : goes_on.shape[1] - back]
         rise = np.where(shifted, rise, -np.inf)
