@@ -49,7 +49,7 @@ def test_pairs_that_do_not_occur_have_no_share() -> None:
 
 
 GEOMETRY = FrameGeometry(
-    sample_rate=1_000, n_fft=100, n_bins=50, hop_length=10, sigma_samples=9.0
+    sample_rate=10_000, n_fft=1_000, n_bins=500, hop_length=100, sigma_samples=90.0
 )  # hop 10 ms, margin 18 ms
 
 

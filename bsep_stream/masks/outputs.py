@@ -12,7 +12,7 @@ from bsep_stream.model.separation_model import SeparationModel, Tones
 TONE_KINDS = ("direct", "dictionary")
 """The two spectra that the network gives of every source."""
 
-LOWEST_PITCH_HZ = {"fast": 40.0, "scratch": 40.0, "paper": 0.0}
+LOWEST_PITCH_HZ = {"fast": 40.0, "scratch": 40.0, "policy": 40.0, "paper": 0.0}
 """By the preset of a training: what lies below is no tone."""
 
 

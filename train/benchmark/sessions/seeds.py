@@ -5,7 +5,7 @@ nor in the works that are played (:func:`share_of_works`):
 
 * ``tune``: to look at, to listen to, to choose constants on;
 * ``confirm``: every change that ``tune`` suggests is shown on these as well, and nothing else is done with them;
-* ``final``: run once, when all is decided; `docs/benchmarks.md` has these.
+* ``final``: run once, when all is decided; `docs/laboratory.md` has these.
 """
 
 from __future__ import annotations
