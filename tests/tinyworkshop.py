@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import bsep_stream
+from bsep_stream.export import parity
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import NetworkConfig, TrainConfig
@@ -62,6 +63,7 @@ def known_labels(session: Session, config: TrainConfig, on_step: Callable[[], No
 
 
 if __name__ == "__main__":
+    parity.LEAST_PARITY_FRAMES = 1  # a network that has hardly learned has few frames with a clear choice
     apprentice.preset_config = tiny_config
     apprentice.search_labels = known_labels
     main()

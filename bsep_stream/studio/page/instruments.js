@@ -75,6 +75,9 @@ export function instrumentsCard(session, onChange) {
     },
     show: (values) => {
       if (element.contains(document.activeElement)) return; // somebody is typing
+      const there = sources.filter((source) => source.name).map(({ name, tones }) => [name, tones]);
+      const same = JSON.stringify(there) === JSON.stringify(values.sources.map(({ name, tones }) => [name, tones]));
+      if (same && rows.childElementCount) return; // nobody's next click should meet a row that was just replaced
       sources = values.sources.map((source) => ({ ...source }));
       show();
     },
