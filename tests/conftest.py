@@ -31,6 +31,12 @@ SLOW = {
 """Files whose tests train, build, or start programs: `make check` leaves them out."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Also where the tests run beside an installed wheel, without pyproject.toml."""
+    config.addinivalue_line("markers", "slow: trains, builds or starts programs")
+    config.addinivalue_line("markers", "servers: starts sound servers and plays in real time")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
