@@ -71,36 +71,25 @@ def damaged_json(text: str, rng: Random) -> str:
             place[key] = rng.choice(VALUES)
         if not _places(values):
             break
-    return _written(values)
+    try:
+        return _written(values)
+    except RecursionError:  # a deep value in a deep value
+        return damaged_text(text, rng)
 
 
 def _written(values: Any) -> str:
     """JSON, whatever Python thinks of long numbers."""
-    marked = json.dumps(values, default=str) if not _has_long(values) else json.dumps(_marked(values))
-    return marked.replace('"@long@"', "1" + "0" * 400)
-
-
-def _has_long(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_long, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_long, value))
-    return isinstance(value, int) and abs(value) >= 10**300
-
-
-def _marked(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _marked(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_marked(each) for each in value]
-    return "@long@" if isinstance(value, int) and abs(value) >= 10**300 else value
+    for place, key in _places(values):  # not by recursion: some values are nested deeper than Python goes
+        if isinstance(place[key], int) and abs(place[key]) >= 10**300:
+            place[key] = "@long@"
+    return json.dumps(values, default=str).replace('"@long@"', "1" + "0" * 400)
 
 
 def _places(values: Any) -> list[tuple[Any, Any]]:
     """Everything that holds something, and where in it."""
     found: list[tuple[Any, Any]] = []
     waiting = [values]
-    while waiting and len(found) < 10_000:
+    while waiting and len(found) < 100_000:
         value = waiting.pop()
         keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
         for key in keys:
