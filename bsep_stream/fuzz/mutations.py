@@ -68,7 +68,7 @@ def damaged_json(text: str, rng: Random) -> str:
         elif kind == 3 and isinstance(place[key], int | float):
             place[key] = place[key] * rng.choice((-1, 0.5, 2, 10, 1_000, 10**6))
         else:
-            place[key] = rng.choice(VALUES)
+            place[key] = json.loads(json.dumps(rng.choice(VALUES)))  # a copy: what is in it may be changed next
         if not _places(values):
             break
     try:

@@ -148,7 +148,7 @@ def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
     except (ValueError, csv.Error) as error:
         if isinstance(error, RunError):
             raise
-        raise RunError(f"{log} cannot be read ({shown(str(error))}); restore it or train anew") from error
+        raise RunError(f"{log} cannot be read ({brief(str(error))}); restore it or train anew") from error
     table = table.reshape(-1, len(header))
     return {name: table[:, i] for i, name in enumerate(header)}
 
