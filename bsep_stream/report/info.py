@@ -24,7 +24,7 @@ from bsep_stream.model.metadata import (
 from bsep_stream.stream.latency import LIMITS_MS, QUALITY, choose_setting, latency_settings
 from bsep_stream.stream.ledger import USUAL_BLOCK, LatencyLedger, default_cushion_samples
 from bsep_stream.trust.records import record, typed
-from bsep_stream.trust.shown import brief, shown
+from bsep_stream.trust.shown import brief
 from bsep_stream.trust.textfiles import LARGEST_JSON_BYTES, Fail, json_value, read_bytes, read_text
 
 if TYPE_CHECKING:
