@@ -1,7 +1,7 @@
 """Recordings on disk, and whole recordings through the stream.
 
 atomic.py       files that appear whole or not at all
-audiofile.py    reading and writing recordings block by block
+audiofile.py    reading recordings block by block; stemwriter.py: writing; libsndfile.py: what both ask of it
 stemfolder.py   a folder of stems; spectrogram.py: its spectra
 separation.py   a whole recording through the stream; stems.py: what comes out
 recordings.py   many recordings, each a job; jobs.py, processes.py: many jobs at once, here or on a cluster

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import AudioError, ConfigError, StreamError
 from bsep_stream.files.atomic import check_target, whole_file
-from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write, read_recording
+from bsep_stream.files.audiofile import BLOCK_SIZE, Recording, read_recording
 from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.files.stems import Stems
+from bsep_stream.files.stemwriter import FORMATS, StemWriter, cannot_write
 from bsep_stream.files.suspicions import Suspicions
 from bsep_stream.masks.maskoutput import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
