@@ -3,7 +3,7 @@
 atomic.py       files that appear whole or not at all
 audiofile.py    reading recordings block by block; stemwriter.py: writing; libsndfile.py: what both ask of it
 stemfolder.py   a folder of stems; spectrogram.py: its spectra
-separation.py   a whole recording through the stream; stems.py: what comes out
+separation.py   a whole recording through the stream; stempaths.py: where its stems go; stems.py: what comes out
 recordings.py   many recordings, each a job; jobs.py, processes.py: many jobs at once, here or on a cluster
 pipes/          WAV or raw samples from standard input, a stem to standard output, while it arrives
 """
