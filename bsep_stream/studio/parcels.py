@@ -142,9 +142,9 @@ def _write_midi(folder: SessionFolder, take: str, target: Path) -> None:
 
 
 def _write_report(folder: SessionFolder, version: str, take: str, target: Path) -> None:
-    from bsep_stream.report.info import is_run
     from bsep_stream.report.overview import write_report
     from bsep_stream.report.page.assemble import LONGEST_SECONDS
+    from bsep_stream.report.runfiles import is_run
 
     parts: list[str | Path] = [folder.stems(version, take)]
     if is_run(folder.run):

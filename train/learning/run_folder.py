@@ -19,7 +19,7 @@ from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.files.atomic import check_target, is_left_behind, whole_file
 from bsep_stream.model.metadata import GAINS, MOST_STRIKES, check_source_names
 from bsep_stream.model.strikes import Strike
-from bsep_stream.report.info import read_verdict
+from bsep_stream.report.runfiles import read_verdict
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.trust.arrays import read_npy
 from bsep_stream.trust.records import record
