@@ -19,7 +19,7 @@ from bsep_stream.files.stempaths import planned_paths, stem_files
 from bsep_stream.files.stems import Stems
 from bsep_stream.files.stemwriter import StemWriter, cannot_write
 from bsep_stream.files.suspicions import Suspicions
-from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator
 from bsep_stream.stream.latency import QUALITY
