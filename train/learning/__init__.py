@@ -9,5 +9,5 @@ credit.py      which choices a loss is put down to
 owntones.py    the timbre from the network's own tones, where there are no labels
 losses.py, learner.py, optimiser.py   what is minimised, and its steps
 assessment.py  how well the mixture is explained; verdict.py: in words
-run_folder.py, checkpoint.py, logbook.py   what is kept
+run_folder.py, runinfo.py, checkpoint.py, logbook.py   what is kept
 """

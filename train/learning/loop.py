@@ -19,7 +19,8 @@ from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner, StepReport
 from bsep_stream.train.learning.logbook import Logbook
 from bsep_stream.train.learning.owntones import OWN_FRAMES, fit_own_timbre
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.learning.stages import Stage, begun, gain_sentences, gone_on, judged
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
 from bsep_stream.train.learning.verdict import Verdict, reach_verdict
