@@ -1,6 +1,7 @@
 """Learning.
 
 loop.py        all stages until the end; stages.py: what each gained; stopping.py: early; interruption.py: Ctrl-C
+steps.py       one iteration of each stage
 beginnings.py  the dictionary to begin with, where there is no search
 imitation.py   first stage: the labels
 rollouts.py    second stage: tones sampled from the policy; expansion.py: the likeliest ones, in place of samples
