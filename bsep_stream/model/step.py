@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INPUT_NAME = "frame"
 TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
 OUTPUTS = ("direct", "dictionary", *TONE_OUTPUTS, "coefficients", "timbre")
-"""Outputs of the graph in the order of docs/design.md."""
+"""Outputs of the graph in the order of docs/internals.md."""
 SPECTRA_SWITCH = "spectra"
 """Input of the graph, one bool: whether the outputs that masks do not need are wanted. Models of format 1 have a value
 of their own for it, or no such input at all."""

@@ -34,7 +34,7 @@ class _Dictionary:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A training run as its plain files tell it (see "Run folder" in docs/design.md).
+    """A training run as its plain files tell it (see "Run folder" in docs/internals.md).
 
     Parameters
     ----------
