@@ -46,7 +46,7 @@ def draw_folders(checkout: Path) -> Figure:
 def _draw(room_of_module: Mapping[str, str], graph: Mapping[str, set[str]]) -> Figure:
     """A picture of rooms; arrows that follow from others are left out."""
     rooms = _between(room_of_module, graph)
-    found = {f"circle of {len(circle)} rooms ": circle for circle in circles(rooms)}
+    found = {f"circle {number} of {len(circle)} rooms:": circle for number, circle in enumerate(circles(rooms), 1)}
     merged = {room: name for name, circle in found.items() for room in circle}
     room_of_module = {module: merged.get(room, room) for module, room in room_of_module.items()}
     rooms = _between(room_of_module, graph)
@@ -63,7 +63,8 @@ def _draw(room_of_module: Mapping[str, str], graph: Mapping[str, set[str]]) -> F
         colour = _RED if room in found else _COLOURS.get(room.partition(".")[0], _RUN_TIME)
         text = f"{room.replace('train.', '')}  {sizes[room]}"
         box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
-        axes.text(places[height, room], height, text, ha="center", va="center", fontsize=9, color=colour, bbox=box)
+        style = {"fontsize": 9, "color": colour, "bbox": box, "zorder": 4 if room in found else 3}
+        axes.text(places[height, room], height, text, ha="center", va="center", **style)
     axes.set_ylim(-0.5, max(heights.values()) + 0.5)
     axes.set_axis_off()
     return figure
@@ -134,4 +135,4 @@ def _spread(rows: Mapping[int, Sequence[Node]]) -> dict[Node, float]:
 
 
 if __name__ == "__main__":
-    draw_folders(Path(sys.argv[2]) if len(sys.argv) > 2 else CHECKOUT).savefig(sys.argv[1], dpi=110, facecolor="white")
+    draw_folders(Path(sys.argv[2]) if len(sys.argv) > 2 else CHECKOUT).savefig(sys.argv[1], dpi=80, facecolor="white")
