@@ -1,4 +1,10 @@
-"""Command line: one module per command, loaded only when its command is called."""
+"""Command line: one module per command, loaded only when its command is called.
+
+defaults.py         defaults of options from `bsep.toml`
+standardstreams.py  standard streams that are closed, or cannot say every letter
+*option.py, *options.py, pluginpermission.py   options that several commands have
+separatefiles.py, separatepipe.py, notescores.py   halves of `separate` and `evaluate`
+"""
 
 from __future__ import annotations
 
