@@ -34,8 +34,8 @@ SLOW = {
 
 LONG = (
     *("studio_browser", "studio_training", "benchmark", "several_tones", "latency", "live_engine", "export"),
-    *("find_metronome", "bad_input", "old_files", "docs", "demo", "notes", "imitation", "training_stages", "train_python"),
-    *("ablation", "docstrings", "live_faults", "search_voices"),
+    *("find_metronome", "bad_input", "old_files", "docs", "demo", "notes", "imitation", "training_stages"),
+    *("train_python", "ablation", "docstrings", "live_faults", "search_voices"),
 )
 """Files that take longest, in this order: they begin first, so that no core waits for the last one at the end."""
 
