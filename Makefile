@@ -12,13 +12,17 @@ demo: $(VENV)/runtime.stamp
 docs: $(VENV)/everything.stamp
 	$(VENV)/bin/python -m sphinx -W --keep-going --quiet -b html docs build/site
 
+# A file of tests stays on one core, with what its tests share; the longest files begin first (tests/conftest.py). One thread
+# a core: the tests' networks are tiny, more threads only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 # Lint, types and all tests, on all cores; the slowest ten are shown.
 test: lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 10
+	$(PYTEST) --durations 10
 
 # What one runs all the time: lint, types, and the tests that are fast.
 check: lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not servers and not slow"
+	$(PYTEST) -m "not servers and not slow"
 
 # Damaged files for every reader, for a minute.
 fuzz: $(VENV)/everything.stamp

@@ -20,26 +20,36 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 
 SLOW = {
-    *("ablation", "benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs", "docstrings"),
-    *("export", "export_command", "find_metronome", "foreign", "hypotheses", "imitation", "labels"),
-    *("latency_benchmark", "learner", "level", "live_engine", "live_soak", "masksettings_benchmark"),
-    *("notebook", "notes", "old_files", "other_hosts", "outputs_of_others", "package", "page", "page_browser"),
-    *("phases", "pipes", "policy", "policy_preset", "pretraining", "profile", "race", "readme", "recordings"),
-    *("report", "revoiced", "search", "search_time", "search_together", "search_voices", "separate"),
-    *("separate_pipe", "sessions", "several_tones", "steadiness", "stereo_benchmark", "stopping"),
-    *("studio_browser", "studio_command", "studio_training", "train_command", "train_endings", "train_many"),
-    *("train_python", "train_resume", "training_loop", "training_stages", "unet", "unrelated", "verdict"),
+    *("ablation", "bad_input", "benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs"),
+    *("docstrings", "errorcosts", "export", "export_command", "find_metronome", "foreign", "hypotheses"),
+    *("imitation", "jobs", "labels", "latency_benchmark", "learner", "level", "live_engine", "live_soak"),
+    *("masksettings_benchmark", "notebook", "notes", "old_files", "other_hosts", "outputs_of_others"),
+    *("package", "page", "page_browser", "phases", "pipes", "policy", "policy_preset", "pretraining"),
+    *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_time"),
+    *("search_together", "search_voices", "separate", "separate_pipe", "sessions", "several_tones"),
+    *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_browser", "studio_command"),
+    *("studio_training", "train_command", "train_endings", "train_many", "train_python", "train_resume"),
+    *("training_loop", "training_stages", "unet", "unrelated", "verdict"),
 }
-"""Files whose tests train, build, or start programs: `make check` leaves them out."""
+"""Files whose tests train, search, build, open a browser or start programs: `make check` leaves them out."""
+
+LONG = (
+    *("studio_browser", "studio_training", "benchmark", "several_tones", "latency", "live_engine", "export"),
+    *("find_metronome", "bad_input", "old_files", "docs", "demo", "notes", "imitation", "training_stages"),
+    *("train_python", "ablation", "docstrings", "live_faults", "search_voices"),
+)
+"""Files that take longest, in this order: they begin first, so that no core waits for the last one at the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Also where the tests run beside an installed wheel, without pyproject.toml."""
-    config.addinivalue_line("markers", "slow: trains, builds or starts programs")
+    config.addinivalue_line("markers", "slow: trains, builds, starts programs or plays for minutes")
     config.addinivalue_line("markers", "servers: starts sound servers and plays in real time")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), len(LONG)))  # stable
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker(pytest.mark.slow)

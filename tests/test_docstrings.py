@@ -14,7 +14,8 @@ import soundfile
 import bsep_stream
 from bsep_stream.demo import MIX
 
-NAMES = [*bsep_stream.__all__, "Stems", "Run", "train", "export"]
+TRAINS = ("Run", "train", "export")
+NAMES = [*bsep_stream.__all__, "Stems", *(pytest.param(name, marks=pytest.mark.slow) for name in TRAINS)]
 HOMES = {"Stems": "bsep_stream.files.stems", "Run": "bsep_stream.train.runs.run"} | {
     "train": "bsep_stream.train.runs.training",
     "export": "bsep_stream.export.cli",
@@ -32,7 +33,7 @@ def _session(tmp_path: Path, models_folder: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("_session")
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_run(name: str, request: pytest.FixtureRequest) -> None:
-    if name in ("Run", "train", "export"):
+    if name in TRAINS:
         if find_spec("torch") is None or find_spec("onnx") is None:
             pytest.skip("training needs torch")
         request.getfixturevalue("tiny_presets")

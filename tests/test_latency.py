@@ -236,6 +236,7 @@ def test_reset_is_like_new(models: dict[str, SeparationModel], rng: np.random.Ge
     assert np.array_equal(stream(separator, audio, [77]), new)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency", ["quality", "balanced", "live"])
 @pytest.mark.parametrize(
     ("rate", "channels", "block_size"),

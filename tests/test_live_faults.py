@@ -129,6 +129,7 @@ def test_block_sizes_that_change(sizes: tuple[int, ...], tiny_model_path: Path, 
     assert_separated_again(stage, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ppm", [200.0, -200.0])
 def test_clocks_that_drift_apart(ppm: float, tiny_model_path: Path, rng: np.random.Generator) -> None:
     seconds, block = 18.0, 128

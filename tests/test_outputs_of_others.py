@@ -234,6 +234,7 @@ def test_a_page_says_no_place_of_this_machine(tmp_path: Path, take: Path, tiny_m
     assert str(tmp_path) not in page
 
 
+@pytest.mark.slow
 def test_a_page_of_a_run_says_no_place_either(tmp_path: Path, mix: Path, tiny_presets: None) -> None:
     run = tmp_path / "a run"
     assert f"next: bsep export '{run}'" in bsep("train", mix, "--sources", "high,low", "--output", run).stdout

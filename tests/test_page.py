@@ -10,6 +10,8 @@ import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -85,6 +87,8 @@ def test_page_names_no_address_and_holds_every_sound(stems: Path, tmp_path: Path
     scripts = Scripts(page)
     assert all(address.startswith(("#", "data:")) for address in scripts.addresses)
     assert not re.search(r"(?:https?:)?//(?!www\.w3\.org/)\w+\.\w", scripts.texts["main"])  # only the name of SVG
+    (icon,) = (address for address in scripts.addresses if address.startswith("data:image/svg+xml,"))
+    assert ElementTree.fromstring(unquote(icon.partition(",")[2])).tag.endswith("svg")
     tracks = [track["name"] for track in scripts.data["session"]["tracks"]]
     assert tracks == ["mixture", "flute", "oboe", "residual", "remix"]
     wanted = [sine(440) + sine(1000), sine(440), sine(1000), 0 * sine(1), sine(700)]

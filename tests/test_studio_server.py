@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_another_page_is_refused(client: TestClient, origin: str) -> None:
         assert client.request(method, "/api/sessions", headers={"Origin": origin}).status_code == 403
     assert client.get("/api/sessions", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert client.get("/api/sessions", headers={"Origin": f"http://{HOST}"}).status_code == 200
+
+
+def test_every_icon_that_a_browser_asks_for_is_there(client: TestClient, stranger: TestClient) -> None:
+    welcome = stranger.get("/", params={"token": TOKEN}).text
+    for page in (welcome, client.get("/").text):
+        (address,) = re.findall(r'<link rel="icon" href="([^"]+)"', page)
+        assert client.get(address).headers["content-type"] == "image/svg+xml"
+    assert client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"  # beside what is no page
 
 
 def test_no_code_from_elsewhere_may_run(client: TestClient) -> None:

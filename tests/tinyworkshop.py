@@ -29,7 +29,9 @@ def tiny_config(name: str, source_names: tuple[str, ...], polyphony: tuple[int, 
     return replace(
         config,
         geometry=FrameGeometry(sample_rate=RATE, n_fft=1024, n_bins=256, hop_length=256, sigma_samples=128.0),
-        network=NetworkConfig(encoder_channels=(4, 4), strides=(4, 4), head_channels=4),
+        network=NetworkConfig(
+            encoder_channels=(4, 4), strides=(4, 4), head_channels=4, lifted_modulus=True, input_gradient=False
+        ),
         policy=replace(config.policy, lowest_bin=4, highest_bin=120),
         imitation=replace(config.imitation, iterations=2, batch_size=3),
         n_harmonics=5,

@@ -42,7 +42,10 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-WELCOME = '<!doctype html><title>bsep studio</title><meta http-equiv="refresh" content="0;url=/"><p>Come in.'
+WELCOME = (
+    '<!doctype html><title>bsep studio</title><link rel="icon" href="/page/icon.svg" type="image/svg+xml">'
+    '<meta http-equiv="refresh" content="0;url=/"><p>Come in.'
+)
 REFUSED = "This is not the link of this studio: open the one that `bsep studio` printed in its terminal."
 
 

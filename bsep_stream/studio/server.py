@@ -56,6 +56,7 @@ def make_app(house: House, token: str, hosts: Iterable[str]) -> Starlette:
     routes = [
         Route("/", page),
         Route("/page/{name}", asset),
+        Route("/favicon.ico", icon),
         *session.ROUTES,
         *learning.ROUTES,
         *desk.ROUTES,
@@ -91,6 +92,13 @@ async def asset(request: Request) -> Response:
     if suffix not in MEDIA_TYPES or "/" in name or "\\" in name or name.startswith(".") or not file.is_file():
         return PlainTextResponse("There is no such file.", 404)
     return Response(file.read_bytes(), media_type=MEDIA_TYPES[suffix])
+
+
+async def icon(request: Request) -> Response:
+    """What browsers ask for beside answers that name no icon, a plain text in a tab of its own."""
+    del request
+    drawn = files("bsep_stream.studio.page").joinpath("icon.svg").read_bytes()
+    return Response(drawn, media_type=MEDIA_TYPES[".svg"])
 
 
 def listening_socket(port: int | None, share: bool) -> socket.socket:
