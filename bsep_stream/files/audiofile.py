@@ -79,6 +79,9 @@ class Recording:
             if self._bytes.seek(0, os.SEEK_END) == 0:
                 raise AudioError(f"{self.path} is empty (0 bytes); give a recording")
             contents = look_into(self._bytes)
+            if contents.file is not None:
+                self._bytes.close()
+                self._bytes = contents.file
             self._parts: tuple[Part | None, ...] = contents.parts or (None,)
             self._remarks += contents.remarks
             first = self._open = self._open_part(self._parts[0])
