@@ -192,7 +192,7 @@ def test_mp3_that_is_cut_or_joined(tmp_path: Path, sound: NDArray[np.float64]) -
     path.write_bytes(content[: len(content) // 2])
     audio, remarks = heard(path)
     assert audio.shape[1] < N
-    assert "the last" in remarks[0]
+    assert "are missing" in remarks[0]
     bare = without_xing(content)
     path.write_bytes(bare[: len(bare) // 2])
     audio, remarks = heard(path)
@@ -388,3 +388,40 @@ def test_flac_in_an_ogg(tmp_path: Path, sound: NDArray[np.float64], kept: float)
     assert np.array_equal(audio, expected[:, :n])
     assert bool(remarks) == (kept < 1.0) == (n < expected.shape[1])
     assert all("truncated" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("damage", [bytes(3000), b""])
+@pytest.mark.parametrize("header", [True, False])
+def test_mp3_that_is_damaged_within_is_read_behind_that_too(
+    tmp_path: Path, sound: NDArray[np.float64], damage: bytes, header: bool
+) -> None:
+    path = tmp_path / "scratched.mp3"
+    soundfile.write(path, np.tile(sound, 3), RATE)
+    content = path.read_bytes() if header else without_xing(path.read_bytes())
+    counted = count_frames(content)
+    assert counted is not None
+    path.write_bytes(content[: len(content) // 3] + damage + content[len(content) // 3 + 3000 :])
+    audio, remarks = heard(path)
+    lost = counted.n_frames * counted.frame_samples - audio.shape[1]
+    frame_bytes = len(content) / counted.n_frames
+    assert 0 < lost <= (3000 / frame_bytes + 3) * counted.frame_samples
+    assert any("bytes within it are no sound" in remark for remark in remarks)
+
+
+def test_bytes_behind_a_flac_are_no_sound(tmp_path: Path, sound: NDArray[np.float64]) -> None:
+    path = tmp_path / "take.flac"
+    path.write_bytes(bytes(written(path, sound, "FLAC")) + bytes(5000))
+    audio, remarks = heard(path, told=False)
+    assert audio.shape == (1, N)
+    assert remarks == [f"{path} ends with bytes that are no sound; they are left out"]
+
+
+def test_numbers_that_are_no_sound_are_refused(tmp_path: Path, sound: NDArray[np.float64]) -> None:
+    path = tmp_path / "take.wav"
+    for value, said in ((2.0**31, "full scale"), (np.nan, "NaN or Inf"), (-np.inf, "NaN or Inf")):
+        bad = sound[:9000].copy()
+        bad[4800] = value
+        soundfile.write(path, bad, RATE, subtype="FLOAT")
+        with pytest.raises(AudioError, match=rf"take\.wav holds .*{said}.*") as error:
+            read_recording(path)
+        assert "at 0.100 s" in str(error.value)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from bsep_stream.errors import AudioError
 from bsep_stream.files.containers.contents import Part, look_into
 from bsep_stream.files.containers.unseekable import readable_bytes
 from bsep_stream.spoken import AudioWarning
+from bsep_stream.words import LARGEST_SAMPLE
 
 if TYPE_CHECKING:
     import soundfile
@@ -139,12 +140,8 @@ class Recording:
         done = 0
         for part in self._parts:
             for block in self._blocks_of(part, block_size):
-                if not np.isfinite(block).all():
-                    bad = int(np.argmin(np.isfinite(block).all(axis=1)))
-                    raise AudioError(
-                        f"{self.path} holds NaN or Inf at {(done + bad) / self.sample_rate:.3f} s; "
-                        "export it again from the program that made it"
-                    )
+                if not (np.abs(block) <= LARGEST_SAMPLE).all():
+                    self._refuse_numbers(block, done)
                 done += len(block)
                 yield np.ascontiguousarray(block.T)
         if not done:
@@ -152,10 +149,24 @@ class Recording:
         if done < self.n_samples and not self._remarks and self._format not in _ESTIMATED:
             missing = self.n_samples - done
             self._remarks.append(
-                f"is truncated: its header promises {self.n_samples} samples and {done} are there; the last "
+                f"is truncated or damaged: its header promises {self.n_samples} samples and {done} are there; "
                 f"{missing / self.sample_rate:.2f} s are missing"
             )
         self._n_samples = done
+
+    def _refuse_numbers(self, block: NDArray[np.float32], done: int) -> NoReturn:
+        """AudioError for a block, shape (n, channels), whose numbers are no sound."""
+        finite = np.isfinite(block)
+        bad = int(np.argmax((~finite if not finite.all() else np.abs(block) > LARGEST_SAMPLE).any(axis=1)))
+        seconds = (done + bad) / self.sample_rate
+        if finite.all():
+            raise AudioError(
+                f"{self.path} holds samples beyond {LARGEST_SAMPLE:g} at {seconds:.3f} s, where 1 is full scale; "
+                "divide them by what full scale was"
+            )
+        raise AudioError(
+            f"{self.path} holds NaN or Inf at {seconds:.3f} s; export it again from the program that made it"
+        )
 
     def _blocks_of(self, part: Part | None, block_size: int) -> Iterator[NDArray[np.float32]]:
         """Blocks, shape (n, channels), of a part, up to its end or to where it is damaged."""
@@ -198,6 +209,10 @@ class Recording:
             except (soundfile.LibsndfileError, OSError):
                 pass
             missing = int(file.frames) - done
+        if missing == 0:  # behind the last sample there is something else
+            if not self._remarks:
+                self._remark("ends with bytes that are no sound; they are left out")
+            return
         said = f", {missing / self.sample_rate:.2f} s are missing" if 0 < missing < _NO_LENGTH else ""
         self._remark(f"is truncated or damaged: reading fails after {done / self.sample_rate:.2f} s{said}")
 
@@ -384,4 +399,6 @@ def cannot_write(folder: Path, error: BaseException) -> AudioError:
 
 def _reason(error: BaseException) -> str:
     text = str(error).strip().rstrip(".")
+    if "File does not exist" in text:  # so libsndfile says that it found no frame of an MP3
+        return "no sound was found in it"
     return text.rsplit(": ", 1)[-1] if text.startswith("Error opening") else text

@@ -173,7 +173,6 @@ def _of_links(links: list[OggLink]) -> Contents:
 
 
 def _of_mp3(file: BinaryIO) -> Contents:
-    size = file.seek(0, os.SEEK_END)
     try:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             counted = count_frames(data)  # type: ignore[arg-type]
@@ -182,11 +181,13 @@ def _of_mp3(file: BinaryIO) -> Contents:
     if counted is None or not counted.n_frames:
         return Contents()
     remarks = _remarks_about(counted)
-    if counted.n_said is not None and counted.n_said >= counted.n_frames - 1 and counted.n_said > 0:
+    stretches = counted.stretches
+    known = counted.n_said is not None and counted.n_said >= counted.n_frames - 1 and counted.n_said > 0
+    if known and len(stretches) == 1:
         return Contents((), tuple(remarks))  # libsndfile takes away what the encoder put before and behind
-    if not counted.counting_frame:
+    if not stretches[0].counting_frame:
         return Contents((), tuple(remarks))
-    return Contents((Part(counted.first, size, counted.counting_frame),), tuple(remarks))
+    return Contents(tuple(Part(each.start, each.end, each.counting_frame) for each in stretches), tuple(remarks))
 
 
 def _remarks_about(counted: Mp3Frames) -> list[str]:
@@ -197,7 +198,7 @@ def _remarks_about(counted: Mp3Frames) -> list[str]:
     if said - counted.n_frames > (0 if counted.n_bytes_short else 1):  # some count the frame that says it
         remarks.append(
             f"is truncated: its header promises {said} frames and {counted.n_frames} are there; "
-            f"the last {(said - counted.n_frames) * seconds:.2f} s are missing"
+            f"{(said - counted.n_frames) * seconds:.2f} s are missing"
         )
     elif counted.missing_bytes:
         remarks.append("is truncated: its last frame breaks off; how much is missing behind it, it does not say")
@@ -212,6 +213,8 @@ def _remarks_about(counted: Mp3Frames) -> list[str]:
             f"holds more than its header says: {said} frames, and {counted.n_frames} are there; "
             f"all {there:.2f} s are read"
         )
+    if counted.n_between:
+        remarks.append(f"is damaged: {counted.n_between} bytes within it are no sound; they are left out")
     if counted.n_other:
         remarks.append(f"changes its sample rate: {counted.n_other} frames of another rate cannot be read with it")
     return remarks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 _BITRATES = {  # kbit/s by MPEG-1 or not, and layer
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -23,6 +24,23 @@ _LONGEST_TITLES = 2**20
 
 _ENOUGH = 3
 """Frames in a row that make a stream: the sync alone stands in any data."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames that follow one another.
+
+    Parameters
+    ----------
+    start, end : int
+        Their bytes.
+    counting_frame : bytes
+        What says how many they are, to stand before them; empty if libsndfile cannot be told.
+    """
+
+    start: int
+    end: int
+    counting_frame: bytes
 
 
 @dataclass(frozen=True)
@@ -46,8 +64,8 @@ class Mp3Frames:
         Length that the titles before the frames say; 0 if they do not.
     n_other : int
         Frames of another sample rate, which cannot follow the first ones.
-    counting_frame : bytes
-        What says how many frames there are, to stand before them; empty if libsndfile cannot be told.
+    stretches : tuple of Stretch
+        Frames in a row; several where bytes between them are no frames.
     """
 
     n_frames: int
@@ -59,7 +77,12 @@ class Mp3Frames:
     n_bytes_short: int
     said_seconds: float
     n_other: int
-    counting_frame: bytes
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def n_between(self) -> int:
+        """Bytes between the stretches."""
+        return sum(after.start - before.end for before, after in pairwise(self.stretches))
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,7 @@ def count_frames(data: bytes) -> Mp3Frames | None:
     short = max(0, said_bytes - (len(data) - place)) if said_bytes != len(data) else 0  # some count the titles, too
     sound = place + header.length if said is not None else place
     place, n, n_other, missing, size = sound, 0, 0, 0, len(data)
+    begun, n_before, stretches = sound, 0, list[Stretch]()
     while place < size - 3:
         found = _header(data, place)
         if found is not None and (found.rate, found.layer) != (header.rate, header.layer):
@@ -90,19 +114,25 @@ def count_frames(data: bytes) -> Mp3Frames | None:
             continue
         if found is None:
             behind = _behind_tag(data, place)
-            again = (behind, None) if behind > place else _find(data, place + 1)
+            if behind > place:
+                place = behind
+                continue
+            again = _find(data, place + 1)
             if again is None:
                 break
-            place = again[0]
+            if n > n_before:
+                stretches.append(Stretch(begun, place, _counting_frame(data[sound : sound + 4], n - n_before)))
+            place = begun = again[0]
+            n_before = n
             continue
         if place + found.length > size:
             missing = place + found.length - size
             break
         n += 1
         place += found.length
-    counting = _counting_frame(data[sound : sound + 4], n)
+    stretches.append(Stretch(begun, size, _counting_frame(data[sound : sound + 4], n - n_before)))
     seconds = _said_seconds(data[: min(first[0], _LONGEST_TITLES)])
-    return Mp3Frames(n, said, header.samples, header.rate, sound, missing, short, seconds, n_other, counting)
+    return Mp3Frames(n, said, header.samples, header.rate, sound, missing, short, seconds, n_other, tuple(stretches))
 
 
 def _behind_tag(data: bytes, place: int) -> int:
