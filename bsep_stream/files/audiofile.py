@@ -39,7 +39,7 @@ _PROMISE = re.compile(r"^\s*(?:data|SSND|riff|Riff size)\s*:\s*(\d+)\s+\(should 
 _UNKNOWN_LENGTH = 2**31 - 2**16
 _NO_LENGTH = 2**62  # libsndfile says more where it does not know
 _ESTIMATED = ("MP3",)  # formats of which libsndfile only guesses the length
-_LAST_BLOCK = 64  # samples read at once up to where a decoder gives up
+_LAST_BLOCKS = (64, 1)  # samples read at once up to where a decoder gives up
 
 
 class Recording:
@@ -196,19 +196,22 @@ class Recording:
             file.close()
 
     def _up_to_the_damage(self, part: Part | None, done: int) -> Iterator[NDArray[np.float32]]:
-        """What can be read after so many samples, in small blocks: the decoder gives up with all of a block."""
+        """What can be read after so many samples, in ever smaller blocks: the decoder gives up with all of a block."""
         import soundfile
 
-        with self._open_part(part) as file:
-            try:
-                for start in range(0, done, _LAST_BLOCK):
-                    file.read(min(_LAST_BLOCK, done - start), dtype="float32")
-                while len(block := file.read(_LAST_BLOCK, dtype="float32", always_2d=True)):
-                    done += len(block)
-                    yield block
-            except (soundfile.LibsndfileError, OSError):
-                pass
-            missing = int(file.frames) - done
+        missing = 0
+        for size in _LAST_BLOCKS:
+            with self._open_part(part) as file:
+                missing = int(file.frames) - done
+                try:
+                    for start in range(0, done, BLOCK_SIZE):
+                        file.read(min(BLOCK_SIZE, done - start), dtype="float32")
+                    while len(block := file.read(size, dtype="float32", always_2d=True)):
+                        done += len(block)
+                        missing -= len(block)
+                        yield block
+                except (soundfile.LibsndfileError, OSError):
+                    pass
         if missing == 0:  # behind the last sample there is something else
             if not self._remarks:
                 self._remark("ends with bytes that are no sound; they are left out")
