@@ -14,11 +14,11 @@ docs: $(VENV)/everything.stamp
 
 # Lint, types and all tests, on all cores; the slowest ten are shown.
 test: lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --durations 10
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 10
 
 # What one runs all the time: lint, types, and the tests that are fast.
 check: lint types
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not servers and not slow"
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not servers and not slow"
 
 # Damaged files for every reader, for a minute.
 fuzz: $(VENV)/everything.stamp

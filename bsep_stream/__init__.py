@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bsep_stream.files.audiofile import read_recording as read_recording
     from bsep_stream.files.separation import separate as separate
     from bsep_stream.files.separation import separate_file as separate_file
-    from bsep_stream.masks.maskoutput import MaskSettings as MaskSettings
+    from bsep_stream.masks.masksettings import MaskSettings as MaskSettings
     from bsep_stream.model.separation_model import SeparationModel as SeparationModel
     from bsep_stream.report.measures import evaluate as evaluate
     from bsep_stream.separator import StreamingSeparator as StreamingSeparator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BsepError": "errors",
-    "MaskSettings": "masks.maskoutput",
+    "MaskSettings": "masks.masksettings",
     "SeparationModel": "model.separation_model",
     "StemMixer": "effects.stemmixer",
     "StreamingSeparator": "separator",

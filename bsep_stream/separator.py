@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import ConfigError, StreamError
-from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.masks.stemspectra import spectra_maker
 from bsep_stream.model.geometry import RATES
 from bsep_stream.model.separation_model import SeparationModel, Tones

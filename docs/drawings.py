@@ -1,6 +1,7 @@
 """The pictures of the pages, from the recording and the model that are shipped: ``python docs/drawings.py FOLDER``.
 
-Also the cards that a notebook shows, as they are. Sphinx calls :func:`draw_all` before it reads the pages.
+Also the cards that a notebook shows, as they are, and the floors of the design. Sphinx calls :func:`draw_all` before it
+reads the pages.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from floor_drawings import draw_floors
 from latency_drawings import draw_ledger, draw_settings, draw_window
 from material import WIDTH, Material, bare, gather
 from matplotlib.axes import Axes
@@ -142,6 +144,7 @@ def draw_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
         draw(material).savefig(folder / f"{name}.png", dpi=_DPI, facecolor="white")
+    draw_floors().savefig(folder / "floors.png", dpi=_DPI, facecolor="white")
     for name, show in CARDS.items():
         (folder / f"{name}.html").write_text(show(material), encoding="utf-8")
 

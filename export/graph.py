@@ -1,4 +1,4 @@
-"""One step of a separator as a graph: a frame in, spectra and tones out (docs/design.md)."""
+"""One step of a separator as a graph: a frame in, spectra and tones out (docs/internals.md)."""
 
 from __future__ import annotations
 

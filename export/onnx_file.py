@@ -76,7 +76,7 @@ def export_model(
     config : TrainConfig
     metadata : dict
         `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary") and
-        `metronome` (list of :meth:`bsep_stream.model.strikes.Strike.to_dict`); see docs/design.md. Geometry, source
+        `metronome` (list of :meth:`bsep_stream.model.strikes.Strike.to_dict`); see docs/internals.md. Geometry, source
         names, tones, dictionary and format version are added here.
     path : Path
         Appears whole or not at all; an existing file is replaced.

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 
 SLOW = {
-    *("benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs", "export", "export_command"),
-    *("find_metronome", "foreign", "level", "live_engine"),
-    *("hypotheses", "imitation", "labels", "latency_benchmark", "learner", "live_soak", "masksettings_benchmark"),
-    *("notebook", "notes", "old_files", "package", "page", "page_browser", "phases", "pipes", "policy", "pretraining"),
-    *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_together", "search_voices"),
-    *("separate", "separate_pipe", "several_tones", "steadiness", "stereo_benchmark", "stopping", "train_command"),
-    *("train_many", "train_resume", "training_loop", "training_stages", "unet", "unrelated", "verdict"),
+    *("ablation", "benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs", "docstrings"),
+    *("export", "export_command", "find_metronome", "foreign", "hypotheses", "imitation", "labels"),
+    *("latency_benchmark", "learner", "level", "live_engine", "live_soak", "masksettings_benchmark"),
+    *("notebook", "notes", "old_files", "other_hosts", "outputs_of_others", "package", "page", "page_browser"),
+    *("phases", "pipes", "policy", "policy_preset", "pretraining", "profile", "race", "readme", "recordings"),
+    *("report", "revoiced", "search", "search_time", "search_together", "search_voices", "separate"),
+    *("separate_pipe", "sessions", "several_tones", "steadiness", "stereo_benchmark", "stopping"),
+    *("studio_browser", "studio_command", "studio_training", "train_command", "train_endings", "train_many"),
+    *("train_python", "train_resume", "training_loop", "training_stages", "unet", "unrelated", "verdict"),
 }
 """Files whose tests train, build, or start programs: `make check` leaves them out."""
 
@@ -41,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem.removeprefix("test_") in SLOW:
             item.add_marker(pytest.mark.slow)
+    # Long files first: then no core waits in the end for one that began late (needs --no-loadscope-reorder).
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_large_wavs_are_rf64(tmp_path: Path, rng: np.random.Generator, monkeypat
     assert wav_container(2**30 - 2**17, 1) == "RF64"
     assert wav_container(2**29 - 2**17, 2) == "RF64"
     assert wav_container(3600 * 48_000, 2) == "WAV"
-    monkeypatch.setattr("bsep_stream.files.audiofile._WAV_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("bsep_stream.files.stemwriter._WAV_LIMIT_BYTES", 1000)
     audio = rng.standard_normal((2, 500)).astype(np.float32)
     writer = StemWriter(tmp_path / "stem.wav", "wav", 48_000, 2, 500)
     writer.write(audio)

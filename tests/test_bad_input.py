@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -137,14 +138,21 @@ def test_model_that_is_none(command: str, kind: str, tiny_model_path: Path, mix:
     assert not (tmp_path / "stems").exists()
 
 
-@pytest.fixture
-def run(mix: Path, tmp_path: Path) -> Path:
-    """A training run of one iteration."""
-    folder = tmp_path / "run"
-    arguments = ["train", str(mix), "--sources", "low,high", "--output", str(folder), "--iterations", "1"]
-    result = CliRunner().invoke(main, arguments)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training run of one iteration; not to be changed."""
+    folder = tmp_path_factory.mktemp("trained")
+    soundfile.write(folder / "mix.wav", music(), RATE)
+    arguments = ["train", str(folder / "mix.wav"), "--sources", "low,high", "--output", str(folder / "run")]
+    result = CliRunner().invoke(main, [*arguments, "--iterations", "1"])
     assert result.exit_code == 0, result.output
-    return folder
+    return folder / "run"
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """The same, to be damaged."""
+    return copytree(trained, tmp_path / "run")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

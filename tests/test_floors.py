@@ -2,133 +2,92 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
+import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-import bsep_stream
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 
-ROOT = Path(bsep_stream.__file__).parent
-FLOORS = (
-    ("errors", "words", "machine", "cards", "callpackage", "endings", "spoken"),
-    ("trust",),
-    ("model",),
-    ("stream",),
-    ("masks",),
-    ("separator",),
-    ("effects",),
-    ("files",),
-    ("notes",),
-    ("live.engine",),
-    ("live.devices",),
-    ("live.session", "live"),
-    ("report",),
-    ("demo",),
-    ("studio",),
-    ("cli", "__main__"),
-    ("fuzz",),
-    ("train.config",),
-    ("train.session",),
-    ("train.search",),
-    ("train.tones",),
-    ("train.network",),
-    ("train.learning",),
-    ("train.runs",),
-    ("export",),
-    ("train.workshop",),
-    ("train.pretraining",),
-    ("train.benchmark",),
-)
-"""From the ground up. The command line calls training and export by name, so they stand above it."""
-
-FACADES = {"", "train"}
-"""Packages that offer names of their rooms, or say what is not installed: above everything."""
+pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="not a checkout")
+Graph = dict[str, set[str]]
 
 
-def module_files() -> dict[str, Path]:
-    """Path of every module, by its name below the package ("" is the package itself)."""
-    files = {}
-    for folder in (ROOT, ROOT / "train", ROOT / "export"):  # the last two may be links, which rglob does not follow
-        for path in folder.rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return files
+@pytest.fixture(scope="module")
+def floors() -> ModuleType:
+    sys.path.insert(0, str(DOCS))
+    try:
+        import floors
+    finally:
+        sys.path.remove(str(DOCS))
+    return floors
 
 
-def imported(path: Path, modules: dict[str, Path]) -> Iterator[str]:
-    """Modules of the package that a file imports, wherever and for whatever purpose."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if below(name) in modules else str(node.module) for name in inner]
-        yield from (below(name) for name in names if name.partition(".")[0] == "bsep_stream")
+@pytest.fixture(scope="module")
+def graph(floors: ModuleType) -> Graph:
+    return floors.arrows(floors.module_files())
 
 
-def below(name: str) -> str:
-    return name.removeprefix("bsep_stream").removeprefix(".")
-
-
-def arrows(modules: dict[str, Path]) -> dict[str, set[str]]:
-    return {name: set(imported(path, modules)) - {name} for name, path in modules.items()}
-
-
-def floor(module: str) -> int:
-    for number, rooms in enumerate(FLOORS):
-        if any(module == room or module.startswith(f"{room}.") for room in rooms):
-            return number
-    raise AssertionError(f"{module} stands on no floor: put it into a room of FLOORS")
-
-
-def upward(graph: dict[str, set[str]]) -> list[str]:
+def upward(floors: ModuleType, graph: Graph) -> list[str]:
     return [
         f"{module} imports {other}, which stands above it"
         for module, others in graph.items()
         for other in others
-        if module not in FACADES and (other in FACADES - {"train"} or floor(other) > floor(module))
+        if module not in floors.FACADES
+        and (other in floors.FACADES - {"train"} or floors.room_of(other)[0] > floors.room_of(module)[0])
     ]
 
 
-@pytest.fixture(scope="module")
-def graph() -> dict[str, set[str]]:
-    return arrows(module_files())
+def test_no_arrow_runs_up(floors: ModuleType, graph: Graph) -> None:
+    assert not upward(floors, graph)
 
 
-def test_no_arrow_runs_up(graph: dict[str, set[str]]) -> None:
-    assert not upward(graph)
-
-
-def test_the_run_time_never_imports_training_or_export(graph: dict[str, set[str]]) -> None:
+def test_the_run_time_never_imports_training_or_export(floors: ModuleType, graph: Graph) -> None:
     above = {"train", "export"}
     wrong = [
         (m, o)
         for m, others in graph.items()
         for o in others
-        if m not in FACADES and m.split(".")[0] not in above and o.split(".")[0] in above
+        if m not in floors.FACADES and m.split(".")[0] not in above and o.split(".")[0] in above
     ]
     assert not wrong
 
 
-def test_no_files_import_each_other_in_a_circle(graph: dict[str, set[str]]) -> None:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        pytest.fail("a circle: " + " > ".join(error.args[1]))
+def test_no_files_import_each_other_in_a_circle(floors: ModuleType, graph: Graph) -> None:
+    assert not floors.circles(graph)
 
 
-def test_an_arrow_that_runs_up_is_found_with_both_files() -> None:
-    wrong = upward({"model.step": {"report.info"}, "report.info": {"model.step"}})
+def test_an_arrow_that_runs_up_is_found_with_both_files(floors: ModuleType) -> None:
+    wrong = upward(floors, {"model.step": {"report.info"}, "report.info": {"model.step"}})
     assert wrong == ["model.step imports report.info, which stands above it"]
 
 
-def test_every_room_is_there(graph: dict[str, set[str]]) -> None:
-    for room in (room for rooms in FLOORS for room in rooms):
+def test_a_circle_is_found_with_all_its_files(floors: ModuleType, tmp_path: Path) -> None:
+    texts = {
+        "a": "import bsep_stream.b",
+        "b": "def f():\n    from bsep_stream import c",
+        "c": "from bsep_stream.a import x",
+    }
+    (tmp_path / "bsep_stream").mkdir()
+    for name, text in {**texts, "d": "from bsep_stream.a import x"}.items():
+        (tmp_path / "bsep_stream" / f"{name}.py").write_text(text)
+    assert floors.circles(floors.arrows(floors.module_files(tmp_path))) == [{"a", "b", "c"}]
+
+
+def test_every_room_is_there(floors: ModuleType, graph: Graph) -> None:
+    for room in (room for rooms in floors.FLOORS for room in rooms):
         assert room in graph, f"no {room}"
     assert find_spec("bsep_stream.separator") is not None
+
+
+def test_the_page_on_the_design_names_all_rooms_and_only_files_that_are_there(floors: ModuleType) -> None:
+    page = (DOCS / "design.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:docs|tests|train|export|[a-z]+)/[a-z_/]*(?:\.py)?)`", page):
+        assert (ROOT / name).exists() or (ROOT / "bsep_stream" / name).exists(), name
+    for rooms in floors.FLOORS[1:]:
+        name = rooms[0].rpartition(".")[2]
+        assert f"**{name}**" in page or f"`{name}`" in page, name

@@ -26,7 +26,7 @@ def run(*args: str | Path) -> Result:
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
-    """A training run as docs/design.md says it looks."""
+    """A training run as docs/internals.md says it looks."""
     folder = tmp_path / "RUN"
     folder.mkdir()
     geometry = {"sample_rate": 48_000, "n_fft": 8192, "n_bins": 2048, "hop_length": 1024, "sigma_samples": 1024.0}

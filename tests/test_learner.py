@@ -15,7 +15,7 @@ from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.losses import importance_weights, policy_loss, rollout_losses
 from bsep_stream.train.learning.rollouts import roll_out
 from bsep_stream.train.network.frame_state import FrameState
-from bsep_stream.train.network.policy import given_tone_log_prob
+from bsep_stream.train.network.policy import choice_logits, join_choice
 from bsep_stream.train.network.prediction import predict
 from bsep_stream.train.tones.dictionary import scale_prior_gradient
 from bsep_stream.train.tones.spectra import as_complex
@@ -222,16 +222,18 @@ def test_a_state_of_another_configuration_is_refused() -> None:
 
 
 def test_labels_can_be_imitated() -> None:
-    """The hook for supervised labels: the probability of given tones rises, the dictionary stays."""
+    """The probability of given tones rises, the dictionary stays."""
     learner = Learner(tiny_config(optimiser=OptimiserConfig(step_size=3e-3)), seed=1)
     frames = some_frames(6)
     state = FrameState.start(torch.stack([frames.real, frames.imag], dim=1), (1, 1))
     source, bin_index = torch.tensor([0, 1, 0, 1]), torch.tensor([5, 9, 13, 17])
     rows = learner.separator.dictionary.relative_amplitudes.detach().clone()
+    policy = learner.config.policy
     losses = []
     for _ in range(30):
         maps = learner.separator.maps(state)
-        loss = -given_tone_log_prob(maps.logit, state.used, source, bin_index, learner.config.policy).mean()
+        logits = choice_logits(maps.logit, state.used, policy)
+        loss = torch.nn.functional.cross_entropy(logits, join_choice(source, bin_index, maps.logit.shape[-1], policy))
         losses.append(loss.item())
         assert learner.apply(loss)
     assert losses[-1] < losses[0] - 1

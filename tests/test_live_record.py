@@ -12,7 +12,7 @@ import soundfile
 from stage import Halves, Stage, music, separated
 
 from bsep_stream.errors import AudioError
-from bsep_stream.files import audiofile
+from bsep_stream.files import stemwriter
 from bsep_stream.live.engine.liveengine import LiveEngine
 from bsep_stream.live.session import recorder as recording
 from bsep_stream.live.session.rackwatch import SETTLE_SECONDS, RackWatch
@@ -76,7 +76,7 @@ def test_what_was_given_up_is_silent_in_the_stems_and_dry_in_the_mix(
 def test_long_recording_goes_on_in_the_next_part(
     tiny_model_path: Path, tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audiofile, "_WAV_LIMIT_BYTES", 4 * 20_000)
+    monkeypatch.setattr(stemwriter, "_WAV_LIMIT_BYTES", 4 * 20_000)
     stage = make_recording(tiny_model_path, tmp_path, rng, 0.7)
     parts = [read(tmp_path / name) for name in ("input.wav", "input.2.wav")]
     assert all(part.shape[1] <= 20_000 for part in parts)
@@ -102,7 +102,7 @@ def test_full_disk_ends_the_recording_and_not_the_music(
     def full(self: object, block: np.ndarray) -> None:
         raise AudioError("the disk is full")
 
-    monkeypatch.setattr("bsep_stream.files.audiofile.StemWriter.write", full)
+    monkeypatch.setattr("bsep_stream.files.stemwriter.StemWriter.write", full)
     writer._work()
     stage.run(0.2)
     with pytest.raises(AudioError, match="the disk is full"):

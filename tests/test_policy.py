@@ -17,7 +17,6 @@ from bsep_stream.train.network.policy import (
     gamma_log_prob,
     gamma_mode,
     gamma_parameters,
-    given_tone_log_prob,
     join_choice,
     on_log_prob,
     sample_choice,
@@ -95,11 +94,13 @@ def test_inverse_temperatures_are_exponents_on_the_probabilities(generator: torc
     torch.testing.assert_close(tempered[1], powered / powered.sum())
 
 
-def test_log_prob_of_a_given_tone_is_that_of_the_categorical_over_what_is_left(generator: torch.Generator) -> None:
+def test_choices_are_a_categorical_over_what_is_left(generator: torch.Generator) -> None:
     logit = torch.randn(3, 2, 5, generator=generator)
     used = torch.tensor([[False, False], [True, False], [False, True]])
     source, bin_index = torch.tensor([1, 1, 0]), torch.tensor([4, 0, 2])
-    got = given_tone_log_prob(logit, used, source, bin_index, PolicyConfig())
+    policy = PolicyConfig()
+    log_probs = torch.log_softmax(choice_logits(logit, used, policy), dim=-1)
+    got = log_probs.gather(1, join_choice(source, bin_index, 5, policy)[:, None])[:, 0]
     both = torch.log_softmax(logit[0].flatten(), 0)[5 + 4]
     second = torch.log_softmax(logit[1, 1], 0)[0]
     first = torch.log_softmax(logit[2, 0], 0)[2]

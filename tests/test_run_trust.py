@@ -113,7 +113,7 @@ def test_log_of_many_columns_or_bytes_is_refused(run_folder: Path, monkeypatch: 
     (run_folder / "log.csv").write_text("iteration,seconds,total\n1,2," + "9" * 200_000 + "\n")
     with pytest.raises(RunError, match="cannot be read"):
         read_losses(run_folder)
-    monkeypatch.setattr("bsep_stream.report.info.LARGEST_LOG_BYTES", 100)
+    monkeypatch.setattr("bsep_stream.report.runfiles.LARGEST_LOG_BYTES", 100)
     with pytest.raises(RunError, match="is larger than"):
         read_losses(run_folder)
 

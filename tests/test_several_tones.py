@@ -174,7 +174,9 @@ def test_one_tone_each_is_the_special_case(config: TrainConfig, frames: torch.Te
     assert second.losses["imitation"] > first.losses["imitation"]
 
 
-def test_exported_step_finds_the_same_tones(trained: Learner, frames: torch.Tensor, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def exported(trained: Learner, frames: torch.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of what was trained."""
     pytest.importorskip("onnx")
     from bsep_stream.export.onnx_file import export_model
 
@@ -182,10 +184,14 @@ def test_exported_step_finds_the_same_tones(trained: Learner, frames: torch.Tens
     noise = 0.02 * torch.randn(256, frames.shape[1], dtype=torch.complex64, generator=generator)
     inputs = frames[:1] * torch.exp(1j * torch.arange(256.0))[:, None] + noise
     metadata = {"gain": 1.0, "output": "mask", "training": {}}
-    path = tmp_path / "model.onnx"
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
     report = export_model(trained.separator, trained.config, metadata, path, inputs.numpy())
     assert report.n_frames >= 200
-    model = SeparationModel(path)
+    return path
+
+
+def test_exported_step_finds_the_same_tones(trained: Learner, frames: torch.Tensor, exported: Path) -> None:
+    model = SeparationModel(exported)
     assert model.tone_sources == trained.config.tone_sources
     with torch.no_grad():
         expected = predict(trained.separator, frames[:1])
@@ -194,15 +200,9 @@ def test_exported_step_finds_the_same_tones(trained: Learner, frames: torch.Tens
     np.testing.assert_allclose(tones.f0_bin, expected.f0_bin[0].numpy(), atol=ROUNDING_BINS)
 
 
-def test_info_says_how_many_tones_a_source_has(trained: Learner, frames: torch.Tensor, tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
+def test_info_says_how_many_tones_a_source_has(exported: Path) -> None:
     from click.testing import CliRunner
 
     from bsep_stream.cli import main
-    from bsep_stream.export.onnx_file import export_model
 
-    generator = torch.Generator().manual_seed(3)
-    inputs = frames[:1] + 0.02 * torch.randn(256, frames.shape[1], dtype=torch.complex64, generator=generator)
-    path = tmp_path / "model.onnx"
-    export_model(trained.separator, trained.config, {"gain": 1.0, "training": {}}, path, inputs.numpy())
-    assert "one, two (up to 3 tones)" in CliRunner().invoke(main, ["info", str(path)]).output
+    assert "one, two (up to 3 tones)" in CliRunner().invoke(main, ["info", str(exported)]).output

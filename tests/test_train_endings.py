@@ -14,8 +14,8 @@ pytest.importorskip("torch")
 from trainings import SOURCES, bsep, run_info
 
 from bsep_stream.files import atomic
-from bsep_stream.train.learning.loop import Training
 from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.steps import Steps
 from bsep_stream.train.runs import start
 
 pytestmark = pytest.mark.usefixtures("tiny_presets")
@@ -31,16 +31,18 @@ def test_signals_save_as_ctrl_c_does(
 ) -> None:
     run, whole = tmp_path / "run", tmp_path / "whole"
     assert bsep("train", mix, *SOURCES, "--output", whole).exit_code == 0
-    usual = Training._policy_gradient_step
+    usual = Steps.policy_gradient
+    steps: list[Steps] = []
 
-    def ended(self: Training) -> Any:
-        if self.info.iterations == 1:
+    def ended(self: Steps) -> Any:
+        steps.append(self)
+        if len(steps) == 1:  # after one of imitation
             os.kill(os.getpid(), number)
         return usual(self)
 
     before = signal.signal(number, signal.default_int_handler)
     try:
-        monkeypatch.setattr(Training, "_policy_gradient_step", ended)
+        monkeypatch.setattr(Steps, "policy_gradient", ended)
         result = bsep("train", mix, *SOURCES, "--output", run)
     finally:
         signal.signal(number, before)
@@ -51,15 +53,15 @@ def test_signals_save_as_ctrl_c_does(
 
 
 def test_nohup_stays_deaf(mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = Training._policy_gradient_step
+    usual = Steps.policy_gradient
 
-    def hung_up(self: Training) -> Any:
+    def hung_up(self: Steps) -> Any:
         os.kill(os.getpid(), signal.SIGHUP)
         return usual(self)
 
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        monkeypatch.setattr(Training, "_policy_gradient_step", hung_up)
+        monkeypatch.setattr(Steps, "policy_gradient", hung_up)
         assert bsep("train", mix, *SOURCES, "--output", tmp_path / "run").exit_code == 0
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -23,6 +23,7 @@ from bsep_stream.train.learning.learner import StepReport
 from bsep_stream.train.learning.logbook import COLUMNS, Logbook
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.start import resume_training, start_training
+from bsep_stream.train.session.labels import Labels
 
 
 class Silent:
@@ -172,7 +173,7 @@ def test_minutes_hold_search_stages_checkpoints_and_verdict(
         begun._frames,
         clock=clock,
         started=beginning,
-        labels=begun._labels,
+        labels=Labels.load(begun.folder.labels_path),
     )
     for name in ("imitate", "step"):
         monkeypatch.setattr(training.learner, name, slow_step)

@@ -1,4 +1,10 @@
-"""Command line: one module per command, loaded only when its command is called."""
+"""Command line: one module per command, loaded only when its command is called.
+
+defaults.py         defaults of options from `bsep.toml`
+standardstreams.py  standard streams that are closed, or cannot say every letter
+*option.py, *options.py, pluginpermission.py   options that several commands have
+separatefiles.py, separatepipe.py, notescores.py   halves of `separate` and `evaluate`
+"""
 
 from __future__ import annotations
 
@@ -107,12 +113,12 @@ class LazyGroup(click.Group):
         steady_streams()
         speak_warnings()
         end_like_ctrl_c()  # so that every command takes back what it has half done
-        return exit_with_sentence(
+        return _exit_with_sentence(
             lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
         )
 
 
-def exit_with_sentence(run: Callable[[], Any]) -> Any:
+def _exit_with_sentence(run: Callable[[], Any]) -> Any:
     """Run, and leave the process with an exit code and at most one sentence."""
     try:
         code = run()
@@ -135,7 +141,7 @@ def exit_with_sentence(run: Callable[[], Any]) -> Any:
         missing = (error.name or "").partition(".")[0]
         if missing not in EXTRAS:
             raise
-        _complain(str(missing_dependency(missing)))
+        _complain(str(_missing_dependency(missing)))
         sys.exit(MENDABLE)
     except MemoryError:
         _complain("this needs more memory than there is; give shorter files, or fewer at once")
@@ -167,7 +173,7 @@ def _leave(code: int) -> None:
     sys.exit(code)
 
 
-def missing_dependency(module: str) -> MissingDependency:
+def _missing_dependency(module: str) -> MissingDependency:
     """Error that says how to install the extra that brings a module."""
     return MissingDependency(
         f'this needs {module}, which is not installed: pip install "bsep-stream[{EXTRAS[module]}]"'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bsep_stream.masks.maskoutput import MaskSettings
+    from bsep_stream.masks.masksettings import MaskSettings
 
 _USUAL = "residual"
 
@@ -40,7 +40,7 @@ def mask_settings(foreign: str, output_kind: str) -> MaskSettings:
         If something is wished for that the output does not have.
     """
     from bsep_stream.errors import ConfigError
-    from bsep_stream.masks.maskoutput import FOREIGN_TO_STEMS, FOREIGN_TO_STEMS_NEVER, MaskSettings
+    from bsep_stream.masks.masksettings import FOREIGN_TO_STEMS, FOREIGN_TO_STEMS_NEVER, MaskSettings
 
     if foreign != _USUAL and output_kind != "mask":
         raise ConfigError(f"--foreign {foreign} goes with masks: add --output-kind mask, this is {output_kind}")

@@ -89,8 +89,9 @@ def live(
     from bsep_stream.live.devices.listing import sound_library
     from bsep_stream.live.devices.midiports import open_port
     from bsep_stream.live.devices.priority import real_time_priority
-    from bsep_stream.live.devices.streams import Connector, plan
+    from bsep_stream.live.devices.streams import Connector
     from bsep_stream.live.devices.wakefulness import wakeful_processors
+    from bsep_stream.live.devices.wiring import plan
     from bsep_stream.live.engine.counters import Event
     from bsep_stream.live.engine.liveengine import LiveEngine
     from bsep_stream.live.session.livesession import LiveSession

@@ -3,6 +3,9 @@
 The recording: recorder and English horn, J. S. Bach, Invention 1 (BWV 772), bars 1 to 7, rendered with
 FluidR3_GM (MIT); public domain. ``meta.json`` has its notes and sources. The model was trained on ``mix.flac``
 alone.
+
+showcase.py   what `bsep demo` shows
+reference.py  a frame and its answer, by which a host in another language is checked
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from bsep_stream.demo import MIX
 from bsep_stream.errors import AudioError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.files.audiofile import read_recording
-from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings
+from bsep_stream.masks.maskoutput import MaskOutput
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 
 SECOND = 10.0

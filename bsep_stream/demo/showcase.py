@@ -12,7 +12,8 @@ import numpy as np
 from bsep_stream.demo import MIX, RACK, SOURCE_NAMES, TRUE_STEMS
 from bsep_stream.effects.rack import load_rack
 from bsep_stream.files.audiofile import read_recording
-from bsep_stream.files.separation import planned_paths, separate_file, stem_files
+from bsep_stream.files.separation import separate_file
+from bsep_stream.files.stempaths import planned_paths, stem_files
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.report.measures import Evaluation, evaluate
 

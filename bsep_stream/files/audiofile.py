@@ -1,17 +1,13 @@
-"""Recordings on disk, block by block: any format that libsndfile reads; WAV and FLAC to write."""
+"""Recordings on disk, read block by block: any format that libsndfile reads."""
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +15,18 @@ from numpy.typing import NDArray
 from bsep_stream.errors import AudioError
 from bsep_stream.files.containers.contents import Part, look_into
 from bsep_stream.files.containers.unseekable import readable_bytes
+from bsep_stream.files.libsndfile import broken_promises, file_name, forward_reader, reason
+from bsep_stream.files.stemwriter import StemWriter as StemWriter
+from bsep_stream.files.stemwriter import wav_container as wav_container
 from bsep_stream.spoken import AudioWarning
 from bsep_stream.words import LARGEST_SAMPLE
 
 if TYPE_CHECKING:
     import soundfile
 
-FORMATS = {"wav": ".wav", "flac": ".flac"}
-"""What :class:`StemWriter` writes: name of the format and suffix of the file."""
-
 BLOCK_SIZE = 16_384
 """Samples read at once: large enough that the calls cost nothing, small against a minute of audio."""
 
-_WAV_LIMIT_BYTES = 2**32 - 2**20  # a WAV counts its bytes in 32 bits; leave room for the header
-_FLAC_CHANNELS, _FLAC_RATE = 8, 655_350
-# libsndfile accepts a header that promises more than the file holds and only notes it in its log. Sizes of
-# 0x7FFFFFFF and more are what programs write that do not know the length yet: no truncation.
-_PROMISE = re.compile(r"^\s*(?:data|SSND|riff|Riff size)\s*:\s*(\d+)\s+\(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_LENGTH = 2**31 - 2**16
 _NO_LENGTH = 2**62  # libsndfile says more where it does not know
 _ESTIMATED = ("MP3",)  # formats of which libsndfile only guesses the length
 _LAST_BLOCKS = (64, 1)  # samples read at once up to where a decoder gives up
@@ -89,7 +79,7 @@ class Recording:
             self.sample_rate, self.channels = int(first.samplerate), int(first.channels)
             self._format = str(first.format)
             if not contents.remarks:
-                self._remarks += _broken_promises(first.extra_info)
+                self._remarks += broken_promises(first.extra_info)
             if int(first.frames) == 0 and len(self._parts) == 1:
                 raise AudioError(f"{self.path} holds no samples; give a recording")
         except BaseException:
@@ -226,7 +216,7 @@ class Recording:
     def _open_part(self, part: Part | None) -> soundfile.SoundFile:
         import soundfile
 
-        reader = _forward_reader()
+        reader = forward_reader()
         try:
             if part is not None:
                 return reader(part.view(self._bytes))
@@ -235,7 +225,7 @@ class Recording:
             return reader(Part(0, self._bytes.seek(0, os.SEEK_END)).view(self._bytes))
         except (soundfile.LibsndfileError, OSError, TypeError, UnicodeEncodeError) as error:
             raise AudioError(
-                f"{self.path} cannot be read as audio ({_reason(error)}); "
+                f"{self.path} cannot be read as audio ({reason(error)}); "
                 "give a WAV, FLAC, AIFF, OGG or MP3 file, or convert it to one"
             ) from error
 
@@ -253,31 +243,6 @@ class Recording:
             yield from self._blocks_of(part, BLOCK_SIZE)
         finally:
             self._open = first
-
-
-def file_name(path: Path) -> str | bytes:
-    """What libsndfile calls a file: its bytes where they are no text."""
-    name = str(path)
-    return name if name.isprintable() else os.fsencode(name)
-
-
-@cache
-def _forward_reader() -> Any:
-    """A SoundFile that never seeks: some formats cannot, and none needs to that is read from its start."""
-    import soundfile
-
-    class ForwardReader(soundfile.SoundFile):  # type: ignore[misc]
-        def seekable(self) -> bool:
-            return False
-
-    return ForwardReader
-
-
-def _broken_promises(log: str) -> list[str]:
-    for promised, found in _PROMISE.findall(log):
-        if int(found) < int(promised) < _UNKNOWN_LENGTH:
-            return [f"is truncated: its header promises {promised} bytes and {found} are there"]
-    return []
 
 
 def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
@@ -316,92 +281,3 @@ def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
         for sentence in recording.warnings:
             warnings.warn(sentence, AudioWarning, stacklevel=2)
         return audio, recording.sample_rate
-
-
-class StemWriter:
-    """A WAV (float32; RF64 above 4 GB) or FLAC (24 bit) file that is written block by block.
-
-    Parameters
-    ----------
-    path : Path
-        File to write; its suffix does not matter.
-    audio_format : {"wav", "flac"}
-    sample_rate, channels : int
-    n_samples : int
-        Samples that will be written; decides between WAV and RF64.
-
-    Attributes
-    ----------
-    n_clipped : int
-        Samples beyond full scale so far. Only FLAC, which holds whole numbers, cuts them off.
-
-    Raises
-    ------
-    AudioError
-        If the format cannot hold such audio, or the disk is full.
-    """
-
-    def __init__(self, path: Path, audio_format: str, sample_rate: int, channels: int, n_samples: int) -> None:
-        import soundfile
-
-        if audio_format == "flac" and (channels > _FLAC_CHANNELS or sample_rate > _FLAC_RATE):
-            raise AudioError(
-                f"FLAC holds at most {_FLAC_CHANNELS} channels and {_FLAC_RATE} Hz, "
-                f"got {channels} channels at {sample_rate} Hz; write WAV"
-            )
-        container = "FLAC" if audio_format == "flac" else wav_container(n_samples, channels)
-        subtype = "PCM_24" if audio_format == "flac" else "FLOAT"
-        self.n_clipped = 0
-        self._clips = audio_format == "flac"
-        self._errors = (soundfile.LibsndfileError, OSError, AssertionError)
-        self._path = path
-        with self._writing():
-            self._file = soundfile.SoundFile(file_name(path), "w", sample_rate, channels, subtype, format=container)
-
-    def write(self, block: NDArray[np.float32]) -> None:
-        """Append samples, shape (channels, n)."""
-        if self._clips:
-            self.n_clipped += int(np.count_nonzero(np.abs(block) > 1.0))
-        with self._writing():
-            self._file.write(np.ascontiguousarray(block.T))
-
-    def keep(self, n_samples: int) -> None:
-        """Finish the file with its first samples only: the disk had no room for more."""
-        with suppress(*self._errors):
-            self._file.truncate(n_samples)
-        with suppress(*self._errors):
-            self._file.close()
-
-    def close(self) -> None:
-        """Finish the file; the header gets its final length here."""
-        with self._writing():
-            self._file.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except self._errors as error:
-            raise cannot_write(self._path.parent, error) from error
-
-
-def wav_container(n_samples: int, channels: int) -> str:
-    """``"WAV"``, or ``"RF64"`` where float32 samples would not fit into the 4 GB of a WAV."""
-    return "WAV" if 4 * n_samples * channels < _WAV_LIMIT_BYTES else "RF64"
-
-
-def cannot_write(folder: Path, error: BaseException) -> AudioError:
-    """The sentence for a failed write; libsndfile itself says only "System error"."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        reason = "the disk is full"
-    else:
-        reason = _reason(error) or "fewer samples than given"
-        reason = f"{reason}: is the disk full?"
-    return AudioError(f"cannot write to {folder} ({reason}); make room or give another --output")
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error).strip().rstrip(".")
-    if "File does not exist" in text:  # so libsndfile says that it found no frame of an MP3
-        return "no sound was found in it"
-    return text.rsplit(": ", 1)[-1] if text.startswith("Error opening") else text

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bsep_stream.errors import AudioError, BsepError
 from bsep_stream.files.containers.unseekable import reads_once
 from bsep_stream.files.jobs import require_engine, run_jobs
-from bsep_stream.files.separation import SeparatedFile, planned_paths, separate_file, stem_files
+from bsep_stream.files.separation import SeparatedFile, separate_file
+from bsep_stream.files.stempaths import planned_paths, stem_files
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.words import RESIDUAL
 

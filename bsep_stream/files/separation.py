@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bsep_stream.errors import AudioError, ConfigError, StreamError
-from bsep_stream.files.atomic import check_target, whole_file
-from bsep_stream.files.audiofile import BLOCK_SIZE, FORMATS, Recording, StemWriter, cannot_write, read_recording
+from bsep_stream.errors import ConfigError, StreamError
+from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.audiofile import BLOCK_SIZE, Recording, read_recording
 from bsep_stream.files.outputlock import locked_folder
+from bsep_stream.files.stempaths import planned_paths, stem_files
 from bsep_stream.files.stems import Stems
+from bsep_stream.files.stemwriter import StemWriter, cannot_write
 from bsep_stream.files.suspicions import Suspicions
-from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator
 from bsep_stream.stream.latency import QUALITY
-from bsep_stream.words import MOST_CHANNELS, REMIX, RESIDUAL
+from bsep_stream.words import MOST_CHANNELS, REMIX
 
 if TYPE_CHECKING:
     from bsep_stream.effects.rack import Rack
@@ -209,64 +211,6 @@ def separate_file(
             return _write(audio, separator, remixer, paths, audio_format, progress)
         except OSError as error:
             raise cannot_write(Path(folder), error) from error
-
-
-def stem_files(model: SeparationModel, *, residual: bool, remix: bool) -> tuple[str, ...]:
-    """Names of the files, without suffix, that a separation writes."""
-    return (*model.source_names, *([RESIDUAL] if residual else []), *([REMIX] if remix else []))
-
-
-def folder_name(recording: Path) -> str:
-    """What the folder of a recording is called among others: its name without the suffix, never a way out of there."""
-    return recording.stem if recording.stem.strip(". ") else recording.name
-
-
-def planned_paths(
-    recordings: Sequence[str | Path],
-    folder: str | Path,
-    names: Sequence[str],
-    audio_format: str = "wav",
-    *,
-    overwrite: bool = False,
-) -> list[dict[str, Path]]:
-    """Where the stems of recordings go, checked before any work starts.
-
-    One recording goes to ``folder/NAME.wav``, several to ``folder/RECORDING/NAME.wav`` each.
-
-    Returns
-    -------
-    list of dict
-        For every recording the path of each name.
-
-    Raises
-    ------
-    ConfigError
-        If the format is unknown, two recordings have the same name, or a file cannot be called like that.
-    AudioError
-        If a file exists and ``overwrite`` is false, or a recording would be overwritten.
-    """
-    if audio_format not in FORMATS:
-        raise ConfigError(f"the format must be one of {', '.join(FORMATS)}, got {audio_format!r}")
-    suffix = FORMATS[audio_format]
-    sources = [Path(recording) for recording in recordings]
-    folders = [Path(folder)] if len(sources) == 1 else [Path(folder) / folder_name(source) for source in sources]
-    if len(set(folders)) < len(folders):
-        twice = next(path.name for path in folders if folders.count(path) > 1)
-        raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
-    plan = [{name: target / f"{name}{suffix}" for name in names} for target in folders]
-    resolved = {source.resolve() for source in sources}
-    for path in (path for paths in plan for path in paths.values()):
-        if path.resolve() in resolved:
-            raise AudioError(f"{path} is a recording to be separated and would be overwritten; give another --output")
-        check_target(path)
-        if path.is_dir() or (path.exists() and not overwrite):
-            raise AudioError(f"{path} exists; add --overwrite or give another --output")
-        for parent in path.parents:
-            if parent.exists():
-                if not parent.is_dir():
-                    raise AudioError(f"{parent} is a file and not a folder; give another --output")
-                break
-    return plan
 
 
 def aligned(late: _Late, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError
-from bsep_stream.files.audiofile import FORMATS, Recording, file_name
+from bsep_stream.files.audiofile import Recording
+from bsep_stream.files.libsndfile import file_name
 from bsep_stream.files.spectrogram import hann_spectra
+from bsep_stream.files.stemwriter import FORMATS
 from bsep_stream.words import REMIX, RESIDUAL
 
 

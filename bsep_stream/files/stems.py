@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bsep_stream import cards
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import FORMATS, StemWriter, cannot_write
 from bsep_stream.files.outputlock import locked_folder
+from bsep_stream.files.stemwriter import FORMATS, StemWriter, cannot_write
 from bsep_stream.words import RESIDUAL, nearest
 
 

@@ -104,7 +104,8 @@ def _read_defaults(folder: Path) -> object:
 
 
 def _read_run(folder: Path) -> object:
-    from bsep_stream.report.info import describe, read_losses
+    from bsep_stream.report.info import describe
+    from bsep_stream.report.runfiles import read_losses
 
     return describe(folder), read_losses(folder)
 

@@ -159,17 +159,7 @@ class NoiseFloor:
         return np.minimum.reduce(self._slots, axis=0, out=self._floor)
 
     def valley(self, moduli: _Row) -> _Row:
-        """What is between the tones of a frame alone: its minima over frequency.
-
-        Parameters
-        ----------
-        moduli : ndarray, shape (n_bins,), float32
-
-        Returns
-        -------
-        ndarray, shape (n_bins,), float32
-            Valid until the next call.
-        """
+        """What is between the tones of a frame alone: its minima over frequency; shapes as for :meth:`hear`."""
         np.copyto(self._valley, moduli)
         self._mean(self._valley)
         np.maximum(self._valley, 0.0, out=self._valley)  # rounding

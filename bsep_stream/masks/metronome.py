@@ -77,7 +77,7 @@ class Metronome:
         for (strike, inverse), ratio, history in zip(self._strikes, self._ratios, self._history, strict=True):
             np.take(self._power, strike.bins, out=ratio, mode="clip")
             ratio *= inverse
-            now = lowest_share(ratio)
+            now = _lowest_share(ratio)
             before = self._before(history, place)
             history[place] = now
             share = believed(now - before)  # what seemed to strike before is a tone that is there all the time
@@ -98,7 +98,7 @@ def periods_text(seconds: Sequence[float]) -> str:
     return "strikes every " + " and every ".join(periods)
 
 
-def lowest_share(ratios: NDArray[np.float32]) -> float:
+def _lowest_share(ratios: NDArray[np.float32]) -> float:
     """The quantile :data:`LOW_SHARE`; the ratios are put in another order."""
     rank = int(LOW_SHARE * ratios.size)
     ratios.partition(rank)

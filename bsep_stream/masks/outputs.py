@@ -66,11 +66,11 @@ class ToneOutput:
         # The first channel comes last, so that its tones are those that are kept.
         for channel in reversed(range(len(mixture))):
             self.tones = self._listener.hear(mixture[channel])
-            stems[:, channel] = tone_spectra(self.tones, self._kind)
+            stems[:, channel] = self.tones.dictionary if self._kind == "dictionary" else self.tones.direct
             if self._listener.level != 1.0:
                 stems[:, channel] *= np.complex64(1.0 / self._listener.level)
         stems *= self._scale
-        return silent_unless_finite(stems)
+        return _silent_unless_finite(stems)
 
 
 class Listener:
@@ -129,17 +129,12 @@ class Listener:
         return self._step(self._frame)
 
 
-def tone_spectra(tones: Tones, kind: str) -> NDArray[np.complex64]:
-    """Spectra of the sources, shape (n_sources, n_bins); ``kind`` is one of :data:`TONE_KINDS`."""
-    return tones.dictionary if kind == "dictionary" else tones.direct
-
-
 def network_step(model: SeparationModel, spectrum: NDArray[np.complex64]) -> Tones:
     """Tones of one spectrum; a stream keeps a :class:`Listener`."""
     return Listener(model).hear(spectrum)
 
 
-def silent_unless_finite(stems: NDArray[np.complex64]) -> NDArray[np.complex64]:
+def _silent_unless_finite(stems: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """``stems`` with every source silenced (in place) whose spectrum is not finite.
 
     One NaN would stay in the overlap-add for a whole window and in an effect for ever.

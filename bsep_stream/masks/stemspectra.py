@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings, mean_of_channels
+from bsep_stream.masks.maskoutput import MaskOutput, mean_of_channels
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.masks.outputs import Listener, ToneOutput
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.separation_model import OUTPUT_KINDS, SeparationModel, Tones

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INPUT_NAME = "frame"
 TONE_OUTPUTS = ("f0_bin", "inharmonicity", "width_bins", "amplitude", "on")
 OUTPUTS = ("direct", "dictionary", *TONE_OUTPUTS, "coefficients", "timbre")
-"""Outputs of the graph in the order of docs/design.md."""
+"""Outputs of the graph in the order of docs/internals.md."""
 SPECTRA_SWITCH = "spectra"
 """Input of the graph, one bool: whether the outputs that masks do not need are wanted. Models of format 1 have a value
 of their own for it, or no such input at all."""
@@ -69,7 +69,7 @@ def tones_of(outputs: Sequence[NDArray[np.float32]]) -> Tones:
     return tones
 
 
-def frame_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
+def _frame_shape(session: onnxruntime.InferenceSession) -> tuple[int, ...]:
     """Shape of the input of a graph without the batch."""
     return next(tuple(value.shape[1:]) for value in session.get_inputs() if value.name == INPUT_NAME)
 
@@ -87,7 +87,7 @@ class Stepper:
 
         self._session = session
         self._binding = session.io_binding()
-        self._frame: NDArray[np.float32] = np.zeros((1, *frame_shape(session)), dtype=np.float32)
+        self._frame: NDArray[np.float32] = np.zeros((1, *_frame_shape(session)), dtype=np.float32)
         shapes = {output.name: output.shape[1:] for output in session.get_outputs()}
         arrays = [np.zeros((1, *shapes[name]), dtype=np.float32) for name in OUTPUTS]
         # These share the memory of the arrays, and must live as long as the binding.

@@ -6,4 +6,5 @@ transcription.py  recording -> frames -> notes and pitch tracks
 midi.py           notes <-> MIDI files
 tables.py         notes <-> CSV, pitch tracks -> CSV
 scores.py         notes against the true ones
+pitches.py        pitch over time in a folder of stems; tuning.py: of a recording
 """

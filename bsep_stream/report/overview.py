@@ -14,7 +14,7 @@ from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.files.outputlock import locked_file
 from bsep_stream.notes.pitches import find_pitches
-from bsep_stream.report.info import RunSummary, read_losses
+from bsep_stream.report.runfiles import RunSummary, read_losses
 from bsep_stream.report.subject import Subject, read_subject
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def draw_losses(axes: Axes, losses: Mapping[str, NDArray[np.float64]]) -> None:
     Parameters
     ----------
     losses : mapping of str to ndarray
-        As :func:`bsep_stream.report.info.read_losses` gives.
+        As :func:`bsep_stream.report.runfiles.read_losses` gives.
     """
     iterations = losses["iteration"]
     terms = [name for name in losses if name not in ("iteration", "seconds") and not name.startswith(EXPLAINED)]

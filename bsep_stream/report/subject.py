@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.files.stemfolder import StemFolder
-from bsep_stream.report.info import RunSummary, is_run, read_run
+from bsep_stream.report.runfiles import RunSummary, is_run, read_run
 
 if TYPE_CHECKING:
     from bsep_stream.model.separation_model import SeparationModel

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from bsep_stream.effects.rack import Rack
 from bsep_stream.errors import ConfigError
-from bsep_stream.files.audiofile import BLOCK_SIZE, Recording, StemWriter
+from bsep_stream.files.audiofile import BLOCK_SIZE, Recording
 from bsep_stream.files.separation import aligned
 from bsep_stream.files.stemfolder import StemFolder
+from bsep_stream.files.stemwriter import StemWriter
 from bsep_stream.report.page.sound import encode_mp3
 from bsep_stream.studio.noteboard import read_board
 from bsep_stream.studio.racks import read_rack, write_rack
@@ -141,9 +142,9 @@ def _write_midi(folder: SessionFolder, take: str, target: Path) -> None:
 
 
 def _write_report(folder: SessionFolder, version: str, take: str, target: Path) -> None:
-    from bsep_stream.report.info import is_run
     from bsep_stream.report.overview import write_report
     from bsep_stream.report.page.assemble import LONGEST_SECONDS
+    from bsep_stream.report.runfiles import is_run
 
     parts: list[str | Path] = [folder.stems(version, take)]
     if is_run(folder.run):

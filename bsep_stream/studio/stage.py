@@ -195,7 +195,8 @@ class Stage:
 
     def _open(self, model: Path, rack: Rack, wishes: Mapping[str, Any]) -> None:
         from bsep_stream.live.devices.listing import sound_library
-        from bsep_stream.live.devices.streams import Connector, plan
+        from bsep_stream.live.devices.streams import Connector
+        from bsep_stream.live.devices.wiring import plan
         from bsep_stream.live.engine.liveengine import LiveEngine
         from bsep_stream.live.session.livesession import LiveSession
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bsep_stream.errors import ConfigError, MissingDependency
-from bsep_stream.report.info import is_run, read_run
+from bsep_stream.report.runfiles import is_run, read_run
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder, read_json
 
 WORKSHOP = "bsep_stream.train.workshop"

@@ -1,6 +1,6 @@
 """Makes the tiny models of the tests: ``python tests/models/make_models.py`` (needs onnx; the tests do not).
 
-Each obeys the contract "The ONNX step" of docs/design.md, without any network in it:
+Each obeys the contract "The ONNX step" of docs/internals.md, without any network in it:
 
     split       two sources, 0.6 and 0.3 of the frame; dictionary tones 0.2 and 0.5 of it
     split_fast  the same in the geometry of the fast preset, 48 kHz

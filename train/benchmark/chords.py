@@ -7,21 +7,18 @@ Wen (MIT). No note is in time or in tune to the last digit, and with the same so
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from bsep_stream.errors import BsepError, ConfigError, MissingDependency
+from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.train.benchmark.chordscores import PIECES, Part, Piece
 from bsep_stream.train.benchmark.newitem import write_recording
+from bsep_stream.train.benchmark.synthesizer import RATE, REST_SECONDS, MidiPart, sound_of
 from bsep_stream.train.config.trainconfig import MAX_POLYPHONY
 
 if TYPE_CHECKING:
@@ -30,19 +27,14 @@ if TYPE_CHECKING:
 SOUNDFONTS = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), Path("/usr/share/sounds/sf2/TimGM6mb.sf2"))
 """Where Debian has them; the first that is there is taken."""
 
-RATE = 48_000
 NOTE_COLUMNS = ("onset_s", "duration_s", "midi", "cents", "velocity")
 _SEED = 2026
 _LEAD_SECONDS = 0.4
-REST_SECONDS = 2.0  # for the last note to end
 _ONSET_SECONDS = 0.008  # standard deviations: of a player's time,
 _CENTS = 3.0  # tuning,
 _VELOCITY, _VELOCITY_SPREAD = 84.0, 6.0  # and touch
 _HASTE_SECONDS = 0.05
 _LEGATO = 0.96  # of a note's value
-CHANNELS = tuple(channel for channel in range(16) if channel != 9)  # 9 is the drums
-TICKS_PER_SECOND = 960  # 480 a beat, 120 beats a minute
-BEND_CENTS = 200.0  # at the end of the pitch wheel
 
 
 class PlayedNote(NamedTuple):
@@ -77,28 +69,12 @@ def played(part: Part, beats_per_minute: float, generator: np.random.Generator) 
 
 
 def midi_file(notes: Sequence[PlayedNote], program: int) -> mido.MidiFile:
-    """Notes of one instrument; neighbours have different channels, so that each has a pitch wheel of its own."""
-    try:
-        import mido
-    except ImportError as error:
-        raise MissingDependency(
-            "notes are played as MIDI, which needs mido: pip install 'bsep-stream[notes]'"
-        ) from error
-    events: list[tuple[int, int, mido.Message]] = []  # tick, order within a tick, message
-    for number, note in enumerate(notes):
-        channel = CHANNELS[number % len(CHANNELS)]
-        start = round(note.onset_seconds * TICKS_PER_SECOND)
-        end = max(start + 1, round((note.onset_seconds + note.duration_seconds) * TICKS_PER_SECOND))
-        bend = round(8192 * note.cents / BEND_CENTS)
-        events.append((start, 1, mido.Message("pitchwheel", channel=channel, pitch=bend)))
-        events.append((start, 2, mido.Message("note_on", channel=channel, note=note.midi, velocity=note.velocity)))
-        events.append((end, 0, mido.Message("note_off", channel=channel, note=note.midi)))
-    track = mido.MidiTrack(mido.Message("program_change", channel=channel, program=program) for channel in CHANNELS)
-    tick = 0
-    for moment, _, message in sorted(events, key=lambda event: event[:2]):
-        track.append(message.copy(time=moment - tick))
-        tick = moment
-    return mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_SECOND // 2, tracks=[track])
+    """Notes of one instrument, each in its own tune."""
+    part = MidiPart(program)
+    for note in notes:
+        part.note(note.onset_seconds, note.duration_seconds, note.midi, note.velocity)
+        part.bend(note.onset_seconds, note.cents)
+    return part.file()
 
 
 def rendered(notes: Sequence[PlayedNote], program: int, soundfont: Path) -> NDArray[np.float64]:
@@ -106,43 +82,6 @@ def rendered(notes: Sequence[PlayedNote], program: int, soundfont: Path) -> NDAr
     samples = sound_of(midi_file(notes, program), soundfont)
     last = max(note.onset_seconds + note.duration_seconds for note in notes) + REST_SECONDS
     return np.pad(samples, (0, max(0, int(last * RATE) - samples.size)))
-
-
-def sound_of(midi: mido.MidiFile, soundfont: Path) -> NDArray[np.float64]:
-    """What FluidSynth makes of a MIDI file, dry, both channels in one; shape (samples,).
-
-    Raises
-    ------
-    ConfigError
-        No soundfont, or no sound.
-    MissingDependency
-        FluidSynth is not there.
-    """
-    program_path = shutil.which("fluidsynth")
-    if program_path is None:
-        raise MissingDependency("notes are played by FluidSynth, which is not there: apt-get install fluidsynth")
-    _check_soundfont(soundfont)
-    with tempfile.TemporaryDirectory() as folder:
-        path, sound = Path(folder, "notes.mid"), Path(folder, "notes.wav")
-        midi.save(path)
-        switches = ["-n", "-i", "-q", "-R", "0", "-C", "0", "-g", "0.4", "-r", str(RATE), "-T", "wav", "-O", "float"]
-        # Of a compressed soundfont only what is played is unpacked.
-        switches += ["-o", "synth.dynamic-sample-loading=1"]
-        command = [program_path, *switches, "-F", str(sound), str(soundfont), str(path)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        samples = soundfile.read(sound, always_2d=True)[0].mean(axis=1) if sound.is_file() else np.zeros(0)
-    if result.returncode or not np.any(samples):
-        reason = (result.stderr.strip() or "no sound").splitlines()[-1]
-        raise ConfigError(f"FluidSynth could not play with {soundfont}: {reason}")
-    return samples
-
-
-def _check_soundfont(path: Path) -> None:
-    # FluidSynth would take its own default in place of a file that it cannot read.
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:] != b"sfbk":
-        raise ConfigError(f"{path} should be an SF2 soundfont and is not: name another one with --soundfont")
 
 
 def write_item(piece: Piece, output: Path, soundfont: Path | None) -> Path:

@@ -1,8 +1,8 @@
 """What a setting of the masks is worth: ``python -m bsep_stream.train.benchmark.masksettings DATA_DIR --output DIR``.
 
 The model of the benchmark (``python -m bsep_stream.train.benchmark DATA_DIR --output DIR`` comes first) separates its
-recording with every value of one of the :class:`~bsep_stream.masks.maskoutput.MaskSettings`, the others as they always
-are. Mono recordings are judged dry and, with ``--rooms``, in the simulated rooms of
+recording with every value of one of the :class:`~bsep_stream.masks.masksettings.MaskSettings`, the others as they
+always are. Mono recordings are judged dry and, with ``--rooms``, in the simulated rooms of
 :mod:`bsep_stream.train.benchmark.stereoimages`; stereo ones as they are.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from bsep_stream.errors import ConfigError
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.separation import separate
-from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.report.measures import evaluate
 from bsep_stream.train.benchmark.items import Item

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.separation import separate
-from bsep_stream.masks.maskoutput import MaskSettings
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.report.measures import evaluate
 from bsep_stream.train.benchmark.items import Item

@@ -19,7 +19,8 @@ from bsep_stream.errors import BsepError, RunError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.machine import peak_memory_mb
 from bsep_stream.train.learning.loop import Display, Training
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 
 
 def effort_path(run: Path) -> Path:

@@ -28,7 +28,8 @@ from bsep_stream.train.benchmark.diagnostics import (
 from bsep_stream.train.benchmark.items import PARTS, Item
 from bsep_stream.train.benchmark.training import Request, effort_path, run_in_process
 from bsep_stream.train.benchmark.truth import kept_tones
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.session.labels import Labels
 
 TAKES = ("all", "first half")

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings, mean_of_channels
+from bsep_stream.masks.maskoutput import MaskOutput, mean_of_channels
+from bsep_stream.masks.masksettings import MaskSettings
 from bsep_stream.model.separation_model import SeparationModel, Tones
 from bsep_stream.stream.latency import LatencySetting
 from bsep_stream.stream.windows import spread_bins

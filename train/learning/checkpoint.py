@@ -39,7 +39,7 @@ class Checkpoint:
     mixture_costs : list of [int, float]
         Iterations at which the run was assessed, and what came out.
     stages : list of dict
-        Of :class:`bsep_stream.train.learning.run_folder.StageGain`, those that have begun.
+        Of :class:`bsep_stream.train.learning.runinfo.StageGain`, those that have begun.
     """
 
     tensors: dict[str, Tensor]

@@ -9,21 +9,21 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Protocol
 
-import torch
-
 from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.assessment import FRAMES_AT_ONCE, assess
 from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.learning.interruption import deferred_interrupt
-from bsep_stream.train.learning.learner import Learner, StepReport
+from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.logbook import Logbook
 from bsep_stream.train.learning.owntones import OWN_FRAMES, fit_own_timbre
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.learning.stages import Stage, begun, gain_sentences, gone_on, judged
+from bsep_stream.train.learning.steps import Steps
 from bsep_stream.train.learning.stopping import CHECK_FRAMES, EarlyStop
 from bsep_stream.train.learning.verdict import Verdict, reach_verdict
-from bsep_stream.train.session.frames import FrameSource, Transposition
+from bsep_stream.train.session.frames import FrameSource
 from bsep_stream.train.session.labels import Labels
 
 OVERVIEW_FRAMES = 512
@@ -103,12 +103,11 @@ class Training:
         self._saved_iterations = info.iterations
         self.remarks: tuple[str, ...] = ()
         """What the time of the run was too short for before this."""
-        self._labels = labels
-        self._transposition = Transposition.of(config)
+        steps = Steps(config, learner, frames, labels)
         imitated = min(config.imitation.iterations, info.target_iterations) if labels is not None else 0
         self._stages = [
-            Stage("imitation", imitated, imitated / info.target_iterations, self._imitation_step),
-            Stage("policy gradient", info.target_iterations, 1.0, self._policy_gradient_step),
+            Stage("imitation", imitated, imitated / info.target_iterations, steps.imitation),
+            Stage("policy gradient", info.target_iterations, 1.0, steps.policy_gradient),
         ]
 
     def save(self) -> None:
@@ -250,21 +249,6 @@ class Training:
         if self.on_assessed is not None:
             self.on_assessed(self.info.iterations, assessment.explained_share)
         return assessment.explained_share
-
-    def _imitation_step(self) -> StepReport:
-        return self.learner.imitate(*self._draw_labelled(self.config.imitation.batch_size))
-
-    def _policy_gradient_step(self) -> StepReport:
-        if self._labels is not None:
-            drawn = self.config.batch_size * self.config.imitation.drawn_per_frame
-            return self.learner.step(*self._draw_labelled(drawn))
-        return self.learner.step(torch.from_numpy(self._frames.draw(self.config.batch_size)))
-
-    def _draw_labelled(self, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        assert self._labels is not None
-        level_db = self.config.imitation.level_db
-        frames, f0_bin = self._frames.draw_labelled(self._labels, batch_size, level_db, self._transposition)
-        return torch.from_numpy(frames), torch.from_numpy(f0_bin)
 
     def _share_done(self) -> float:
         """Of the run, by whichever of its limits is nearer."""

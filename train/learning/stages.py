@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bsep_stream.train.learning.assessment import Assessment
 from bsep_stream.train.learning.learner import StepReport
-from bsep_stream.train.learning.run_folder import RunInfo, StageGain
+from bsep_stream.train.learning.runinfo import RunInfo, StageGain
 
 SAME_COST = 0.002
 """Smaller relative changes of the cost are said to be none."""

@@ -66,25 +66,6 @@ def tempered_log_probs(logits: Tensor, inverse_temperatures: Tensor) -> Tensor:
     return torch.log_softmax(logits[:, None, :] * inverse_temperatures[:, :, None], dim=-1)
 
 
-def given_tone_log_prob(logit: Tensor, used: Tensor, source: Tensor, bin_index: Tensor, policy: PolicyConfig) -> Tensor:
-    """Log-probability of tones that somebody else chose, for supervised labels.
-
-    Parameters
-    ----------
-    logit : Tensor, shape (batch, n_sources, n_bins)
-    used : Tensor, shape (batch, n_sources), bool
-    source, bin_index : Tensor, shape (batch,), int64
-        The source must not be used yet, else the result is ``-inf``.
-
-    Returns
-    -------
-    Tensor, shape (batch,)
-    """
-    log_probs = torch.log_softmax(choice_logits(logit, used, policy), dim=-1)
-    choice = join_choice(source, bin_index, logit.shape[-1], policy)
-    return log_probs.gather(1, choice[:, None])[:, 0]
-
-
 def sample_choice(log_probs: Tensor, generator: torch.Generator) -> Tensor:
     """One choice per row by inversion of the distribution function: one random number a row.
 

@@ -23,7 +23,7 @@ from bsep_stream.train.tones.spectra import as_channels
 
 
 class Prediction(NamedTuple):
-    """Tones of frames, ordered by source; all but the margins are outputs of the ONNX step (docs/design.md).
+    """Tones of frames, ordered by source; all but the margins are outputs of the ONNX step (docs/internals.md).
 
     Of a source that may have several tones, those that were found come first, then the one that says there are no more
     (off), then zeros.

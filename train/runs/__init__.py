@@ -6,4 +6,5 @@ command.py     `bsep train`, which calls it; progress.py: what it shows; sources
 request.py     what a run is asked to be
 start.py       beginning and continuing; race.py: several starts, of which the best goes on
 each.py        many runs at once; unattended.py: one of them; device.py: where
+fuzzcases.py   what the fuzzer tries of a run folder
 """

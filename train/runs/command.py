@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from bsep_stream.errors import ConfigError, RunError
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.run import Run
 from bsep_stream.train.runs.sources import parse_sources as parse_sources

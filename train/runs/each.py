@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
-from bsep_stream.files.separation import folder_name
+from bsep_stream.files.stempaths import folder_name
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.unattended import train_unattended

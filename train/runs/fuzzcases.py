@@ -17,7 +17,8 @@ from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import NetworkConfig, TrainConfig
 from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
 from bsep_stream.train.learning.learner import Learner
-from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RecordingInfo, RunInfo
 from bsep_stream.train.runs.race import read_race
 from bsep_stream.train.runs.start import load_separator
 from bsep_stream.train.session.labels import Labels

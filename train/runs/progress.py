@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 from rich.text import Text
 
-from bsep_stream.train.learning.run_folder import RunInfo
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.runs.watching import SEARCH, SEEDS, Progress, seconds_left, share_done
 from bsep_stream.trust.console import Console
 

@@ -22,7 +22,8 @@ from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.checkpoint import load_checkpoint, save_checkpoint
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, path_of, path_text, read_json, write_json
+from bsep_stream.train.learning.run_folder import RunFolder, path_of, path_text, read_json, write_json
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.runs.device import DEVICE_NAMES
 from bsep_stream.train.runs.start import resume_training, start_training
 from bsep_stream.train.search.labelling import search_labels

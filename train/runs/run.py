@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bsep_stream.model.strikes import Strike
 from bsep_stream.notes.events import Note
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo, read_json
+from bsep_stream.train.learning.run_folder import RunFolder, read_json
+from bsep_stream.train.learning.runinfo import RunInfo
 
 if TYPE_CHECKING:
     from bsep_stream.train.learning.verdict import Verdict

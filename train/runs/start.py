@@ -16,7 +16,8 @@ from bsep_stream.train.learning.beginnings import choose_beginning
 from bsep_stream.train.learning.checkpoint import load_checkpoint
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.loop import Training
-from bsep_stream.train.learning.run_folder import RecordingInfo, RunFolder, RunInfo, StageGain, path_of, path_text
+from bsep_stream.train.learning.run_folder import RunFolder, path_of, path_text
+from bsep_stream.train.learning.runinfo import RecordingInfo, RunInfo, StageGain
 from bsep_stream.train.learning.stopping import CHECK_FRAMES
 from bsep_stream.train.network.network_file import shipped_network, start_from_network
 from bsep_stream.train.network.separator import Separator

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import StemWriter
+from bsep_stream.files.stemwriter import StemWriter
 from bsep_stream.train.learning.run_folder import RunFolder
 
 Recordings = str | Path | ArrayLike | Sequence[str | Path] | Sequence[ArrayLike]

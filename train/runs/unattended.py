@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bsep_stream.files.outputlock import locked_folder
-from bsep_stream.train.learning.run_folder import RunFolder, RunInfo
+from bsep_stream.train.learning.run_folder import RunFolder
+from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.runs.device import resolve_device
 from bsep_stream.train.runs.race import Unwatched, finish_race, race_is_open
 from bsep_stream.train.runs.request import RunRequest

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bsep_stream.train.learning.run_folder import RunInfo
+from bsep_stream.train.learning.runinfo import RunInfo
 
 if TYPE_CHECKING:
     from bsep_stream.train.learning.loop import Training

@@ -23,13 +23,3 @@ def lift(moduli: Tensor, delta: float) -> Tensor:
     """``sqrt(r + delta) - sqrt(delta)``: large and small partials become comparable."""
     root: Tensor = (moduli + delta).sqrt()
     return root - float(delta**0.5)
-
-
-def lift_spectra(spectra: Tensor, delta: float) -> Tensor:
-    """Spectra with lifted moduli and unchanged phases, (..., 2, n_bins).
-
-    ``lift(r) / r = 1 / (sqrt(r + delta) + sqrt(delta))`` has no cancellation and no pole, so there is no phase
-    to be computed and no steep gradient at 0.
-    """
-    factor: Tensor = (modulus(spectra) + delta).sqrt().add_(float(delta**0.5)).reciprocal_()
-    return spectra * factor.unsqueeze(-2)

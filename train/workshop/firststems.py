@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import Recording, StemWriter
+from bsep_stream.files.audiofile import Recording
+from bsep_stream.files.stemwriter import StemWriter
 from bsep_stream.masks.maskoutput import MaskOutput
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.separation_model import SeparationModel, Tones

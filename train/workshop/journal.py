@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bsep_stream.studio.sessionfolder import SessionFolder, read_json, write_json
-from bsep_stream.train.learning.run_folder import RunInfo
+from bsep_stream.train.learning.runinfo import RunInfo
 
 WRITE_SECONDS = 0.25
 MOST_POINTS = 400

@@ -125,11 +125,7 @@ def _of_wav(file: BinaryIO, head: bytes, layout: _Layout, size: int) -> Samples 
         # With these sizes libsndfile takes all up to the end of the file, however long it is.
         name = b"RIFX" if layout is _RIFX else b"RIFF"
         patches = {0: name, 4: struct.pack(layout.order + "I", 8), place: struct.pack(layout.order + "I", 0)}
-    rate = 0
-    if "fmt " in chunks:
-        fmt = _bytes(file, chunks["fmt "][0], 12)
-        rate = struct.unpack(layout.order + "I", fmt[8:12])[0] if len(fmt) == 12 else 0
-    return Samples(start, promised, there, patches, rate, ignored)
+    return Samples(start, promised, there, patches, _byte_rate(file, chunks, layout), ignored)
 
 
 def _of_aiff(file: BinaryIO, size: int) -> Samples | None:
@@ -165,9 +161,7 @@ def _of_w64(file: BinaryIO, size: int) -> Samples | None:
     patches = {}
     if there != promised:
         patches = {16: struct.pack("<Q", size), place: struct.pack("<Q", there + 24)}
-    fmt = _bytes(file, chunks["fmt "][0], 12) if "fmt " in chunks else b""
-    rate = struct.unpack("<I", fmt[8:12])[0] if len(fmt) == 12 else 0
-    return Samples(start, said, there, patches, rate, ignored)
+    return Samples(start, said, there, patches, _byte_rate(file, chunks, _SONY), ignored)
 
 
 def _of_caf(file: BinaryIO, size: int) -> Samples | None:
@@ -197,6 +191,13 @@ def _of_au(head: bytes, size: int) -> Samples | None:
         return Samples(start, promised, promised, {}, rate * channels * width, there - promised)
     patches = {8: b"\xff" * 4} if promised is not None and there > promised else {}
     return Samples(start, promised, there, patches, rate * channels * width)
+
+
+def _byte_rate(file: BinaryIO, chunks: dict[str, tuple[int, int]], layout: _Layout) -> int:
+    """Bytes a second, as a chunk of Microsoft's says; 0 if there is none, or a cut one."""
+    fmt = _bytes(file, chunks["fmt "][0], 12) if "fmt " in chunks else b""
+    rate: int = struct.unpack(layout.order + "I", fmt[8:12])[0] if len(fmt) == 12 else 0
+    return rate
 
 
 def _is_no_promise(size: int | None) -> bool:

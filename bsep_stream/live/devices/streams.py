@@ -5,13 +5,15 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from bsep_stream.errors import DeviceError
-from bsep_stream.live.devices.listing import Device, find_device, list_devices
+from bsep_stream.live.devices.listing import Device, list_devices
+from bsep_stream.live.devices.wiring import Wiring, reason
+from bsep_stream.live.devices.wiring import plan as plan
 from bsep_stream.live.devices.xruns import JACK, OwnXruns
 from bsep_stream.live.engine.history import Audio
 from bsep_stream.live.engine.liveengine import LARGEST_BLOCK, LiveEngine
@@ -23,36 +25,6 @@ CLOSE_SECONDS = 3.0
 """So long devices may take to stop."""
 
 _LONGEST_SECONDS = 10.0  # of latency that a device states; a sink of PipeWire that is none of hardware states years
-
-
-@dataclass(frozen=True)
-class Wiring:
-    """Which devices, and how.
-
-    Parameters
-    ----------
-    input, output : Device
-    sample_rate : int
-        Hz.
-    input_channels, output_channels : int
-    block_size : int
-        Samples; 0 lets the device choose.
-    device_latency : {"low", "high"}
-        Which of the two buffer sizes that the devices suggest.
-    """
-
-    input: Device
-    output: Device
-    sample_rate: int
-    input_channels: int
-    output_channels: int
-    block_size: int = 0
-    device_latency: str = "low"
-
-    @property
-    def two_clocks(self) -> bool:
-        """Whether input and output are different devices: each then has its own callback."""
-        return self.input.number != self.output.number
 
 
 class Streams(Protocol):
@@ -116,7 +88,7 @@ class PortAudioStreams:
         except library.PortAudioError as error:
             self.close()
             raise DeviceError(
-                f"the devices {wiring.input} and {wiring.output} do not start ({_reason(error)}); "
+                f"the devices {wiring.input} and {wiring.output} do not start ({reason(error)}); "
                 "another program may hold them, so close it or choose others from `bsep devices`"
             ) from error
 
@@ -224,7 +196,7 @@ class Connector:
                 self._library._terminate()  # PortAudio looks for devices only when it begins
                 self._library._initialize()
             except self._library.PortAudioError as error:
-                raise DeviceError(f"the sound system does not start ({_reason(error)})") from error
+                raise DeviceError(f"the sound system does not start ({reason(error)})") from error
             self._wiring = replace(self._wiring, input=self._again("input"), output=self._again("output"))
         self._first = False
         return PortAudioStreams(self._library, self._wiring, self._engine)
@@ -247,58 +219,3 @@ def spread(sound: Audio, out: Audio) -> None:
         out[...] = 0.0
         n = min(len(out), len(sound))
         out[:n] = sound[:n]
-
-
-def plan(
-    library: Any,
-    input_name: str | None,
-    output_name: str | None,
-    *,
-    sample_rate: int | None = None,
-    channels: int | None = None,
-    block_size: int = 0,
-    device_latency: str = "low",
-) -> Wiring:
-    """Find the devices and make sure that they do what is asked.
-
-    Parameters
-    ----------
-    library : module
-    input_name, output_name : str or None
-        See :func:`~bsep_stream.live.devices.listing.find_device`.
-    sample_rate : int, optional
-        Hz; the input's own if not given.
-    channels : int, optional
-        Of the input; two if it has them.
-    block_size : int
-        Samples; 0 lets the device choose.
-    device_latency : {"low", "high"}
-        Which of the two buffer sizes that the devices suggest.
-
-    Raises
-    ------
-    DeviceError
-        No such device, rate or number of channels.
-    """
-    devices = list_devices(library)
-    source = find_device(devices, input_name, "input")
-    target = find_device(devices, output_name, "output")
-    rate = round(source.sample_rate) if sample_rate is None else sample_rate
-    n_in = min(2, source.inputs) if channels is None else channels
-    if not 1 <= n_in <= source.inputs:
-        raise DeviceError(f"the input {source} has {source.inputs} channel(s), got --channels {n_in}; give fewer")
-    n_out = min(max(2, n_in), target.outputs)
-    for kind, device, count in (("input", source, n_in), ("output", target, n_out)):
-        check = library.check_input_settings if kind == "input" else library.check_output_settings
-        try:
-            check(device=device.number, channels=count, dtype="float32", samplerate=rate)
-        except library.PortAudioError as error:
-            raise DeviceError(
-                f"the {kind} {device} does not run at {rate} Hz with {count} channel(s) ({_reason(error)}); "
-                f"its own rate is {device.sample_rate:.0f}: give --sample-rate {device.sample_rate:.0f}"
-            ) from error
-    return Wiring(source, target, rate, n_in, n_out, block_size, device_latency)
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

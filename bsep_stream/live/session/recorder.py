@@ -11,8 +11,8 @@ import numpy as np
 
 from bsep_stream.errors import AudioError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.audiofile import StemWriter, cannot_write, wav_container
 from bsep_stream.files.outputlock import locked_folder
+from bsep_stream.files.stemwriter import StemWriter, cannot_write, wav_container
 from bsep_stream.live.engine.history import Audio, History
 from bsep_stream.live.engine.liveengine import LiveEngine
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from bsep_stream.errors import AudioError
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.stemfolder import StemFolder
-from bsep_stream.report.info import RunSummary, describe, read_losses, read_verdict
+from bsep_stream.report.info import describe
 from bsep_stream.report.pictures import EXPLAINED, running_median
+from bsep_stream.report.runfiles import RunSummary, read_losses, read_verdict
 from bsep_stream.report.subject import Subject
 
 _POINTS = 400  # of a curve

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bsep_stream.train.benchmark.chords import NOTE_COLUMNS, RATE, most_at_once
+from bsep_stream.train.benchmark.chords import NOTE_COLUMNS, most_at_once
 from bsep_stream.train.benchmark.newitem import write_recording
 from bsep_stream.train.benchmark.sessions.accompaniment import accompanied
 from bsep_stream.train.benchmark.sessions.casting import cast, cast_melody, with_doublings, with_rests
@@ -19,6 +19,7 @@ from bsep_stream.train.benchmark.sessions.rooms import place_of, placed
 from bsep_stream.train.benchmark.sessions.scores import Line, Score, one_at_a_time
 from bsep_stream.train.benchmark.sessions.seeds import generator_of, share_of_works
 from bsep_stream.train.benchmark.sessions.works import excerpt
+from bsep_stream.train.benchmark.synthesizer import RATE
 from bsep_stream.train.config.trainconfig import MAX_POLYPHONY
 
 WORKS_SHARE = 0.65
