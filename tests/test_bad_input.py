@@ -216,6 +216,14 @@ def test_full_disk_while_separating_keeps_the_stems_of_before(tiny_model_path: P
     assert contents(stems) == before
 
 
+def test_full_disk_is_told_by_what_writes_small_files(tiny_model_path: Path, mix: Path, tmp_path: Path) -> None:
+    with full_disk(10):
+        sentence = refused("notes", tiny_model_path, mix, "--output", tmp_path / "notes.csv")
+    assert "the disk is full" in sentence
+    assert "make room" in sentence
+    assert not list(tmp_path.glob("*.csv"))
+
+
 def test_separation_that_fails_leaves_no_empty_folder(tiny_model_path: Path, mix: Path, tmp_path: Path) -> None:
     with full_disk(20_000):
         refused("separate", tiny_model_path, mix, "--output", tmp_path / "new" / "stems")

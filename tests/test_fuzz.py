@@ -19,7 +19,7 @@ def test_every_damaged_file_is_read_or_refused() -> None:
     tallies = fuzz.run(seed=20210407, n_cases=N_CASES)
     assert not [failure for tally in tallies.values() for failure in tally.failures]
     assert all(tally.counts.total() == N_CASES for tally in tallies.values())
-    expected = {"model", "rack", "defaults", "run", "plugins", "table"}
+    expected = {"model", "rack", "defaults", "run", "plugins", "table", "recording", "pipe"}
     assert set(tallies) >= expected
     assert all(tallies[name].counts["refused"] > 0 for name in expected - {"plugins"})  # what is damaged there is empty
     assert all(tally.counts["read"] > 0 for tally in tallies.values())

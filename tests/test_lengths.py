@@ -23,6 +23,7 @@ from bsep_stream.files.containers import unseekable
 from bsep_stream.files.containers.mp3frames import count_frames
 from bsep_stream.files.pipes.arriving import ArrivingAudio
 from bsep_stream.files.separation import separate_file
+from bsep_stream.fuzz.sounds import mended_pages
 from bsep_stream.spoken import AudioWarning
 
 RATE, N = 48_000, 60_000
@@ -191,7 +192,7 @@ def test_mp3_that_is_cut_or_joined(tmp_path: Path, sound: NDArray[np.float64]) -
     path.write_bytes(content[: len(content) // 2])
     audio, remarks = heard(path)
     assert audio.shape[1] < N
-    assert "the last" in remarks[0]
+    assert "are missing" in remarks[0]
     bare = without_xing(content)
     path.write_bytes(bare[: len(bare) // 2])
     audio, remarks = heard(path)
@@ -325,3 +326,102 @@ def test_a_pipe_that_goes_on_behind_its_header(tmp_path: Path, sound: NDArray[np
     n, said = through_a_pipe(wav(2 * 2000, 36 + 2 * 2000)(content), at_once)
     assert n == 9000
     assert "went on behind the 4000 bytes" in said
+
+
+def frames_of(content: bytes) -> list[bytes]:
+    """The frames of sound of an MP3, which all begin alike."""
+    counted = count_frames(content)
+    assert counted is not None
+    starts = [at for at in range(counted.first, len(content)) if content[at : at + 2] == content[:2]]
+    whole = [at for at in starts if (found := count_frames(content[at:])) and found.first == 0]
+    return [content[at:end] for at, end in zip(whole, [*whole[1:], len(content)], strict=True)]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 20])
+def test_mp3_that_ends_between_two_frames(tmp_path: Path, sound: NDArray[np.float64], lost: int) -> None:
+    path = tmp_path / "take.mp3"
+    soundfile.write(path, sound, RATE, bitrate_mode="VARIABLE")
+    content = path.read_bytes()
+    frames = frames_of(content)
+    counted = count_frames(content)
+    assert counted is not None
+    assert counted.n_frames == len(frames)
+    path.write_bytes(content[: counted.first] + b"".join(frames[:-lost]))
+    _, remarks = heard(path)
+    assert f"promises {len(frames)} frames and {len(frames) - lost} are there" in remarks[0]
+
+
+@pytest.mark.parametrize(("said_ms", "told"), [(1250, False), (9000, True)])
+def test_mp3_whose_titles_say_more_than_is_there(
+    tmp_path: Path, sound: NDArray[np.float64], said_ms: int, told: bool
+) -> None:
+    path = tmp_path / "take.mp3"
+    soundfile.write(path, sound, RATE)
+    text = b"\x00" + str(said_ms).encode()
+    field = b"TLEN" + len(text).to_bytes(4, "big") + b"\0\0" + text
+    titles = b"ID3\x04\0\0" + len(field).to_bytes(4, "big") + field
+    path.write_bytes(titles + without_xing(path.read_bytes()))
+    _, remarks = heard(path)
+    assert bool(remarks) == told
+    assert all("may be truncated: its titles say 9.00 s" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.6])
+def test_flac_in_an_ogg(tmp_path: Path, sound: NDArray[np.float64], kept: float) -> None:
+    path, plain = tmp_path / "take.ogg", tmp_path / "take.flac"
+    content = written(plain, np.tile(sound, 3), "FLAC")
+    expected = read_recording(plain)[0]
+    packets = [
+        b"\x7fFLAC\x01\x00\x00\x01" + content[:42],
+        *(content[at : at + 9000] for at in range(42, len(content), 9000)),
+    ]
+    pages = []
+    for number, packet in enumerate(packets):
+        last = number == len(packets) - 1
+        lengths = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
+        flags = 2 if number == 0 else 4 * last
+        head = struct.pack("<4sBBqIIIB", b"OggS", 0, flags, 0, 7, number, 0, len(lengths))
+        pages.append(head + lengths + bytes(packet))
+    path.write_bytes(mended_pages(b"".join(pages[: round(kept * len(pages))])))
+    audio, remarks = heard(path)
+    n = audio.shape[1]
+    assert np.array_equal(audio, expected[:, :n])
+    assert bool(remarks) == (kept < 1.0) == (n < expected.shape[1])
+    assert all("truncated" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("damage", [bytes(3000), b""])
+@pytest.mark.parametrize("header", [True, False])
+def test_mp3_that_is_damaged_within_is_read_behind_that_too(
+    tmp_path: Path, sound: NDArray[np.float64], damage: bytes, header: bool
+) -> None:
+    path = tmp_path / "scratched.mp3"
+    soundfile.write(path, np.tile(sound, 3), RATE)
+    content = path.read_bytes() if header else without_xing(path.read_bytes())
+    counted = count_frames(content)
+    assert counted is not None
+    path.write_bytes(content[: len(content) // 3] + damage + content[len(content) // 3 + 3000 :])
+    audio, remarks = heard(path)
+    lost = counted.n_frames * counted.frame_samples - audio.shape[1]
+    frame_bytes = len(content) / counted.n_frames
+    assert 0 < lost <= (3000 / frame_bytes + 3) * counted.frame_samples
+    assert any("bytes within it are no sound" in remark for remark in remarks)
+
+
+def test_bytes_behind_a_flac_are_no_sound(tmp_path: Path, sound: NDArray[np.float64]) -> None:
+    path = tmp_path / "take.flac"
+    path.write_bytes(bytes(written(path, sound, "FLAC")) + bytes(5000))
+    audio, remarks = heard(path, told=False)
+    assert audio.shape == (1, N)
+    assert remarks == [f"{path} ends with bytes that are no sound; they are left out"]
+
+
+def test_numbers_that_are_no_sound_are_refused(tmp_path: Path, sound: NDArray[np.float64]) -> None:
+    path = tmp_path / "take.wav"
+    for value, said in ((2.0**31, "full scale"), (np.nan, "NaN or Inf"), (-np.inf, "NaN or Inf")):
+        bad = sound[:9000].copy()
+        bad[4800] = value
+        soundfile.write(path, bad, RATE, subtype="FLOAT")
+        with pytest.raises(AudioError, match=rf"take\.wav holds .*{said}.*") as error:
+            read_recording(path)
+        assert "at 0.100 s" in str(error.value)

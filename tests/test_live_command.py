@@ -149,12 +149,11 @@ def test_command_obeys_what_is_typed(
     told = threading.Event()
 
     class Source(io.StringIO):
-        def __next__(self) -> str:
-            try:
-                return super().__next__()
-            except StopIteration:
+        def readline(self, size: int | None = -1, /) -> str:
+            line = super().readline(-1 if size is None else size)
+            if not line:
                 told.set()
-                raise
+            return line
 
     poll = TypedLines.poll
 

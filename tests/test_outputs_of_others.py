@@ -17,9 +17,10 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main
-from bsep_stream.errors import BusyError, ConfigError
+from bsep_stream.errors import AudioError, BusyError, ConfigError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.files.outputlock import locked_file, locked_folder
+from bsep_stream.files.separation import separate
 from bsep_stream.files.stemfolder import StemFolder
 
 HOLDER = """
@@ -54,6 +55,15 @@ def take(tmp_path: Path, rng: np.random.Generator) -> Path:
     path = tmp_path / "take.wav"
     soundfile.write(path, 0.1 * rng.standard_normal(9000), 48_000)
     return path
+
+
+def test_stems_of_an_array_are_saved_by_one_process(tmp_path: Path, tiny_model_path: Path) -> None:
+    stems = separate(tiny_model_path, np.zeros((1, 2000), np.float32), 48_000)
+    with held("locked_folder", tmp_path / "out"), pytest.raises(BusyError, match="another process"):
+        stems.save(tmp_path / "out")
+    stems.save(tmp_path / "out")
+    with pytest.raises(AudioError, match="exists"):
+        stems.save(tmp_path / "out")
 
 
 def test_second_process_is_refused_until_the_first_is_gone(tmp_path: Path, take: Path, tiny_model_path: Path) -> None:

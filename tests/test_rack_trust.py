@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from bsep_stream.cli import main, pluginpermission
+from bsep_stream.cli.standardstreams import steady_streams
 from bsep_stream.effects.rack import Rack, load_rack, rack_from_dict
 from bsep_stream.effects.rackmemory import MOST_MEMORY_BYTES
 from bsep_stream.effects.stemmixer import StemMixer
@@ -308,9 +311,32 @@ def test_whatever_a_saved_rack_raises_the_old_one_plays_on(
 )
 def test_whatever_is_typed_is_answered(line: str, tiny_model_path: Path) -> None:
     engine = LiveEngine(StreamingSeparator(tiny_model_path))
-    typed = TypedLines(iter([line]))  # type: ignore[arg-type]
+    typed = TypedLines(io.StringIO(f"{line}\nbypass\n"))
     answers: list[str] = []
-    while not answers:
-        answers = typed.poll(engine.desk)
-    assert len(answers) == 1
+    while len(answers) < 2:
+        answers += typed.poll(engine.desk)
+    assert answers[1:] == ["bypass: done"]
     assert len(answers[0]) < 500
+
+
+def test_lines_without_end_do_not_stop_the_show(tiny_model_path: Path) -> None:
+    class Yes(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            return "y\n"
+
+    engine = LiveEngine(StreamingSeparator(tiny_model_path))
+    typed = TypedLines(Yes())
+    assert max(len(typed.poll(engine.desk)) for _ in range(50)) <= 20
+
+
+def test_typed_bytes_that_are_no_text_are_shown(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed_bytes = io.TextIOWrapper(io.BytesIO(b"gain fl\xfcte 3\nbypass\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", typed_bytes)
+    steady_streams()
+    typed = TypedLines(sys.stdin)
+    engine = LiveEngine(StreamingSeparator(tiny_model_path))
+    answers: list[str] = []
+    while len(answers) < 2:
+        answers += typed.poll(engine.desk)
+    assert "xfcte" in answers[0]
+    assert answers[1] == "bypass: done"

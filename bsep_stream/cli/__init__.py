@@ -152,6 +152,12 @@ def _exit_with_sentence(run: Callable[[], Any]) -> Any:
             sys.exit(1)
         if error.errno is None:
             raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):  # of a write, which does not say to what
+            _complain("the disk is full, or the quota is used up; make room, or give another --output")
+            sys.exit(MENDABLE)
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            _complain(f"{error.strerror}: {error.filename or 'the output'}; give a place where you may write, or read")
+            sys.exit(MENDABLE)
         _complain(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror))
         sys.exit(MENDABLE)
 

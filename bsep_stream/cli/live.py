@@ -84,7 +84,8 @@ def live(
 
     from bsep_stream.effects.rack import load_rack
     from bsep_stream.effects.racks import find_rack
-    from bsep_stream.files.atomic import check_target, whole_file
+    from bsep_stream.files.atomic import whole_file
+    from bsep_stream.files.outputlock import locked_file
     from bsep_stream.live.devices.listing import sound_library
     from bsep_stream.live.devices.midiports import open_port
     from bsep_stream.live.devices.priority import real_time_priority
@@ -103,7 +104,7 @@ def live(
     from bsep_stream.trust.console import Console
 
     if summary is not None:
-        check_target(summary)
+        click.get_current_context().with_resource(locked_file(summary))
     console = Console(stderr=True, highlight=False)
     rack_file = None if rack_name is None else find_rack(rack_name)
     rack = None if rack_file is None else permitted(load_rack(rack_file), allow_plugins)

@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import sys
+from contextlib import suppress
 
 _SHOWN = "bsep-shown"
 
@@ -22,8 +23,9 @@ def steady_streams() -> None:
         stream = getattr(sys, name)
         if stream is None or stream.closed:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  as long as the process
-        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_SHOWN)
+        elif isinstance(stream, io.TextIOWrapper):
+            with suppress(io.UnsupportedOperation):  # somebody has read from it before
+                stream.reconfigure(errors=_SHOWN if mode == "w" else "backslashreplace")
 
 
 def _fill_numbers() -> None:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from bsep_stream.files.libsndfile import broken_promises, file_name, forward_rea
 from bsep_stream.files.stemwriter import StemWriter as StemWriter
 from bsep_stream.files.stemwriter import wav_container as wav_container
 from bsep_stream.spoken import AudioWarning
+from bsep_stream.words import LARGEST_SAMPLE
 
 if TYPE_CHECKING:
     import soundfile
@@ -28,7 +29,7 @@ BLOCK_SIZE = 16_384
 
 _NO_LENGTH = 2**62  # libsndfile says more where it does not know
 _ESTIMATED = ("MP3",)  # formats of which libsndfile only guesses the length
-_LAST_BLOCK = 64  # samples read at once up to where a decoder gives up
+_LAST_BLOCKS = (64, 1)  # samples read at once up to where a decoder gives up
 
 
 class Recording:
@@ -69,6 +70,9 @@ class Recording:
             if self._bytes.seek(0, os.SEEK_END) == 0:
                 raise AudioError(f"{self.path} is empty (0 bytes); give a recording")
             contents = look_into(self._bytes)
+            if contents.file is not None:
+                self._bytes.close()
+                self._bytes = contents.file
             self._parts: tuple[Part | None, ...] = contents.parts or (None,)
             self._remarks += contents.remarks
             first = self._open = self._open_part(self._parts[0])
@@ -126,12 +130,8 @@ class Recording:
         done = 0
         for part in self._parts:
             for block in self._blocks_of(part, block_size):
-                if not np.isfinite(block).all():
-                    bad = int(np.argmin(np.isfinite(block).all(axis=1)))
-                    raise AudioError(
-                        f"{self.path} holds NaN or Inf at {(done + bad) / self.sample_rate:.3f} s; "
-                        "export it again from the program that made it"
-                    )
+                if not (np.abs(block) <= LARGEST_SAMPLE).all():
+                    self._refuse_numbers(block, done)
                 done += len(block)
                 yield np.ascontiguousarray(block.T)
         if not done:
@@ -139,10 +139,24 @@ class Recording:
         if done < self.n_samples and not self._remarks and self._format not in _ESTIMATED:
             missing = self.n_samples - done
             self._remarks.append(
-                f"is truncated: its header promises {self.n_samples} samples and {done} are there; the last "
+                f"is truncated or damaged: its header promises {self.n_samples} samples and {done} are there; "
                 f"{missing / self.sample_rate:.2f} s are missing"
             )
         self._n_samples = done
+
+    def _refuse_numbers(self, block: NDArray[np.float32], done: int) -> NoReturn:
+        """AudioError for a block, shape (n, channels), whose numbers are no sound."""
+        finite = np.isfinite(block)
+        bad = int(np.argmax((~finite if not finite.all() else np.abs(block) > LARGEST_SAMPLE).any(axis=1)))
+        seconds = (done + bad) / self.sample_rate
+        if finite.all():
+            raise AudioError(
+                f"{self.path} holds samples beyond {LARGEST_SAMPLE:g} at {seconds:.3f} s, where 1 is full scale; "
+                "divide them by what full scale was"
+            )
+        raise AudioError(
+            f"{self.path} holds NaN or Inf at {seconds:.3f} s; export it again from the program that made it"
+        )
 
     def _blocks_of(self, part: Part | None, block_size: int) -> Iterator[NDArray[np.float32]]:
         """Blocks, shape (n, channels), of a part, up to its end or to where it is damaged."""
@@ -172,19 +186,26 @@ class Recording:
             file.close()
 
     def _up_to_the_damage(self, part: Part | None, done: int) -> Iterator[NDArray[np.float32]]:
-        """What can be read after so many samples, in small blocks: the decoder gives up with all of a block."""
+        """What can be read after so many samples, in ever smaller blocks: the decoder gives up with all of a block."""
         import soundfile
 
-        with self._open_part(part) as file:
-            try:
-                for start in range(0, done, _LAST_BLOCK):
-                    file.read(min(_LAST_BLOCK, done - start), dtype="float32")
-                while len(block := file.read(_LAST_BLOCK, dtype="float32", always_2d=True)):
-                    done += len(block)
-                    yield block
-            except (soundfile.LibsndfileError, OSError):
-                pass
-            missing = int(file.frames) - done
+        missing = 0
+        for size in _LAST_BLOCKS:
+            with self._open_part(part) as file:
+                missing = int(file.frames) - done
+                try:
+                    for start in range(0, done, BLOCK_SIZE):
+                        file.read(min(BLOCK_SIZE, done - start), dtype="float32")
+                    while len(block := file.read(size, dtype="float32", always_2d=True)):
+                        done += len(block)
+                        missing -= len(block)
+                        yield block
+                except (soundfile.LibsndfileError, OSError):
+                    pass
+        if missing == 0:  # behind the last sample there is something else
+            if not self._remarks:
+                self._remark("ends with bytes that are no sound; they are left out")
+            return
         said = f", {missing / self.sample_rate:.2f} s are missing" if 0 < missing < _NO_LENGTH else ""
         self._remark(f"is truncated or damaged: reading fails after {done / self.sample_rate:.2f} s{said}")
 

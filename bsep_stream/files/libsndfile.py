@@ -43,4 +43,6 @@ def broken_promises(log: str) -> list[str]:
 def reason(error: BaseException) -> str:
     """What libsndfile says of a failure, without the name of the file, which our sentence has already."""
     text = str(error).strip().rstrip(".")
+    if "File does not exist" in text:  # so it says that it found no frame of an MP3
+        return "no sound was found in it"
     return text.rsplit(": ", 1)[-1] if text.startswith("Error opening") else text

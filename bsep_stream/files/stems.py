@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bsep_stream import cards
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.files.stemwriter import FORMATS, StemWriter, cannot_write
 from bsep_stream.words import RESIDUAL, nearest
 
@@ -100,6 +101,8 @@ class Stems(np.ndarray[Any, np.dtype[np.float32]]):
         ------
         AudioError
             If a file is there, or cannot be written.
+        BusyError
+            If another process writes into the folder.
         ConfigError
             If the format is unknown, or these are no stems any more.
         """
@@ -108,11 +111,11 @@ class Stems(np.ndarray[Any, np.dtype[np.float32]]):
         if audio_format not in FORMATS:
             raise ConfigError(f"the format must be one of {', '.join(FORMATS)}, got {audio_format!r}")
         paths = {name: Path(folder) / f"{name}{FORMATS[audio_format]}" for name in self.stem_names}
-        for path in paths.values():
-            if path.is_dir() or (path.exists() and not overwrite):
-                raise AudioError(f"{path} exists; add overwrite=True or give another folder")
         try:
-            with ExitStack() as files:
+            with locked_folder(Path(folder)), ExitStack() as files:
+                for path in paths.values():
+                    if path.is_dir() or (path.exists() and not overwrite):
+                        raise AudioError(f"{path} exists; add overwrite=True or give another folder")
                 for name, path in paths.items():
                     temporary, stem = files.enter_context(whole_file(path)), self._stem(name)
                     writer = StemWriter(temporary, audio_format, self.sample_rate, *stem.shape)

@@ -96,6 +96,8 @@ def cannot_write(folder: Path, error: BaseException) -> AudioError:
     """The sentence for a failed write; libsndfile itself says only "System error"."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         why = "the disk is full"
+    elif isinstance(error, OSError) and error.errno is not None:
+        return AudioError(f"cannot write to {folder} ({error.strerror}); give another --output")
     else:
         why = reason(error) or "fewer samples than given"
         why = f"{why}: is the disk full?"

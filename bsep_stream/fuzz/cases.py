@@ -13,9 +13,12 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bsep_stream.fuzz.mutations import damaged_bytes, damaged_json, damaged_model, damaged_text
 from bsep_stream.fuzz.onnxwriter import small_model
+from bsep_stream.fuzz.sounds import damaged_sound, sounds
+from bsep_stream.trust.shown import has_only_plain
 
 Damage = Callable[[bytes, Random], bytes]
 
@@ -48,6 +51,8 @@ def cases() -> dict[str, Case]:
         "run": Case({name: (content, damage) for name, (content, damage) in _run().items()}, _read_run),
         "plugins": Case({"plugins.json": (_PLUGINS, _json)}, _read_plugins),
         "table": Case({"notes.csv": (_TABLE, _either)}, _read_table),
+        "recording": Case({name: (content, damaged_sound) for name, content in sounds().items()}, _read_recordings),
+        "pipe": Case({"a.wav": (sounds()["a.wav"], damaged_sound)}, _read_pipe),
     }
     if importlib.util.find_spec("mido") is not None:
         found["midi"] = Case({"notes.mid": (_midi(), damaged_bytes)}, _read_midi)
@@ -109,6 +114,40 @@ def _read_plugins(folder: Path) -> object:
     from bsep_stream.files.plugins import read_store
 
     return read_store(folder / "plugins.json")
+
+
+def _read_recordings(folder: Path) -> object:
+    from bsep_stream.files.audiofile import Recording
+
+    said: list[str] = []
+    for path in sorted(folder.iterdir()):
+        with Recording(path) as recording:
+            for block in recording.blocks():
+                _check_block(block, recording.channels)
+            said += recording.warnings
+    _check_sentences(said)
+    return said
+
+
+def _read_pipe(folder: Path) -> object:
+    from bsep_stream.files.pipes.arriving import ArrivingAudio
+
+    with (folder / "a.wav").open("rb") as file:
+        arriving = ArrivingAudio(file)
+        for block in arriving.blocks():
+            _check_block(block, arriving.format.channels)
+        arriving.check_end()
+    return arriving.n_samples
+
+
+def _check_block(block: NDArray[np.float32], channels: int) -> None:
+    if block.shape[0] != channels or not np.isfinite(block).all():
+        raise AssertionError(f"a block of shape {block.shape} for {channels} channels, or not finite")
+
+
+def _check_sentences(said: list[str]) -> None:
+    if not all(map(has_only_plain, said)):
+        raise AssertionError(f"sentences that cannot be shown: {said!r}")
 
 
 def _read_table(folder: Path) -> object:

@@ -12,7 +12,13 @@ from bsep_stream.files.containers.byteview import ByteView
 from bsep_stream.files.containers.chunks import Samples, find_samples
 from bsep_stream.files.containers.flacframes import FlacSamples, find_flacs
 from bsep_stream.files.containers.mp3frames import Mp3Frames, count_frames
+from bsep_stream.files.containers.oggflac import taken_out
 from bsep_stream.files.containers.oggpages import OggLink, find_links
+
+_NO_END = "may be truncated: it does not end as an Ogg ends; what is there is read"
+
+_TITLE_TOLERANCE_SECONDS = 1.0
+"""Some programs write the length of a title in whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,13 @@ class Contents:
         To be read one after the other; empty: the file as it is.
     remarks : tuple of str
         Where its header was wrong, or something is missing: what stands behind "FILE " in a sentence.
+    file : binary file or None
+        What the parts are parts of, if it is another file than this; whoever reads it closes it.
     """
 
     parts: tuple[Part, ...] = ()
     remarks: tuple[str, ...] = ()
+    file: BinaryIO | None = None
 
 
 def look_into(file: BinaryIO) -> Contents:
@@ -60,7 +69,7 @@ def look_into(file: BinaryIO) -> Contents:
     if head == b"fLaC":
         return _of_flacs(find_flacs(file))
     if head == b"OggS":
-        return _of_links(find_links(file))
+        return _of_ogg_flac(file) or _of_links(find_links(file))
     samples = _of_nist(file) if head == b"NIST" else find_samples(file)
     if samples is not None:
         return _of_samples(samples)
@@ -135,11 +144,27 @@ def _of_flacs(flacs: list[FlacSamples]) -> Contents:
     return Contents(tuple(Part(each.start, each.end, b"", each.patches) for each in flacs), tuple(remarks))
 
 
+def _of_ogg_flac(file: BinaryIO) -> Contents | None:
+    found = taken_out(file)
+    if found is None:
+        return None
+    flac, ended = found
+    try:
+        contents = _of_flacs(find_flacs(flac))
+        remarks = contents.remarks
+        if not ended and not remarks:
+            remarks = (_NO_END,)
+        return Contents(contents.parts or (Part(0, flac.seek(0, os.SEEK_END)),), remarks, flac)
+    except BaseException:
+        flac.close()
+        raise
+
+
 def _of_links(links: list[OggLink]) -> Contents:
     remarks = []
     whole = not links or links[-1].ended
     if not whole:
-        remarks.append("may be truncated: it does not end as an Ogg ends; what is there is read")
+        remarks.append(_NO_END)
     if len(links) < 2 and whole:
         return Contents()
     if len(links) > 1:
@@ -148,7 +173,6 @@ def _of_links(links: list[OggLink]) -> Contents:
 
 
 def _of_mp3(file: BinaryIO) -> Contents:
-    size = file.seek(0, os.SEEK_END)
     try:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             counted = count_frames(data)  # type: ignore[arg-type]
@@ -157,29 +181,40 @@ def _of_mp3(file: BinaryIO) -> Contents:
     if counted is None or not counted.n_frames:
         return Contents()
     remarks = _remarks_about(counted)
-    if counted.n_said is not None and counted.n_said >= counted.n_frames - 1 and counted.n_said > 0:
+    stretches = counted.stretches
+    known = counted.n_said is not None and counted.n_said >= counted.n_frames - 1 and counted.n_said > 0
+    if known and len(stretches) == 1:
         return Contents((), tuple(remarks))  # libsndfile takes away what the encoder put before and behind
-    if not counted.counting_frame:
+    if not stretches[0].counting_frame:
         return Contents((), tuple(remarks))
-    return Contents((Part(counted.first, size, counted.counting_frame),), tuple(remarks))
+    return Contents(tuple(Part(each.start, each.end, each.counting_frame) for each in stretches), tuple(remarks))
 
 
 def _remarks_about(counted: Mp3Frames) -> list[str]:
     remarks = []
     seconds = counted.frame_samples / counted.sample_rate
     said = counted.n_said or 0
-    if said - counted.n_frames > 1:
+    there = counted.n_frames * seconds
+    if said - counted.n_frames > (0 if counted.n_bytes_short else 1):  # some count the frame that says it
         remarks.append(
             f"is truncated: its header promises {said} frames and {counted.n_frames} are there; "
-            f"the last {(said - counted.n_frames) * seconds:.2f} s are missing"
+            f"{(said - counted.n_frames) * seconds:.2f} s are missing"
         )
     elif counted.missing_bytes:
         remarks.append("is truncated: its last frame breaks off; how much is missing behind it, it does not say")
+    elif counted.n_bytes_short:
+        remarks.append(f"is truncated: it is {counted.n_bytes_short} bytes shorter than its header says")
+    elif counted.n_said is None and counted.said_seconds > there + _TITLE_TOLERANCE_SECONDS:
+        remarks.append(
+            f"may be truncated: its titles say {counted.said_seconds:.2f} s, and {there:.2f} s are there and read"
+        )
     elif 0 < said < counted.n_frames - 1:
         remarks.append(
             f"holds more than its header says: {said} frames, and {counted.n_frames} are there; "
-            f"all {counted.n_frames * seconds:.2f} s are read"
+            f"all {there:.2f} s are read"
         )
+    if counted.n_between:
+        remarks.append(f"is damaged: {counted.n_between} bytes within it are no sound; they are left out")
     if counted.n_other:
         remarks.append(f"changes its sample rate: {counted.n_other} frames of another rate cannot be read with it")
     return remarks

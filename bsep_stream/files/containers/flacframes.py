@@ -80,7 +80,7 @@ def _look(file: BinaryIO, start: int, end: int) -> FlacSamples:
 
 def _count(file: BinaryIO, start: int, end: int, fixed: int) -> tuple[int | None, bool]:
     """Samples up to the end of the last whole frame, and whether nothing stands behind it."""
-    first = max(start + 42, end - _TAIL_BYTES)
+    first = min(max(start + 42, end - _TAIL_BYTES), end)  # not even the first 42 bytes may be there
     file.seek(first)
     tail = file.read(end - first)
     if tail[-128:-125] == b"TAG":  # titles as an MP3 has them

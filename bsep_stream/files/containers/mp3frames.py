@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 _BITRATES = {  # kbit/s by MPEG-1 or not, and layer
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -17,8 +19,28 @@ _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 
 _DECODER_DELAY = 529
 """Samples; of every decoder."""
 
+_LONGEST_TITLES = 2**20
+"""Bytes of titles that are looked at: behind them come pictures."""
+
 _ENOUGH = 3
 """Frames in a row that make a stream: the sync alone stands in any data."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames that follow one another.
+
+    Parameters
+    ----------
+    start, end : int
+        Their bytes.
+    counting_frame : bytes
+        What says how many they are, to stand before them; empty if libsndfile cannot be told.
+    """
+
+    start: int
+    end: int
+    counting_frame: bytes
 
 
 @dataclass(frozen=True)
@@ -36,10 +58,14 @@ class Mp3Frames:
         Place of the first frame of sound.
     missing_bytes : int
         Of the last frame, which is cut short.
+    n_bytes_short : int
+        By how many bytes the file is shorter than its first frame says; 0 if it does not say it, or it is not.
+    said_seconds : float
+        Length that the titles before the frames say; 0 if they do not.
     n_other : int
         Frames of another sample rate, which cannot follow the first ones.
-    counting_frame : bytes
-        What says how many frames there are, to stand before them; empty if libsndfile cannot be told.
+    stretches : tuple of Stretch
+        Frames in a row; several where bytes between them are no frames.
     """
 
     n_frames: int
@@ -48,8 +74,15 @@ class Mp3Frames:
     sample_rate: int
     first: int
     missing_bytes: int
+    n_bytes_short: int
+    said_seconds: float
     n_other: int
-    counting_frame: bytes
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def n_between(self) -> int:
+        """Bytes between the stretches."""
+        return sum(after.start - before.end for before, after in pairwise(self.stretches))
 
 
 @dataclass(frozen=True)
@@ -68,9 +101,11 @@ def count_frames(data: bytes) -> Mp3Frames | None:
     if first is None:
         return None
     place, header = first
-    said = _said(data, place, header)
+    said, said_bytes = _said(data, place, header)
+    short = max(0, said_bytes - (len(data) - place)) if said_bytes != len(data) else 0  # some count the titles, too
     sound = place + header.length if said is not None else place
     place, n, n_other, missing, size = sound, 0, 0, 0, len(data)
+    begun, n_before, stretches = sound, 0, list[Stretch]()
     while place < size - 3:
         found = _header(data, place)
         if found is not None and (found.rate, found.layer) != (header.rate, header.layer):
@@ -79,18 +114,25 @@ def count_frames(data: bytes) -> Mp3Frames | None:
             continue
         if found is None:
             behind = _behind_tag(data, place)
-            again = (behind, None) if behind > place else _find(data, place + 1)
+            if behind > place:
+                place = behind
+                continue
+            again = _find(data, place + 1)
             if again is None:
                 break
-            place = again[0]
+            if n > n_before:
+                stretches.append(Stretch(begun, place, _counting_frame(data[sound : sound + 4], n - n_before)))
+            place = begun = again[0]
+            n_before = n
             continue
         if place + found.length > size:
             missing = place + found.length - size
             break
         n += 1
         place += found.length
-    counting = _counting_frame(data[sound : sound + 4], n)
-    return Mp3Frames(n, said, header.samples, header.rate, sound, missing, n_other, counting)
+    stretches.append(Stretch(begun, size, _counting_frame(data[sound : sound + 4], n - n_before)))
+    seconds = _said_seconds(data[: min(first[0], _LONGEST_TITLES)])
+    return Mp3Frames(n, said, header.samples, header.rate, sound, missing, short, seconds, n_other, tuple(stretches))
 
 
 def _behind_tag(data: bytes, place: int) -> int:
@@ -144,16 +186,28 @@ def _side_bytes(version: int, mono: bool) -> int:
     return (17 if mono else 32) if version == 3 else (9 if mono else 17)
 
 
-def _said(data: bytes, place: int, header: _Header) -> int | None:
-    """How many frames the first one says there are; -1 if it is such a frame and does not say it."""
+def _said(data: bytes, place: int, header: _Header) -> tuple[int | None, int]:
+    """How many frames the first one says there are (-1 if it is such a frame and does not say it), and bytes or 0."""
     at = place + 4 + _side_bytes(header.version, header.mono)
     if data[at : at + 4] in (b"Xing", b"Info"):
-        flags, frames = struct.unpack(">II", data[at + 4 : at + 12].ljust(8, b"\0"))
-        return int(frames) if flags & 1 else -1
+        flags, *numbers = struct.unpack(">III", data[at + 4 : at + 16].ljust(12, b"\0"))
+        numbers = numbers if flags & 1 else [-1, *numbers]
+        return int(numbers[0]), int(numbers[1]) if flags & 2 else 0
     at = place + 36
     if data[at : at + 4] == b"VBRI":
-        return int.from_bytes(data[at + 14 : at + 18], "big")
-    return None
+        n_bytes, n_frames = struct.unpack(">II", data[at + 10 : at + 18].ljust(8, b"\0"))
+        return int(n_frames), int(n_bytes)
+    return None, 0
+
+
+def _said_seconds(titles: bytes) -> float:
+    """The length that ID3 says, in its field TLEN."""
+    found = re.search(rb"TLEN\0\0\0([\x02-\x40])..([\0-\3])", titles, re.DOTALL)
+    if found is None:
+        return 0.0
+    text = titles[found.end() : found.end() + found[1][0] - 1]
+    digits = bytes(letter for letter in text if 0x30 <= letter <= 0x39)  # one or two bytes a letter
+    return int(digits[:12]) / 1000.0 if digits else 0.0
 
 
 def _counting_frame(head: bytes, n_frames: int) -> bytes:

@@ -11,6 +11,7 @@ from bsep_stream.live.engine.liveengine import LiveEngine
 from bsep_stream.machine import peak_memory_mb
 
 _METER_CELLS, _METER_DB = 6, 60.0
+_USUAL = "separated"
 
 _SHOWN = {  # counter: words, where it is not 0
     "underruns": "underruns",
@@ -51,15 +52,18 @@ def status_line(engine: LiveEngine, device_samples: int, width: int = 80) -> str
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
     total_ms = 1000 * engine.latency(device_samples).total_samples / engine.sample_rate
     seconds = int(engine.input.end / engine.sample_rate)
-    sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else "separated"
+    sound = "DRY" if engine.bridging else "bypass" if engine.desk.bypass else _USUAL
     peaks = counters.input_peak, counters.output_peak
     counters.input_peak = counters.output_peak = 0.0
     trouble = ", ".join(_trouble(engine))
     load = f"load {100 * counters.p99_ms / hop_ms:.0f} %"
-    start = f"{seconds // 60}:{seconds % 60:02d} {sound} {total_ms:.1f} ms"
+    clock = f"{seconds // 60}:{seconds % 60:02d}"
+    start = f"{clock} {sound} {total_ms:.1f} ms"
+    short = f"{clock} {total_ms:.0f} ms" if sound == _USUAL else f"{clock} {sound} {total_ms:.0f} ms"
+    levels = [f"in {_meter(peaks[0], n)}  out {_meter(peaks[1], n)} dB" for n in (_METER_CELLS, 0)]
     line = ""
-    for levels in (*(f"in {_meter(peaks[0], n)}  out {_meter(peaks[1], n)} dB" for n in (_METER_CELLS, 0)), ""):
-        line = "  ".join(part for part in (start, levels, load, trouble) if part)
+    for parts in ((start, levels[0]), (start, levels[1]), (short, levels[1])):
+        line = "  ".join(part for part in (*parts, load, trouble) if part)
         if len(line) <= width:
             return line
     return line[: max(0, width - 3)] + "..."

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from queue import Empty, SimpleQueue
+from contextlib import suppress
+from queue import Empty, Queue
 from typing import TextIO
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.live.engine.desk import Desk
 from bsep_stream.trust.shown import brief
 from bsep_stream.words import nearest
+
+_LONGEST_LINE = 1_000  # characters
+_MOST_WAITING = 20  # lines: a program that writes without end shall wait, not fill the memory
 
 USAGE = "mute STEM, unmute STEM, solo STEM, unsolo STEM, gain STEM|master DB, wet 0..1, bypass, unbypass"
 
@@ -60,7 +64,7 @@ class TypedLines:
     """
 
     def __init__(self, source: TextIO | None = None) -> None:
-        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._lines: Queue[str] = Queue(_MOST_WAITING)
         if source is None:
             source = sys.stdin if _may_read(sys.stdin) else None
         self._source = source
@@ -70,22 +74,26 @@ class TypedLines:
     def poll(self, desk: Desk) -> list[str]:
         """Obey what was typed since the last time; the answers."""
         answers: list[str] = []
-        while True:
+        while len(answers) < _MOST_WAITING:  # the rest next time: the show goes on meanwhile
             try:
                 line = self._lines.get_nowait()
             except Empty:
-                return answers
+                break
             try:
                 answers.append(obey(desk, line))
             except ConfigError as error:
                 answers.append(str(error))
             except Exception as error:  # no line ends the show
                 answers.append(f"{brief(line)} cannot be done ({type(error).__name__}: {error})")
+        return answers
 
     def _read(self) -> None:
         assert self._source is not None
-        for line in self._source:
-            self._lines.put(line)
+        with suppress(OSError, ValueError):  # the terminal has gone: nothing more will be typed
+            while line := self._source.readline(_LONGEST_LINE):
+                self._lines.put(line)
+                while len(line) == _LONGEST_LINE and not line.endswith("\n"):  # the rest of it is nothing
+                    line = self._source.readline(_LONGEST_LINE)
 
 
 def _number(text: str, what: str) -> float:
