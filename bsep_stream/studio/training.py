@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,6 +115,17 @@ class Trainings:
             corrector = self._correctors.get(folder.path)
             if corrector is None or not corrector.alive:
                 self._correctors[folder.path] = Corrector(self._begin(folder, ["--correct"], subprocess.DEVNULL, 1))
+
+    @contextmanager
+    def resting(self, folder: SessionFolder) -> Iterator[None]:
+        """Nothing works on a session meanwhile, and nothing begins to; ConfigError if it is being trained."""
+        with self._lock:
+            if self.runs(folder):
+                if self._at_work(folder):
+                    raise ConfigError("this session is being trained: pause it first, or let it end")
+                self._running[folder.path].wait(PATIENCE_SECONDS)
+            self._close_corrector(folder)
+            yield
 
     def forget(self, folder: SessionFolder) -> None:
         """End what belongs to a session that goes away."""
