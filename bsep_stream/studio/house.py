@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.studio.parcels import Counter
 from bsep_stream.studio.remix import Desks
 from bsep_stream.studio.renaming import finish_renaming, rename_sources
 from bsep_stream.studio.sessionfolder import SessionFolder
@@ -29,6 +30,7 @@ class House:
     trainings : Trainings
     desks : Desks
     stage : Stage
+    counter : Counter
     largest_upload : int
         Bytes.
     """
@@ -37,6 +39,7 @@ class House:
     trainings: Trainings = field(default_factory=Trainings)
     desks: Desks = field(default_factory=Desks)
     stage: Stage = field(default_factory=Stage)
+    counter: Counter = field(default_factory=Counter)
     largest_upload: int = LARGEST_UPLOAD
 
     @classmethod
@@ -59,6 +62,7 @@ class House:
         """Stop the stage, and let trainings save and end."""
         self.stage.stop()
         self.trainings.close()
+        self.counter.close()
 
 
 def house_of(request: Request) -> House:

@@ -21,6 +21,9 @@ WORKSHOP = "bsep_stream.train.workshop"
 BUSY = ("starting", "listening", "first stems", "learning", "writing")
 """Phases in which a process is at work."""
 
+OF_THE_COMMAND = "with --seeds 3, or "
+"""What warnings advise that a page does not offer."""
+
 PATIENCE_SECONDS = 60.0
 """What a process may take to save and end, when the studio ends."""
 
@@ -259,13 +262,13 @@ def verdict_of(folder: SessionFolder) -> dict[str, Any] | None:
     values = read_json(folder.run / "verdict.json")
     if not isinstance(values, dict) or not is_run(folder.run):
         return None
-    warnings = [str(text) for text in values.get("warnings", [])]
+    said = [str(text) for text in values.get("warnings", [])]
     takes = {path.name: take for take, path in folder.takes().items()}
     return {
         "explained": values.get("explained_share"),
         "sources": values.get("source_shares"),
-        "sentences": [str(text) for text in values.get("sentences", []) if text not in warnings],
-        "warnings": warnings,
+        "sentences": [str(text) for text in values.get("sentences", []) if text not in said],
+        "warnings": [text.replace(OF_THE_COMMAND, "") for text in said],
         "passages": [
             {
                 "take": takes.get(passage.get("recording")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -131,26 +129,27 @@ async def parcels(request: Request) -> Response:
     return answer({"names": names, "formats": list(SOUND_FORMATS)})
 
 
-async def take_home(request: Request) -> Response:
-    """A file, made when it is asked for; ``all.zip?format=flac`` is all of them."""
+async def pack(request: Request) -> Response:
+    """Make a file; ``all.zip?format=flac`` is all of them. The answer says where to fetch it, once."""
     folder, version, take = take_of(request)
-    name = str(request.path_params["name"])
+    name, house = str(request.path_params["name"]), house_of(request)
     wanted = request.query_params.get("format", "wav")
-    stack = ExitStack()
 
-    def make() -> Path:
-        context: AbstractContextManager[Path] = (
-            whole_parcel(folder, version, take, wanted) if name == "all.zip" else parcel(folder, version, take, name)
-        )
-        return stack.enter_context(context)
+    def make() -> str:
+        everything = name == "all.zip"
+        made = whole_parcel(folder, version, take, wanted) if everything else parcel(folder, version, take, name)
+        return house.counter.leave(made, f"{folder.name}.zip" if everything else f"{folder.name}-{name}")
 
-    path = await run_in_threadpool(make)
-    shown = f"{folder.name}.zip" if name == "all.zip" else f"{folder.name}-{name}"
-    disposition = f"attachment; filename*=utf-8''{quote(shown)}"
+    return answer({"link": f"/api/parcels/{await run_in_threadpool(make)}"})
+
+
+async def fetch(request: Request) -> Response:
+    """What was packed."""
+    path, shown, stack = house_of(request).counter.fetch(str(request.path_params["ticket"]))
     return FileResponse(
         path,
         media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-        headers={"Content-Disposition": disposition},
+        headers={"Content-Disposition": f"attachment; filename*=utf-8''{quote(shown)}"},
         background=BackgroundTask(stack.close),
     )
 
@@ -167,5 +166,6 @@ ROUTES = [
     Route(f"{_TAKE}/spectra", spectra),
     Route(f"{_TAKE}/remix", remix),
     Route(f"{_TAKE}/home", parcels),
-    Route(f"{_TAKE}/home/{{name}}", take_home),
+    Route(f"{_TAKE}/home/{{name}}", pack, methods=["POST"]),
+    Route("/api/parcels/{ticket}", fetch),
 ]
