@@ -132,6 +132,7 @@ def test_a_crash_before_that_leaves_the_old_names(session: SessionFolder, monkey
         patch.setattr(renaming, "_stage_model", full)
         with pytest.raises(OSError, match="No space"):
             rename_sources(session, NEW)
+    assert not (session.path / ".renaming").exists()
     finish_renaming(session)
     assert set(names_of(session).values()) == {"flute"}
 

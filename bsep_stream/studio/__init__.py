@@ -15,6 +15,7 @@ noteboard.py      notes as they were found, and as the user corrected them
 racks.py          effects and racks as the page moves them; remix.py: heard while they move
 parcels.py        what one takes home: stems, remix, notes, model, report
 stage.py          live: an engine on the devices of this machine
+fulldisk.py       a disk that is full, in words
 guard.py          who may speak to the server; answers.py: what it says; house.py: what all addresses share
 routes/           the addresses; server.py puts them together and serves
 

@@ -54,13 +54,17 @@ def rename_sources(folder: SessionFolder, names: object) -> None:
         return
     staged = folder.path / STAGED
     shutil.rmtree(staged, ignore_errors=True)
-    gone = _stage_stems(folder, staged, new_of)
-    _stage_notes(folder, staged, new_of)
-    _stage_racks(folder, staged, new_of)
-    _stage_run(folder, staged, new_of)
-    _stage_model(folder, staged, [source["name"] for source in sources])
-    write_json(staged / folder.about.name, {**about, "sources": sources})
-    write_json(staged / READY, {"gone": gone})
+    try:
+        gone = _stage_stems(folder, staged, new_of)
+        _stage_notes(folder, staged, new_of)
+        _stage_racks(folder, staged, new_of)
+        _stage_run(folder, staged, new_of)
+        _stage_model(folder, staged, [source["name"] for source in sources])
+        write_json(staged / folder.about.name, {**about, "sources": sources})
+        write_json(staged / READY, {"gone": gone})
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
     finish_renaming(folder)
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.report.info import is_run, read_run
+from bsep_stream.studio.fulldisk import FULL_DISK, is_full
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder, read_json
 
 WORKSHOP = "bsep_stream.train.workshop"
@@ -243,6 +244,8 @@ def state_of(folder: SessionFolder, pid: int | None = None) -> dict[str, Any]:
         saved = (folder.run / "checkpoint.safetensors").exists() or (folder.search / "labels.npz").exists()
         state = {**state, **nothing, "phase": "paused" if saved else "failed"}
         state["message"] = "It was interrupted; what had been saved is there." if saved else last_words(folder)
+        if is_full(folder.path):  # it could not even say so
+            state["message"] = FULL_DISK
     state["running"] = running
     state["versions"] = {name: at for name, at in state.get("versions", {}).items() if name in (FIRST, LEARNED)}
     return state

@@ -17,6 +17,7 @@ from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.notes.events import NoteSettings
 from bsep_stream.notes.tables import read_notes, write_notes
 from bsep_stream.notes.transcription import PitchTrack, Transcription
+from bsep_stream.studio import fulldisk
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder
 from bsep_stream.train.config.hints import read_hints
 from bsep_stream.train.config.presets import preset_config
@@ -68,7 +69,7 @@ def train_session(folder: SessionFolder, *, anew: bool = False, longer: bool = F
         progress.phase(journal.PAUSED)
         return 0
     except (BsepError, OSError) as error:
-        progress.phase(journal.FAILED, str(error))
+        progress.phase(journal.FAILED, fulldisk.told(error))
         return 1
     except Exception as error:
         progress.phase(journal.FAILED, f"something unexpected went wrong ({type(error).__name__}: {error})")
