@@ -54,6 +54,14 @@ const { renderMix } = studio.shared;
 """
 
 
+UNREACHABLE = """
+return [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider], [role=application]')]
+  .filter((each) => each.checkVisibility() && !each.disabled && !each.matches('.ghost') && each.tabIndex < 0)
+  .map((each) => each.getAttribute('aria-label') ?? each.textContent);
+"""
+"""Controls that can be seen and that Tab does not come to."""
+
+
 @pytest.fixture(scope="module")
 def house_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, str]]:
     with open_studio(tmp_path_factory.mktemp("sessions")) as opened:
@@ -199,6 +207,22 @@ def test_mute_solo_and_level_are_kept_with_the_session(visit: Visit, house: Hous
     assert rack.stems["residual"].mute
     assert rack.stems["english_horn"].gain_db == -6.0
     assert not rack.stems["recorder"].solo
+
+
+def test_what_another_window_moves_is_moved_here_and_not_undone(visit: Visit, house: House) -> None:
+    visit.run_async(
+        "const done = arguments[0]; const path = studio.store.path('/rack');"
+        "fetch(path).then((answer) => answer.json()).then(({ rack }) => { rack.stems.recorder.gain_db = -9;"
+        "return fetch(path, { method: 'PUT', body: JSON.stringify({ rack }) }); }).then(() => done(true));"
+    )
+    visit.wait("studio.store.deck.desk.tracks.find(({ name }) => name === 'recorder').level === -9")
+    visit.run_async(
+        "const done = arguments[0]; const { rack, desk } = studio.store.deck;"
+        "rack.addEventListener('sent', () => done(true), { once: true });"
+        "studio.store.deck.set(desk.tracks.find(({ name }) => name === 'english_horn'), { level: -4 });"
+    )
+    stems = load_rack(house.sessions.find(DUET).rack).stems
+    assert (stems["recorder"].gain_db, stems["english_horn"].gain_db) == (-9.0, -4.0)
 
 
 def test_a_rack_is_saved_and_loaded(visit: Visit, house: House) -> None:
@@ -398,6 +422,7 @@ def test_every_room_fits_a_phone_and_names_its_controls(visit: Visit, tab: str) 
     names = names_of_controls(visit)
     assert len(names) > 8
     assert all(names)
+    assert visit.run(UNREACHABLE) == []
 
 
 def test_nothing_complained(visit: Visit) -> None:

@@ -17,7 +17,7 @@ from bsep_stream.studio import racks
 from bsep_stream.studio.answers import answer, told
 from bsep_stream.studio.house import House, house_of, number, session_of, take_of
 from bsep_stream.studio.parcels import MEDIA_TYPES, SOUND_FORMATS, parcel, parcel_names, whole_parcel
-from bsep_stream.studio.sessionfolder import SessionFolder
+from bsep_stream.studio.sessionfolder import SessionFolder, stamp
 from bsep_stream.studio.soundfiles import desk_of, flac_passage, passage, spectrograms
 from bsep_stream.words import RESIDUAL
 
@@ -88,9 +88,14 @@ async def show_rack(request: Request) -> Response:
 
     def look() -> dict[str, object]:
         rack = racks.read_rack(folder, stem_names(folder))
-        return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder)}
+        return _shown(folder, rack)
 
     return answer(await run_in_threadpool(look))
+
+
+def _shown(folder: SessionFolder, rack: Rack) -> dict[str, object]:
+    at = stamp(folder.rack) // 1_000_000  # as the events of the session have it: a page knows its own changes
+    return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder), "stamp": at}
 
 
 async def change_rack(request: Request) -> Response:
@@ -111,7 +116,7 @@ async def change_rack(request: Request) -> Response:
         _try_out(house, folder, rack)
         racks.write_rack(folder.rack, rack)
         saved = racks.save_rack(folder, str(values["save"]), rack) if values.get("save") else None
-        return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder), "name": saved}
+        return {**_shown(folder, rack), "name": saved}
 
     return answer(await run_in_threadpool(change))
 
