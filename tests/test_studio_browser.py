@@ -5,6 +5,8 @@ The tests of this file are one visit, in their order.
 
 from __future__ import annotations
 
+import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ for module in ("torch", "onnx", "safetensors", "starlette", "uvicorn", "tomli_w"
 
 import bsep_stream
 from bsep_stream.effects.rack import load_rack
+from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.notes.tables import read_notes
 from bsep_stream.studio.house import House
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED
@@ -49,6 +52,14 @@ const { renderMix } = studio.shared;
   done([Math.max(...mixture.map(Math.abs)), Math.max(...mixture.map((value, i) => Math.abs(value - stems[i])))]);
 })();
 """
+
+
+UNREACHABLE = """
+return [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider], [role=application]')]
+  .filter((each) => each.checkVisibility() && !each.disabled && !each.matches('.ghost') && each.tabIndex < 0)
+  .map((each) => each.getAttribute('aria-label') ?? each.textContent);
+"""
+"""Controls that can be seen and that Tab does not come to."""
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +209,22 @@ def test_mute_solo_and_level_are_kept_with_the_session(visit: Visit, house: Hous
     assert not rack.stems["recorder"].solo
 
 
+def test_what_another_window_moves_is_moved_here_and_not_undone(visit: Visit, house: House) -> None:
+    visit.run_async(
+        "const done = arguments[0]; const path = studio.store.path('/rack');"
+        "fetch(path).then((answer) => answer.json()).then(({ rack }) => { rack.stems.recorder.gain_db = -9;"
+        "return fetch(path, { method: 'PUT', body: JSON.stringify({ rack }) }); }).then(() => done(true));"
+    )
+    visit.wait("studio.store.deck.desk.tracks.find(({ name }) => name === 'recorder').level === -9")
+    visit.run_async(
+        "const done = arguments[0]; const { rack, desk } = studio.store.deck;"
+        "rack.addEventListener('sent', () => done(true), { once: true });"
+        "studio.store.deck.set(desk.tracks.find(({ name }) => name === 'english_horn'), { level: -4 });"
+    )
+    stems = load_rack(house.sessions.find(DUET).rack).stems
+    assert (stems["recorder"].gain_db, stems["english_horn"].gain_db) == (-9.0, -4.0)
+
+
 def test_a_rack_is_saved_and_loaded(visit: Visit, house: House) -> None:
     visit.find('[aria-label="Name of the rack"]').send_keys("evening")
     buttons = visit.driver.find_elements("css selector", ".master button")
@@ -267,6 +294,42 @@ def test_it_learns_again_with_the_correction(visit: Visit, house: House) -> None
         inside = (seconds > 0.68) & (seconds < 0.76)
         assert (labels["f0_bin"][inside, 0] > 0).all()
         assert not labels["f0_bin"][inside, 1].any()
+    given = json.loads((house.sessions.find(DUET).run / "config.json").read_text())["hints"]["notes"]
+    assert any(source == 0 and 0.5 < onset < 0.7 for source, onset, *_ in given)  # as bsep train --notes has them
+
+
+def test_names_that_came_out_wrong_are_exchanged_without_learning(visit: Visit, house: House) -> None:
+    folder = house.sessions.find(DUET)
+    run, model = (folder.run / "checkpoint.safetensors").read_bytes(), SeparationModel(folder.model)
+
+    def press(css: str, text: str | None, names: list[str]) -> None:
+        visit.run("window.before = true")
+        if text is None:
+            visit.press(css)
+        else:
+            field = visit.find(css)
+            visit.run("arguments[0].value = ''", field)
+            field.send_keys(text)
+            visit.run("arguments[0].blur()", field)
+        visit.wait("!window.before && document.getElementById('panel')?.dataset.ready === 'session'")
+        assert visit.run("return studio.store.session.sources.map(({ name }) => name)") == names
+
+    visit.go(DUET, "session")
+    press(".instruments ~ [title^='If both']", None, ["english_horn", "recorder"])
+    assert SeparationModel(folder.model).source_names == ("english_horn", "recorder")
+    assert (folder.run / "checkpoint.safetensors").read_bytes() == run
+    visit.go(DUET, "listen")
+    visit.wait("studio.store.deck.sounding")
+    assert visit.run("return studio.store.deck.desk.tracks.map(({ name }) => name)")[1:3] == [
+        "english_horn",
+        "recorder",
+    ]
+    assert visit.run("return studio.store.deck.rack.strip('english_horn').effects.length") == 1
+    visit.go(DUET, "session")
+    press(
+        "[aria-label^='Name of instrument 1']", "recorder", list(model.source_names)
+    )  # a name that is there: exchange
+    assert SeparationModel(folder.model).source_names == model.source_names
 
 
 def test_a_reload_in_the_middle_loses_nothing(visit: Visit) -> None:
@@ -275,7 +338,8 @@ def test_a_reload_in_the_middle_loses_nothing(visit: Visit) -> None:
     visit.wait("document.getElementById('panel')?.dataset.ready === 'listen' && studio.store.deck.sounding")
     assert visit.run("return studio.store.deck.rack.strip('recorder').effects.map(({ type }) => type)") == ["Reverb"]
     assert visit.run("return studio.store.deck.desk.tracks.find(({ name }) => name === 'residual').muted")
-    assert visit.run("return studio.store.deck.corrected") == 1
+    note = visit.run("return studio.store.deck.notes.find(({ start }) => start > 0.55)")
+    assert note["source"] == "recorder"
 
 
 def test_everything_is_taken_home(visit: Visit, downloads: Path) -> None:
@@ -307,6 +371,20 @@ def test_two_sessions_side_by_side(visit: Visit, house: House) -> None:
     assert visit.run("return studio.store.name") == DUET
     visit.go("demo-duet", "session")
     visit.wait("studio.store.news.training.phase === 'done'")
+
+
+def test_a_recording_of_the_folder_is_picked(visit: Visit, house: House) -> None:
+    folder = house.sessions.folder
+    (folder / "tour").mkdir()
+    (folder / "tour/mix.flac").write_bytes(MIX.read_bytes())
+    visit.run("location.hash = '#/'")
+    visit.press(".from-folder summary")
+    visit.press(".shelf-item")
+    visit.wait("location.hash === '#/mix-2/session' && document.getElementById('panel')?.dataset.ready === 'session'")
+    assert house.sessions.find("mix-2").takes()["mix"].read_bytes() == MIX.read_bytes()
+    house.sessions.delete("mix-2")
+    shutil.rmtree(folder / "tour")
+    visit.go("demo-duet", "session")
 
 
 def test_a_training_is_paused_and_goes_on(visit: Visit, house: House) -> None:
@@ -344,6 +422,7 @@ def test_every_room_fits_a_phone_and_names_its_controls(visit: Visit, tab: str) 
     names = names_of_controls(visit)
     assert len(names) > 8
     assert all(names)
+    assert visit.run(UNREACHABLE) == []
 
 
 def test_nothing_complained(visit: Visit) -> None:

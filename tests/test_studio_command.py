@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from bsep_stream.cli import main
-from bsep_stream.studio.server import HERE, listening_socket
+from bsep_stream.errors import ConfigError
+from bsep_stream.studio.server import HERE, listening_socket, own_address
 
 PATIENCE_SECONDS = 60.0
 
@@ -67,6 +69,36 @@ def test_it_listens_on_this_machine_only_unless_it_is_shared() -> None:
         assert listening.getsockname()[0] == HERE
     with listening_socket(free_port(), share=True) as listening:
         assert listening.getsockname()[0] == "0.0.0.0"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_shared_it_answers_at_its_own_address_and_at_no_other(tmp_path: Path) -> None:
+    try:
+        address = own_address()
+    except ConfigError as error:
+        pytest.skip(str(error))
+    port = free_port()
+    arguments = [sys.executable, "-m", "bsep_stream", "studio", str(tmp_path / "s"), "--no-browser", "--share"]
+    with subprocess.Popen(
+        [*arguments, "--port", str(port)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline() for _ in range(5)]
+            link = said[3].strip()
+            assert link.startswith(f"http://{address}:{port}/?token=")
+            assert "█" in said[4]  # the code for a phone begins
+            with urllib.request.urlopen(link, timeout=PATIENCE_SECONDS) as answer:
+                cookie = answer.headers["Set-Cookie"].split(";")[0]
+                assert answer.headers["Cross-Origin-Opener-Policy"] is None  # browsers complain of it there
+            for host, status in ((f"{address}:{port}", 200), (f"0.0.0.0:{port}", 421), (f"else.where:{port}", 421)):
+                asked = http.client.HTTPConnection(address, port, timeout=PATIENCE_SECONDS)
+                asked.request("GET", "/api/sessions", headers={"Host": host, "Cookie": cookie})
+                assert asked.getresponse().status == status
+                asked.close()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def test_an_invitation_has_a_code_for_a_phone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import zipfile
@@ -64,6 +65,13 @@ def sounds(client: TestClient, house: House, rng: np.random.Generator) -> dict[s
     for name, audio in stems.items():
         soundfile.write(folder / f"{name}.wav", audio, RATE, subtype="FLOAT")
     return {"mixture": mixture, **stems}
+
+
+def home(client: TestClient, name: str) -> Any:
+    """A file as the page takes it home: packed, then fetched."""
+    packed = client.post(f"{TAKE}/home/{name}")
+    assert packed.status_code == 200, packed.text
+    return client.get(packed.json()["link"])
 
 
 def planar(content: bytes) -> np.ndarray:
@@ -222,7 +230,7 @@ def test_segments_of_the_remix_are_the_remix(client: TestClient, sounds: dict[st
         "master": {"effects": [{"type": "BrickwallLimiter", "lookahead_ms": 5.0}]},
     }
     assert client.put("/api/sessions/duet/rack", json={"rack": rack}).status_code == 200
-    whole, _ = soundfile.read(io.BytesIO(client.get(f"{TAKE}/home/remix.wav").content), dtype="float32")
+    whole, _ = soundfile.read(io.BytesIO(home(client, "remix.wav").content), dtype="float32")
     heard = segments(client, 0, [1, 2399, 2400, 7, 9000])
     assert np.abs(heard - whole[: len(heard)]).max() < 1e-6
     # What does not begin at the start has heard a second of what comes before, or all of it.
@@ -293,16 +301,51 @@ def test_every_effect_runs_with_what_its_sliders_say(client: TestClient, sounds:
 def test_everything_is_taken_home(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
     names = client.get(f"{TAKE}/home").json()["names"]
     for audio_format, error in (("wav", 1e-9), ("flac", FLAC_STEP), ("mp3", 0.06)):
-        answer = client.get(f"{TAKE}/home/flute.{audio_format}")
+        answer = home(client, f"flute.{audio_format}")
         audio, _ = soundfile.read(io.BytesIO(answer.content), dtype="float32")
         assert len(audio) == N
         assert np.abs(audio - sounds["flute"]).std() < error
         assert answer.headers["content-disposition"] == f"attachment; filename*=utf-8''duet-flute.{audio_format}"
-    archive = zipfile.ZipFile(io.BytesIO(client.get(f"{TAKE}/home/all.zip?format=flac").content))
+    archive = zipfile.ZipFile(io.BytesIO(home(client, "all.zip?format=flac").content))
     assert archive.testzip() is None
     assert {f"duet/{name.replace('.wav', '.flac')}" for name in names} == set(archive.namelist())
     for name in ("nobody.wav", "session.json", "..%2fsession.json", "model.onnx"):
-        assert client.get(f"{TAKE}/home/{name}").status_code in (400, 404)
+        assert client.post(f"{TAKE}/home/{name}").status_code in (400, 404)
+
+
+def test_a_parcel_is_fetched_once_and_leaves_nothing(client: TestClient, sounds: dict[str, np.ndarray]) -> None:
+    from bsep_stream.studio.parcels import MOST_WAITING
+
+    links = [client.post(f"{TAKE}/home/rack.toml").json()["link"] for _ in range(2)]
+    assert client.get(links[0]).status_code == 200
+    assert "fetched already" in error_of(client.get(links[0]))
+    for _ in range(MOST_WAITING):
+        client.post(f"{TAKE}/home/rack.toml")
+    assert "ask for it again" in error_of(client.get(links[1]))  # nobody came for it
+
+
+def test_a_full_disk_is_said_and_loses_nothing(
+    client: TestClient, sounds: dict[str, np.ndarray], house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bsep_stream.studio import parcels, sessionfolder
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = client.get("/api/sessions/duet").json()
+    with monkeypatch.context() as patch:
+        patch.setattr(parcels, "write_rack", full)
+        patch.setattr(sessionfolder.Path, "write_text", full)
+        answers = [
+            client.post(f"{TAKE}/home/rack.toml"),
+            client.put("/api/sessions/duet", json={"title": "Other"}),
+            client.post("/api/sessions", json={"title": "Third"}),
+        ]
+    for answer in answers:
+        assert answer.status_code == 507
+        assert "The disk is full; nothing that was there is lost" in answer.json()["error"]
+    assert client.get("/api/sessions/duet").json() == before
+    assert [path.name for path in house.sessions.folder.iterdir()] == ["duet"]
 
 
 def test_what_is_not_there_is_said(client: TestClient, sounds: dict[str, np.ndarray]) -> None:

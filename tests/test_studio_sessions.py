@@ -10,6 +10,7 @@ import soundfile
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.notes.tables import read_notes
+from bsep_stream.studio.fulldisk import FULL_DISK, told
 from bsep_stream.studio.noteboard import give_notes, read_board, restore_notes
 from bsep_stream.studio.recordings import POINTS, look_at, measure
 from bsep_stream.studio.sessionfolder import SessionFolder, file_name
@@ -187,3 +188,26 @@ def test_a_killed_training_is_paused_or_failed_and_never_busy(session: SessionFo
     assert state_of(session, pid=1) | {"versions": {}} == {
         "phase": "learning", "share": 0.5, "pid": 1, "running": True, "versions": {}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        ConfigError("cannot write to x (System error: is the disk full?); make room or give another --output"),
+        ConfigError(
+            "run cannot be written to (I/O error: No space left on device (os error 28)): choose another --output"
+        ),
+    ],
+)
+def test_a_full_disk_is_told_in_words_of_the_page(error: Exception) -> None:
+    assert told(error) == FULL_DISK
+    assert told(ConfigError("drop a recording first")) == "drop a recording first"
+
+
+def test_a_training_that_could_not_say_that_the_disk_is_full(
+    session: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.progress.write_text('{"phase": "learning", "pid": 1}')
+    monkeypatch.setattr("bsep_stream.studio.training.is_full", lambda _: True)
+    assert state_of(session)["message"] == FULL_DISK

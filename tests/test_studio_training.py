@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
@@ -22,19 +21,16 @@ from bsep_stream.demo import MIX, SOURCE_NAMES
 from bsep_stream.errors import ConfigError
 from bsep_stream.studio.noteboard import give_notes, read_board
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder
-from bsep_stream.studio.sessions import Sessions, add_recording, change, keep_recording
+from bsep_stream.studio.sessions import change
 from bsep_stream.studio.training import Trainings, verdict_of
+from bsep_stream.train.workshop.stopwatch import demo_session, first_stems
 
 ENDLESS = 1_000_000
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> SessionFolder:
-    folder = Sessions(tmp_path).create("Duet")
-    shutil.copyfile(MIX, add_recording(folder, "duet.flac"))
-    keep_recording(folder, folder.recordings / "duet.flac")
-    change(folder, {"sources": [{"name": name, "tones": 1} for name in SOURCE_NAMES]})
-    return folder
+    return demo_session(tmp_path)
 
 
 @pytest.fixture
@@ -81,9 +77,9 @@ def test_a_studio_that_closes_lets_trainings_save_and_another_goes_on(folder: Se
 
 
 def test_a_correction_changes_its_passage_and_nothing_else(folder: SessionFolder, trainings: Trainings) -> None:
-    change(folder, {"iterations": 3})
-    trainings.start(folder)
-    wait(trainings, folder, lambda state: FIRST in state["versions"] and not state["running"])
+    taken = first_stems(trainings, folder)
+    assert taken["CPU, all of it"] > 0.0
+    assert taken["first stems after"] >= taken["listening"]
     path = folder.stems(FIRST, "duet") / f"{SOURCE_NAMES[0]}.wav"
     before, _ = soundfile.read(path, dtype="float32")
     note = next(note for note in read_board(folder, "duet")["notes"] if note["start"] > 0.55)

@@ -22,7 +22,6 @@ import click
 from bsep_stream.errors import ConfigError
 from bsep_stream.trust.shown import brief
 from bsep_stream.trust.terminal import say
-from bsep_stream.trust.textfiles import Fail, read_toml
 
 FILE_NAME = "bsep.toml"
 CONFIG = "config_file"
@@ -91,6 +90,8 @@ def _find(typed: Mapping[str, Any]) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    from bsep_stream.trust.textfiles import Fail, read_toml  # not for --help: json and tomllib
+
     return read_toml(path, Fail(ConfigError, str(path)))
 
 

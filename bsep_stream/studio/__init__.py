@@ -6,13 +6,16 @@ of a session: recordings, run, model, stems, notes, racks. It never imports torc
 
 sessionfolder.py  where everything of a session lies; names that may be names of files
 sessions.py       all sessions of a folder
+shelf.py          recordings that lie in the folder of the studio
 recordings.py     what came in: its waveform, its level, and what could be better about it
 training.py       processes that learn: start, pause, finish, go on; that correct notes
 soundfiles.py     stems as a browser plays and paints them
+renaming.py       instruments under other names, after the training
 noteboard.py      notes as they were found, and as the user corrected them
 racks.py          effects and racks as the page moves them; remix.py: heard while they move
 parcels.py        what one takes home: stems, remix, notes, model, report
 stage.py          live: an engine on the devices of this machine
+fulldisk.py       a disk that is full, in words
 guard.py          who may speak to the server; answers.py: what it says; house.py: what all addresses share
 routes/           the addresses; server.py puts them together and serves
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.studio import fulldisk
 
 LARGEST_JSON = 1_000_000
 EVENT_SECONDS = 0.25
@@ -46,11 +46,10 @@ def answer(values: Any = None, status: int = 200) -> JSONResponse:
 async def mendable(request: Request, error: Exception) -> Response:
     """The sentence of something that the user can mend."""
     del request
-    if isinstance(error, BsepError):
+    if isinstance(error, BsepError) and fulldisk.told(error) != fulldisk.FULL_DISK:
         return answer({"error": _sentence(str(error))}, 400)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    text = "The disk is full; nothing that was there is lost. Make room and try again." if full else f"{error}"
-    return answer({"error": text}, 507 if full else 500)
+    text = fulldisk.told(error)
+    return answer({"error": text}, 507 if text == fulldisk.FULL_DISK else 500)
 
 
 def events(look: Callable[[], Mapping[str, Any]], request: Request) -> StreamingResponse:

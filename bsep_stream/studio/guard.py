@@ -37,10 +37,11 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+
+OWN_NAMES = ("127.0.0.1", "localhost")
 
 WELCOME = (
     '<!doctype html><title>bsep studio</title><link rel="icon" href="/page/icon.svg" type="image/svg+xml">'
@@ -79,10 +80,8 @@ class Guard:
         if scope["type"] != "http":
             return
         response = self._refusal(scope)
-        if response is not None:
-            await response(scope, receive, _with_headers(send))
-            return
-        await self._app(scope, receive, _with_headers(send))
+        sending = _with_headers(send, _headers(scope))
+        await (self._app if response is None else response)(scope, receive, sending)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -117,11 +116,17 @@ class Guard:
         return "" if found is None else found.value
 
 
-def _with_headers(send: Send) -> Send:
+def _headers(scope: Scope) -> dict[str, str]:
+    """Browsers take one of them from this machine only, and complain elsewhere."""
+    name = Headers(scope=scope).get("host", "").rpartition(":")[0]
+    return {**HEADERS, "Cross-Origin-Opener-Policy": "same-origin"} if name in OWN_NAMES else HEADERS
+
+
+def _with_headers(send: Send, own: dict[str, str]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in own.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
         await send(message)

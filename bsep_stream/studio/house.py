@@ -8,7 +8,9 @@ from pathlib import Path
 from starlette.requests import Request
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.studio.parcels import Counter
 from bsep_stream.studio.remix import Desks
+from bsep_stream.studio.renaming import finish_renaming, rename_sources
 from bsep_stream.studio.sessionfolder import SessionFolder
 from bsep_stream.studio.sessions import Sessions
 from bsep_stream.studio.stage import Stage
@@ -28,6 +30,7 @@ class House:
     trainings : Trainings
     desks : Desks
     stage : Stage
+    counter : Counter
     largest_upload : int
         Bytes.
     """
@@ -36,17 +39,30 @@ class House:
     trainings: Trainings = field(default_factory=Trainings)
     desks: Desks = field(default_factory=Desks)
     stage: Stage = field(default_factory=Stage)
+    counter: Counter = field(default_factory=Counter)
     largest_upload: int = LARGEST_UPLOAD
 
     @classmethod
     def at(cls, folder: Path) -> House:
         """The house of a folder of sessions."""
-        return cls(Sessions(folder))
+        house = cls(Sessions(folder))
+        for about in house.sessions.folder.glob("*/session.json"):  # the one before may have been killed
+            finish_renaming(SessionFolder(about.parent))
+        return house
+
+    def rename(self, folder: SessionFolder, names: object) -> None:
+        """Give the instruments of a session other names; ConfigError while it is trained or plays live."""
+        if self.stage.owner == folder.name:
+            raise ConfigError("this session plays live: stop it first, then give other names")
+        with self.trainings.resting(folder):
+            rename_sources(folder, names)
+        self.desks.forget(folder)
 
     def close(self) -> None:
         """Stop the stage, and let trainings save and end."""
         self.stage.stop()
         self.trainings.close()
+        self.counter.close()
 
 
 def house_of(request: Request) -> House:

@@ -21,9 +21,7 @@ def read_board(folder: SessionFolder, take: str) -> dict[str, Any]:
     """Notes of a take: ``{"notes": [...], "corrected": how many}``; each with its number in ``id``."""
     found = _read(folder.notes(take))
     corrected = folder.notes(take, corrected=True)
-    rows = _read(corrected) if corrected.exists() else found
-    if len(rows) != len(found):
-        rows = found  # notes of another search
+    rows = _corrected(found, _read(corrected)) if corrected.exists() else found
     notes = [
         {
             "id": number,
@@ -136,6 +134,18 @@ def _change(
         "start": min(float(note["start"]) for note in moved),
         "end": max(float(note["end"]) for note in moved),
     }
+
+
+def _corrected(found: list[dict[str, str]], rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Notes that were found, with the players of a corrected table; that of an earlier search may have other notes."""
+    if [_place(row) for row in rows] == [_place(row) for row in found]:
+        return rows
+    players = {_place(row): row["source"] for row in rows}
+    return [{**row, "source": players.get(_place(row), row["source"])} for row in found]
+
+
+def _place(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[name] for name in ("onset_seconds", "offset_seconds", "key", "cents"))
 
 
 def _read(path: Path) -> list[dict[str, str]]:

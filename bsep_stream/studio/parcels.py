@@ -1,11 +1,13 @@
-"""What one takes home: stems, remix, notes, model, report; single files, or all in one ZIP."""
+"""What one takes home: stems, remix, notes, model, report; single files, or all in one ZIP; made, then fetched."""
 
 from __future__ import annotations
 
+import secrets
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,43 @@ MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".zip": "application/zip",
 }
+
+
+MOST_WAITING = 8
+
+
+class Counter:
+    """Parcels that are made and wait to be fetched; the one that has waited longest goes when there are too many."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[Path, str, ExitStack]] = {}
+        self._lock = threading.Lock()
+
+    def leave(self, made: AbstractContextManager[Path], shown: str) -> str:
+        """Make a parcel; the ticket for it."""
+        stack, ticket = ExitStack(), secrets.token_urlsafe(12)
+        path = stack.enter_context(made)
+        with self._lock:
+            self._waiting[ticket] = (path, shown, stack)
+            tired = [self._waiting.pop(next(iter(self._waiting))) for _ in range(len(self._waiting) - MOST_WAITING)]
+        for _, _, other in tired:
+            other.close()
+        return ticket
+
+    def fetch(self, ticket: str) -> tuple[Path, str, ExitStack]:
+        """File, the name that it shall have, and what is to be closed when it is sent; ConfigError if it is gone."""
+        with self._lock:
+            found = self._waiting.pop(ticket, None)
+        if found is None:
+            raise ConfigError("that was fetched already; ask for it again")
+        return found
+
+    def close(self) -> None:
+        """Away with what nobody fetched."""
+        with self._lock:
+            waiting, self._waiting = list(self._waiting.values()), {}
+        for _, _, stack in waiting:
+            stack.close()
 
 
 def parcel_names(folder: SessionFolder, version: str, take: str, audio_format: str) -> list[str]:

@@ -182,6 +182,12 @@ class Desks:
                 self._desks.popitem(last=False)
             return stream
 
+    def forget(self, folder: SessionFolder) -> None:
+        """Its stems are others now."""
+        with self._lock:
+            for key in [key for key in self._desks if key[0] == folder.path]:
+                del self._desks[key]
+
     def set_rack(self, folder: SessionFolder, rack: Rack) -> None:
         """Tell all pages that listen to a session."""
         with self._lock:

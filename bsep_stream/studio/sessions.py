@@ -47,7 +47,12 @@ class Sessions:
                 folder.path.mkdir()
             except FileExistsError:
                 continue
-            folder.write({"title": title, "created": time.time(), "sources": [], "recordings": [], "minutes": None})
+            about = {"title": title, "created": time.time(), "sources": [], "recordings": [], "minutes": None}
+            try:
+                folder.write(about)
+            except OSError:  # a full disk shall not be littered with empty folders
+                folder.path.rmdir()
+                raise
             return folder
         raise ConfigError(f"there are too many sessions called {title!r}; give another title")
 

@@ -8,17 +8,22 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from bsep_stream.errors import ConfigError, MissingDependency
 from bsep_stream.report.runfiles import is_run, read_run
+from bsep_stream.studio.fulldisk import FULL_DISK, is_full
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder, read_json
 
 WORKSHOP = "bsep_stream.train.workshop"
 BUSY = ("starting", "listening", "first stems", "learning", "writing")
 """Phases in which a process is at work."""
+
+OF_THE_COMMAND = "with --seeds 3, or "
+"""What warnings advise that a page does not offer."""
 
 PATIENCE_SECONDS = 60.0
 """What a process may take to save and end, when the studio ends."""
@@ -114,6 +119,17 @@ class Trainings:
             corrector = self._correctors.get(folder.path)
             if corrector is None or not corrector.alive:
                 self._correctors[folder.path] = Corrector(self._begin(folder, ["--correct"], subprocess.DEVNULL, 1))
+
+    @contextmanager
+    def resting(self, folder: SessionFolder) -> Iterator[None]:
+        """Nothing works on a session meanwhile, and nothing begins to; ConfigError if it is being trained."""
+        with self._lock:
+            if self.runs(folder):
+                if self._at_work(folder):
+                    raise ConfigError("this session is being trained: pause it first, or let it end")
+                self._running[folder.path].wait(PATIENCE_SECONDS)
+            self._close_corrector(folder)
+            yield
 
     def forget(self, folder: SessionFolder) -> None:
         """End what belongs to a session that goes away."""
@@ -228,6 +244,8 @@ def state_of(folder: SessionFolder, pid: int | None = None) -> dict[str, Any]:
         saved = (folder.run / "checkpoint.safetensors").exists() or (folder.search / "labels.npz").exists()
         state = {**state, **nothing, "phase": "paused" if saved else "failed"}
         state["message"] = "It was interrupted; what had been saved is there." if saved else last_words(folder)
+        if is_full(folder.path):  # it could not even say so
+            state["message"] = FULL_DISK
     state["running"] = running
     state["versions"] = {name: at for name, at in state.get("versions", {}).items() if name in (FIRST, LEARNED)}
     return state
@@ -247,13 +265,13 @@ def verdict_of(folder: SessionFolder) -> dict[str, Any] | None:
     values = read_json(folder.run / "verdict.json")
     if not isinstance(values, dict) or not is_run(folder.run):
         return None
-    warnings = [str(text) for text in values.get("warnings", [])]
+    said = [str(text) for text in values.get("warnings", [])]
     takes = {path.name: take for take, path in folder.takes().items()}
     return {
         "explained": values.get("explained_share"),
         "sources": values.get("source_shares"),
-        "sentences": [str(text) for text in values.get("sentences", []) if text not in warnings],
-        "warnings": warnings,
+        "sentences": [str(text) for text in values.get("sentences", []) if text not in said],
+        "warnings": [text.replace(OF_THE_COMMAND, "") for text in said],
         "passages": [
             {
                 "take": takes.get(passage.get("recording")),

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.files.atomic import whole_file
 from bsep_stream.files.audiofile import Recording, read_recording
 from bsep_stream.files.separation import separate_file
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.notes.events import NoteSettings
 from bsep_stream.notes.tables import read_notes, write_notes
 from bsep_stream.notes.transcription import PitchTrack, Transcription
+from bsep_stream.studio import fulldisk
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder
+from bsep_stream.train.config.hints import read_hints
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.loop import Training
@@ -44,7 +47,7 @@ def train_session(folder: SessionFolder, *, anew: bool = False, longer: bool = F
     ----------
     folder : SessionFolder
     anew : bool
-        Begin a new run; with the notes as the user corrected them, if the search was done before.
+        Begin a new run, with the notes as the user corrected them given, as ``bsep train --notes`` takes them.
     longer : bool
         Let a run that has ended learn as long again.
 
@@ -66,7 +69,7 @@ def train_session(folder: SessionFolder, *, anew: bool = False, longer: bool = F
         progress.phase(journal.PAUSED)
         return 0
     except (BsepError, OSError) as error:
-        progress.phase(journal.FAILED, str(error))
+        progress.phase(journal.FAILED, fulldisk.told(error))
         return 1
     except Exception as error:
         progress.phase(journal.FAILED, f"something unexpected went wrong ({type(error).__name__}: {error})")
@@ -106,20 +109,30 @@ def _learn(folder: SessionFolder, progress: Journal, orders: Orders, anew: bool,
     config = session_config(folder)
     takes = folder.takes()
     session = load_session(list(takes.values()), config.geometry.sample_rate)
-    if not (folder.search / LABELS).exists():
+    given = [_corrected_notes(folder, take) for take in takes]
+    if len(takes) == 1 and given[0] is not None:  # the times of hints are those of one recording
+        config = replace(config, hints=read_hints((), folder.notes(*takes, corrected=True), config.source_names))
+    found = (folder.search / LABELS).exists()
+    if not found or config.hints:
         labels = search_labels(session, config, lambda: progress.phase(journal.LISTENING))
+        labels = corrected_labels(labels, given, config)
         keep_search(folder, session, labels, fit_timbre(labels, session, config))
+    if not found or config.hints or not all(folder.stems(FIRST, take).is_dir() for take in takes):
         progress.phase(journal.FIRST_STEMS)
         write_first_stems(folder, session, config, progress)
-    labels = Labels.load(folder.search / LABELS)
-    corrected = [folder.notes(take, corrected=True) for take in takes]
-    labels = corrected_labels(labels, [read_notes(path) if path.exists() else None for path in corrected], config)
+    labels = corrected_labels(Labels.load(folder.search / LABELS), given, config)
     if folder.run.exists():
         shutil.rmtree(folder.run)
     progress.forget_curve()
     progress.phase(journal.LEARNING, share=0.0)
     training = start_training(list(takes.values()), config, folder.run, target_seconds=seconds, labels=labels)
     _train(training, progress, orders)
+
+
+def _corrected_notes(folder: SessionFolder, take: str) -> dict[str, NDArray[np.float64]] | None:
+    """Notes of a take as the user corrected them."""
+    path = folder.notes(take, corrected=True)
+    return read_notes(path) if path.exists() else None
 
 
 def _train(training: Training, progress: Journal, orders: Orders) -> None:
@@ -136,10 +149,11 @@ def _train(training: Training, progress: Journal, orders: Orders) -> None:
 
 
 def keep_search(folder: SessionFolder, session: Session, labels: Labels, timbre: Timbre) -> None:
-    """Keep what the search found, for stems of corrected notes."""
-    labels.save(folder.search / LABELS)
+    """Keep what the search found, for stems of corrected notes; the labels last, as they say that all is there."""
     state = {name: tensor.numpy() for name, tensor in timbre.state_dict().items()}
-    np.savez(folder.search / TIMBRE, gain=np.float64(session.gain), **state)
+    with whole_file(folder.search / TIMBRE) as temporary:
+        np.savez(temporary, gain=np.float64(session.gain), **state)
+    labels.save(folder.search / LABELS)
 
 
 def write_first_stems(folder: SessionFolder, session: Session, config: TrainConfig, progress: Journal) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from bsep_stream.errors import BsepError
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.notes.tables import read_notes
+from bsep_stream.studio import fulldisk
 from bsep_stream.studio.sessionfolder import FIRST, SessionFolder
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.session.labels import Labels
@@ -37,7 +38,7 @@ def correct_notes(folder: SessionFolder) -> None:
             order = json.loads(line)
             _say(_correct(folder, config, labels, timbre, gain, order))
         except (BsepError, OSError, ValueError) as error:
-            _say({"error": str(error)})
+            _say({"error": fulldisk.told(error)})
 
 
 def _correct(

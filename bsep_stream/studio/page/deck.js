@@ -104,6 +104,7 @@ class Deck extends EventTarget {
 
   close() {
     this.store.removeEventListener("news", this.onNews);
+    this.rack.close();
     this.sounds.close();
     this.desk?.close();
     this.closed = true;

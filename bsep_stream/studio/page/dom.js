@@ -17,6 +17,7 @@ const PATHS = {
   whole: "M4 12h16M8 8l-4 4 4 4M16 8l4 4-4 4",
   download: "M12 4v11m-4-4l4 4 4-4M5 20h14",
   undo: "M9 7L4 12l5 5M4 12h10a5 5 0 010 10",
+  swap: "M7 4v15m-3-3l3 3 3-3M17 20V5m-3 3l3-3 3 3",
   mic: "M12 4a3 3 0 013 3v4a3 3 0 01-6 0V7a3 3 0 013-3zM6 11a6 6 0 0012 0M12 17v3",
   folder: "M4 7h6l2 2h8v10H4z",
   drop: "M12 16V4m-5 5l5-5 5 5M5 16v4h14v-4",

@@ -50,7 +50,7 @@ export function lanes(deck, transport, openEffects) {
   new ResizeObserver(() => element.clientWidth && draw()).observe(axis);
   paint();
   show();
-  return { element, draw, close: () => document.removeEventListener("theme", themed) };
+  return { element, draw: () => (paint(), draw()), close: () => document.removeEventListener("theme", themed) };
 }
 
 function lane(deck, transport, track, openEffects) {

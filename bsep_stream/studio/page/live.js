@@ -40,7 +40,7 @@ export function view(store) {
 function build(store, rack, order, devices, reason, latencies) {
   const pick = (label, kind) => {
     const able = devices.filter((device) => device[`${kind}s`] > 0);
-    return node("select", { "aria-label": label }, ...able.map((device) => node("option", { value: device.number, selected: device[`default_${kind}`] }, device.name)));
+    return node("select", { "aria-label": label, disabled: !able.length }, ...able.map((device) => node("option", { value: device.number, selected: device[`default_${kind}`] }, device.name)));
   };
   const input = pick("Input", "input");
   const output = pick("Output", "output");

@@ -3,6 +3,7 @@
 import { get, post, remove, sessionPath } from "/page/api.js";
 import { button, colour, confirmed, glyph, iconButton, node, shownName, trying, when } from "/page/dom.js";
 import { ACCEPTED, dropZone, uploadAll } from "/page/recordings.js";
+import { pickInto, shelf } from "/page/shelf.js";
 
 const WORDS = {
   new: "not begun", starting: "starting", listening: "listening", "first stems": "first stems", learning: "learning",
@@ -14,8 +15,12 @@ export async function lobby() {
   document.title = "bsep studio";
   const list = node("div", { class: "sessions" });
   const element = node("div", { class: "lobby" });
+  let shown = null;
   const refresh = async () => {
     const { folder, sessions } = await get("/api/sessions");
+    const now = JSON.stringify(sessions);
+    if (now === shown) return; // whoever goes through the list by keys keeps his place
+    shown = now;
     list.replaceChildren(...sessions.map((session) => tile(session, refresh)));
     element.querySelector(".where").replaceChildren(
       sessions.length ? "All of it lies in " : "Sessions will lie in ", node("code", {}, folder));
@@ -28,7 +33,8 @@ export async function lobby() {
       dropZone((files) => begin(files), { big: true }),
       node("div", { class: "or" },
         button("Try it with the demo duet", () => trying(async () => go((await post("/api/demo")).name)), { icon: "spark" }),
-        node("span", { class: "formats" }, ACCEPTED.words))),
+        node("span", { class: "formats" }, ACCEPTED.words)),
+      shelf((path) => beginWith(path, (name) => pickInto(name, path)))),
     node("section", { class: "shelf", "aria-label": "Sessions" }, node("h2", {}, "Sessions"), list, node("p", { class: "where hint" })),
   );
   await refresh();
@@ -40,12 +46,14 @@ export function go(name, tab = "session") {
   location.hash = `#/${encodeURIComponent(name)}/${tab}`;
 }
 
-async function begin(files) {
+const begin = (files) => beginWith(files[0].name, (name) => uploadAll(name, files));
+
+/* A session that is called like a file; bring says whether it got a recording. */
+async function beginWith(file, bring) {
   await trying(async () => {
-    const title = files[0].name.replace(/\.[^.]*$/, "").replaceAll("_", " ").slice(0, 100) || "Session";
+    const title = file.split("/").at(-1).replace(/\.[^.]*$/, "").replaceAll("_", " ").slice(0, 100) || "Session";
     const { name } = await post("/api/sessions", { title });
-    const kept = await uploadAll(name, files);
-    if (kept) go(name);
+    if (await trying(() => bring(name))) go(name);
     else await remove(sessionPath(name));
   });
 }

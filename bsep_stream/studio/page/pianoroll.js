@@ -196,7 +196,8 @@ export class PianoRoll extends EventTarget {
         pen.fillStyle = shade;
         pen.fillRect(0, y - unit / 2, width, unit);
       }
-      if (((key % 12) + 12) % 12 === 0 || (unit > 15 && ![1, 3, 6, 8, 10].includes(((key % 12) + 12) % 12))) {
+      const fits = y > 7 && y < height - 7;
+      if (fits && (((key % 12) + 12) % 12 === 0 || (unit > 15 && ![1, 3, 6, 8, 10].includes(((key % 12) + 12) % 12)))) {
         pen.fillStyle = soft;
         pen.fillText(keyName(key), 10, y);
       }

@@ -14,14 +14,37 @@ export class Rack extends EventTarget {
     this.stems = {};
     this.master = { gain_db: 0, effects: [] };
     this.saved = { own: [], shipped: [] };
-    this.sends = calm(() => this.send(), SEND_MS);
+    this.pending = false; // moved here, and not yet on the server
+    this.stamp = this.newest = 0;
+    const later = calm(() => this.send(), SEND_MS);
+    this.sends = () => {
+      this.pending = true;
+      later();
+    };
+    this.onNews = () => {
+      this.newest = store.news.rack;
+      this.compare();
+    };
+    store.addEventListener("news", this.onNews);
+  }
+
+  /* What another window has moved is moved here, too, before anything of this one overwrites it. */
+  async compare() {
+    if (this.pending || this.sending || !this.effects || this.newest <= this.stamp) return;
+    const values = await get(this.store.path("/rack")).catch(() => null);
+    if (values && !this.pending && !this.sending) this.take(values);
+  }
+
+  close() {
+    this.store.removeEventListener("news", this.onNews);
   }
 
   async load() {
     [this.effects] = await Promise.all([get("/api/effects"), get(this.store.path("/rack")).then((values) => this.take(values))]);
   }
 
-  take({ rack, saved }) {
+  take({ rack, saved, stamp }) {
+    this.stamp = stamp;
     this.stems = rack.stems;
     this.master = rack.master;
     this.saved = saved;
@@ -67,16 +90,18 @@ export class Rack extends EventTarget {
     }
     this.sending = true;
     do {
-      this.again = false;
-      await trying(() => put(this.store.path("/rack"), { rack: this.values }));
+      this.again = this.pending = false;
+      const kept = await trying(() => put(this.store.path("/rack"), { rack: this.values }));
+      if (kept) this.stamp = kept.stamp;
     } while (this.again);
     this.sending = false;
+    this.compare();
     this.dispatchEvent(new Event("sent"));
   }
 
   async keep(name) {
     const values = await trying(() => put(this.store.path("/rack"), { rack: this.values, save: name }));
-    if (values) this.saved = values.saved;
+    if (values) [this.saved, this.stamp] = [values.saved, values.stamp];
     this.dispatchEvent(new Event("change"));
     return values?.name;
   }

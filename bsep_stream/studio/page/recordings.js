@@ -1,6 +1,7 @@
 /* Recordings: dropped, chosen, shown with waveform, level, and words about what could be better. */
 
 import { encoded, remove, sessionPath, upload } from "/page/api.js";
+import { pickInto, shelf } from "/page/shelf.js";
 import { clockText, decibels, glyph, iconButton, node, themeColour, toast, trying } from "/page/dom.js";
 
 export const ACCEPTED = {
@@ -51,10 +52,14 @@ export function recordingsCard(session, onChange) {
     await uploadAll(session.name, files);
     onChange();
   });
-  const element = node("section", { class: "card recordings", "aria-label": "Recording" }, node("h2", {}, "Recording"), rows, zone);
+  const fromFolder = shelf(async (path) => {
+    if (await trying(() => pickInto(session.name, path))) onChange();
+  });
+  const more = node("div", {}, zone, fromFolder);
+  const element = node("section", { class: "card recordings", "aria-label": "Recording" }, node("h2", {}, "Recording"), rows, more);
   const show = ({ takes }, begun) => {
     rows.replaceChildren(...takes.map((take) => row(session.name, take, !begun, onChange)));
-    zone.hidden = begun;
+    more.hidden = begun;
     zone.classList.toggle("big", takes.length === 0);
     requestAnimationFrame(draw);
   };

@@ -22,7 +22,7 @@ export function view(store) {
     const running = store.news?.training.running;
     const begun = running || Object.values(versions).some((each) => Object.keys(each).length);
     recordings.show(store.session, begun);
-    instruments.lock(Boolean(begun));
+    instruments.lock(Boolean(begun), Boolean(running));
     instruments.show(store.session);
     training.show();
     verdict.show();

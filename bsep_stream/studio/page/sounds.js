@@ -26,6 +26,7 @@ export class Sounds {
     const decoder = new OfflineAudioContext(1, 1, sampleRate);
     const step = Math.round(PIECE_SECONDS * sampleRate);
     return Promise.all(tracks.map(async ({ name }) => {
+      await new Promise((resolve) => setTimeout(resolve)); // minutes of silence take a while to be made: one in each turn
       const buffer = new AudioBuffer({ length: samples, sampleRate, numberOfChannels: channels === 2 ? 2 : 1 });
       for (let start = 0; start < samples; start += step) {
         const n = Math.min(step, samples - start);

@@ -1,7 +1,7 @@
 /* Take home: single files, or all of them. */
 
-import { encoded, get, stemsPath } from "/page/api.js";
-import { glyph, node, shownName } from "/page/dom.js";
+import { encoded, get, post, stemsPath } from "/page/api.js";
+import { glyph, node, shownName, trying } from "/page/dom.js";
 import { nothing } from "/page/listen.js";
 
 const WORDS = {
@@ -12,13 +12,28 @@ const WORDS = {
   "rack.toml": "Effects and levels: bsep separate --rack",
 };
 
+/* Made on the server first, so that what goes wrong is a sentence and no broken download. */
+function parcel(path, kind, ...parts) {
+  const element = node("button", { type: "button", class: kind, onclick: async () => {
+    element.setAttribute("aria-busy", "true");
+    element.disabled = true;
+    const packed = await trying(() => post(path));
+    element.removeAttribute("aria-busy");
+    element.disabled = false;
+    if (packed) location.assign(packed.link);
+  } }, ...parts);
+  return element;
+}
+
+const VERSIONS = { learned: ["Network", "Stems by the trained network"], first: ["Search", "Stems by the notes that the search found, as corrected"] };
 const place = (order, name) => (order.includes(name) ? order.indexOf(name) : order.length);
 
 export function view(store) {
   const element = node("div", { class: "parcels" });
-  let format = "wav";
+  let [format, chosen] = ["wav", null];
   const show = async () => {
-    const version = store.version();
+    const there = store.news.stems[store.take] ?? {};
+    const version = there[chosen] ? chosen : there.learned ? "learned" : there.first ? "first" : null;
     if (!version) {
       element.replaceChildren(nothing(store));
       return;
@@ -30,11 +45,14 @@ export function view(store) {
     const others = names.filter((name) => !name.endsWith(".wav"));
     const choose = node("div", { class: "segments", role: "group", "aria-label": "Format of the sound" }, ...formats.map((each) =>
       node("button", { type: "button", "aria-pressed": `${each === format}`, onclick: () => ((format = each), show()) }, each.toUpperCase())));
-    const entry = (name, title, words, href) => node("li", {}, node("a", { href, download: "" }, glyph("download"), node("span", {}, node("b", {}, title), node("small", {}, words))));
+    const entry = (name, title, words, path) => node("li", {}, parcel(path, "parcel", glyph("download"), node("span", {}, node("b", {}, title), node("small", {}, words))));
+    const versions = node("div", { class: "segments", role: "group", "aria-label": "Stems of" }, ...Object.entries(VERSIONS).map(([each, [label, title]]) =>
+      node("button", { type: "button", title, "aria-pressed": `${each === version}`, onclick: () => ((chosen = each), show()) }, label)));
+    versions.hidden = !(there.learned && there.first);
     const take = store.session.takes.length > 1 ? ` of ${store.take}` : "";
     element.replaceChildren(
       node("section", { class: "card", "aria-label": "Sound" },
-        node("div", { class: "head" }, node("h2", {}, `Sound${take}`), choose),
+        node("div", { class: "head" }, node("h2", {}, `Sound${take}`), node("span", { class: "choices" }, versions, choose)),
         node("ul", { class: "files" }, ...sounds.map((name) => {
           const stem = name.slice(0, -4);
           const words = { residual: "What no instrument has", remix: "All stems with their effects and levels" }[stem] ?? (version === "learned" ? "By the network" : "By the search");
@@ -43,7 +61,7 @@ export function view(store) {
       node("section", { class: "card", "aria-label": "More" }, node("h2", {}, "More"),
         node("ul", { class: "files" }, ...others.map((name) => entry(name, name, WORDS[name] ?? "", link(name))))),
       node("section", { class: "card all", "aria-label": "Everything" },
-        node("a", { class: "primary", href: link("all.zip", `?format=${format}`), download: "" }, glyph("download"), " Everything as one ZIP"),
+        parcel(link("all.zip", `?format=${format}`), "primary", glyph("download"), node("span", {}, "Everything as one ZIP")),
         node("p", { class: "hint" }, "It all lies in the folder of the session, too: the commands of bsep take it from there.")));
   };
   let before = null;

@@ -55,6 +55,7 @@ export function trainingCard(store) {
     start.disabled = !named;
     start.textContent = { paused: "Go on", failed: "Try again" }[phase] ?? "Separate";
     start.title = named ? "" : "Drop a recording and name two instruments first";
+    listen.className = running ? "primary" : "quiet large";
     listen.hidden = phase === "done" || !Object.values(store.news.stems).some(({ first }) => first);
     longer.hidden = running || phase !== "done";
     anew.hidden = running || !corrected;
@@ -83,7 +84,7 @@ export function trainingCard(store) {
     message.className = `message ${phase === "failed" ? "warning" : ""}`;
     explained.hidden = points.length < 1;
     if (points.length) {
-      const last = points.at(-1)[1];
+      const last = (phase === "done" && store.news.verdict?.explained) || points.at(-1)[1];
       explained.firstChild.replaceChildren(node("b", {}, percent(last)), " of the sound explained");
       drawCurve(curve, points);
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -19,7 +17,7 @@ from bsep_stream.studio import racks
 from bsep_stream.studio.answers import answer, told
 from bsep_stream.studio.house import House, house_of, number, session_of, take_of
 from bsep_stream.studio.parcels import MEDIA_TYPES, SOUND_FORMATS, parcel, parcel_names, whole_parcel
-from bsep_stream.studio.sessionfolder import SessionFolder
+from bsep_stream.studio.sessionfolder import SessionFolder, stamp
 from bsep_stream.studio.soundfiles import desk_of, flac_passage, passage, spectrograms
 from bsep_stream.words import RESIDUAL
 
@@ -90,9 +88,14 @@ async def show_rack(request: Request) -> Response:
 
     def look() -> dict[str, object]:
         rack = racks.read_rack(folder, stem_names(folder))
-        return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder)}
+        return _shown(folder, rack)
 
     return answer(await run_in_threadpool(look))
+
+
+def _shown(folder: SessionFolder, rack: Rack) -> dict[str, object]:
+    at = stamp(folder.rack) // 1_000_000  # as the events of the session have it: a page knows its own changes
+    return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder), "stamp": at}
 
 
 async def change_rack(request: Request) -> Response:
@@ -113,7 +116,7 @@ async def change_rack(request: Request) -> Response:
         _try_out(house, folder, rack)
         racks.write_rack(folder.rack, rack)
         saved = racks.save_rack(folder, str(values["save"]), rack) if values.get("save") else None
-        return {"rack": racks.rack_dict(rack), "saved": racks.saved_racks(folder), "name": saved}
+        return {**_shown(folder, rack), "name": saved}
 
     return answer(await run_in_threadpool(change))
 
@@ -131,26 +134,27 @@ async def parcels(request: Request) -> Response:
     return answer({"names": names, "formats": list(SOUND_FORMATS)})
 
 
-async def take_home(request: Request) -> Response:
-    """A file, made when it is asked for; ``all.zip?format=flac`` is all of them."""
+async def pack(request: Request) -> Response:
+    """Make a file; ``all.zip?format=flac`` is all of them. The answer says where to fetch it, once."""
     folder, version, take = take_of(request)
-    name = str(request.path_params["name"])
+    name, house = str(request.path_params["name"]), house_of(request)
     wanted = request.query_params.get("format", "wav")
-    stack = ExitStack()
 
-    def make() -> Path:
-        context: AbstractContextManager[Path] = (
-            whole_parcel(folder, version, take, wanted) if name == "all.zip" else parcel(folder, version, take, name)
-        )
-        return stack.enter_context(context)
+    def make() -> str:
+        everything = name == "all.zip"
+        made = whole_parcel(folder, version, take, wanted) if everything else parcel(folder, version, take, name)
+        return house.counter.leave(made, f"{folder.name}.zip" if everything else f"{folder.name}-{name}")
 
-    path = await run_in_threadpool(make)
-    shown = f"{folder.name}.zip" if name == "all.zip" else f"{folder.name}-{name}"
-    disposition = f"attachment; filename*=utf-8''{quote(shown)}"
+    return answer({"link": f"/api/parcels/{await run_in_threadpool(make)}"})
+
+
+async def fetch(request: Request) -> Response:
+    """What was packed."""
+    path, shown, stack = house_of(request).counter.fetch(str(request.path_params["ticket"]))
     return FileResponse(
         path,
         media_type=MEDIA_TYPES.get(path.suffix, "application/octet-stream"),
-        headers={"Content-Disposition": disposition},
+        headers={"Content-Disposition": f"attachment; filename*=utf-8''{quote(shown)}"},
         background=BackgroundTask(stack.close),
     )
 
@@ -167,5 +171,6 @@ ROUTES = [
     Route(f"{_TAKE}/spectra", spectra),
     Route(f"{_TAKE}/remix", remix),
     Route(f"{_TAKE}/home", parcels),
-    Route(f"{_TAKE}/home/{{name}}", take_home),
+    Route(f"{_TAKE}/home/{{name}}", pack, methods=["POST"]),
+    Route("/api/parcels/{ticket}", fetch),
 ]

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from bsep_stream.errors import AudioError, ConfigError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.files.audiofile import Recording
-from bsep_stream.studio import sessions
+from bsep_stream.studio import sessions, shelf
 from bsep_stream.studio.answers import answer, events, told
 from bsep_stream.studio.house import House, house_of, session_of
 from bsep_stream.studio.recordings import look_at
@@ -37,6 +37,11 @@ async def list_sessions(request: Request) -> Response:
         return {"folder": str(house.sessions.folder), "sessions": rows}
 
     return answer(await run_in_threadpool(look))
+
+
+async def show_shelf(request: Request) -> Response:
+    """Recordings that lie in the folder of the studio."""
+    return answer(await run_in_threadpool(shelf.shelf_of, house_of(request).sessions.folder))
 
 
 async def create_session(request: Request) -> Response:
@@ -67,11 +72,14 @@ async def show_session(request: Request) -> Response:
 
 
 async def change_session(request: Request) -> Response:
-    """Title, sources, time."""
+    """Title, sources, time; ``rename`` gives the instruments other names, in their order, also after the training."""
     folder, values = session_of(request), await told(request)
     house = house_of(request)
 
     def change() -> dict[str, object]:
+        if "rename" in values:
+            house.rename(folder, values["rename"])
+            return sessions.describe(folder)
         if "sources" in values and (folder.search.exists() or house.trainings.runs(folder)):
             known = folder.read().get("sources", [])
             if sessions.checked_sources(values["sources"]) != known:
@@ -97,13 +105,15 @@ async def delete_session(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """A recording, as the body of the request."""
+    """A recording, as the body of the request, or one to ``pick`` from the folder of the studio."""
     folder, house = session_of(request), house_of(request)
     if folder.search.exists() or house.trainings.runs(folder):
         raise ConfigError("the training has begun; make a new session for another recording")
+    if "pick" in request.query_params:
+        return answer(await run_in_threadpool(_pick, house, folder, request.query_params["pick"]), 201)
     target = sessions.add_recording(folder, request.query_params.get("name", ""))
     announced = request.headers.get("content-length", "")
-    free = shutil.disk_usage(folder.path).free - SPARE_BYTES
+    free = _free_bytes(folder)
     most = min(house.largest_upload, free)
     if announced.isdigit() and int(announced) > most:
         raise _too_large(house, int(announced), free)
@@ -118,6 +128,24 @@ async def upload(request: Request) -> Response:
         await run_in_threadpool(_check, temporary, target.name)
     await run_in_threadpool(sessions.keep_recording, folder, target)
     return answer(await run_in_threadpool(look_at, target, folder.cache), 201)
+
+
+def _pick(house: House, folder: SessionFolder, name: str) -> dict[str, object]:
+    """A copy of a recording that lies in the folder of the studio."""
+    source = shelf.picked(house.sessions.folder, name)
+    target = sessions.add_recording(folder, source.name)
+    size, free = source.stat().st_size, _free_bytes(folder)
+    if size > min(house.largest_upload, free):
+        raise _too_large(house, size, free)
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)
+        _check(temporary, target.name)
+    sessions.keep_recording(folder, target)
+    return look_at(target, folder.cache)
+
+
+def _free_bytes(folder: SessionFolder) -> int:
+    return shutil.disk_usage(folder.path).free - SPARE_BYTES
 
 
 def _check(path: Path, name: str) -> None:
@@ -168,6 +196,7 @@ async def session_events(request: Request) -> Response:
 ROUTES = [
     Route("/api/sessions", list_sessions),
     Route("/api/sessions", create_session, methods=["POST"]),
+    Route("/api/shelf", show_shelf),
     Route("/api/demo", demo_session, methods=["POST"]),
     Route("/api/sessions/{session}", show_session),
     Route("/api/sessions/{session}", change_session, methods=["PUT"]),
