@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from bsep_stream.cli import main
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.separation import separate_file
 
@@ -59,3 +61,15 @@ def test_closed_streams(tmp_path: Path, take: Path, tiny_model_path: Path, close
         assert np.array_equal(*(read_recording(tmp_path / each / f"{name}.wav")[0] for each in ("kept", "out")))
     assert bsep("info", tiny_model_path, closed=closed).returncode == 0
     assert bsep("info", tmp_path / "none.onnx", closed=closed).returncode == 2
+
+
+def test_ctrl_c_while_the_last_sentence_is_said_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(sentence: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bsep_stream.cli._complain", interrupted)
+    result = CliRunner().invoke(main, ["info", str(tmp_path / "none.onnx")])
+    assert result.exit_code == 130
+    assert isinstance(result.exception, SystemExit)

@@ -113,9 +113,14 @@ class LazyGroup(click.Group):
         steady_streams()
         speak_warnings()
         end_like_ctrl_c()  # so that every command takes back what it has half done
-        return _exit_with_sentence(
-            lambda: super(LazyGroup, self).main(args, prog_name or "bsep", complete_var, standalone_mode=False, **extra)
-        )
+        try:
+            return _exit_with_sentence(
+                lambda: super(LazyGroup, self).main(
+                    args, prog_name or "bsep", complete_var, standalone_mode=False, **extra
+                )
+            )
+        except KeyboardInterrupt:  # while the last sentence was said
+            _leave(INTERRUPTED)
 
 
 def _exit_with_sentence(run: Callable[[], Any]) -> Any:

@@ -40,8 +40,8 @@ def changes(sample_rate: int) -> dict[str, tuple[float, Callable[[_Audio], _Audi
 
     def with_rumble(audio: _Audio) -> _Audio:
         turns = RUMBLE_HZ / sample_rate * np.arange(audio.shape[1])
-        louder: _Audio = (audio + RUMBLE * np.sin(2 * np.pi * turns)).astype(np.float32)
-        return louder
+        rumble: _Audio = (RUMBLE * np.sin(2 * np.pi * turns)).astype(np.float32)
+        return audio + rumble
 
     def shifted(offset: float) -> tuple[float, Callable[[_Audio], _Audio]]:
         return 1.0, lambda audio: (audio + offset).astype(np.float32)
