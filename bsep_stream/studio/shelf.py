@@ -23,7 +23,8 @@ def shelf_of(folder: Path) -> dict[str, Any]:
 
     Sessions, what is hidden, and links are left out.
     """
-    found, looked_at = [], 0
+    found: list[dict[str, Any]] = []
+    looked_at = 0
     for entry in _entries(folder, DEPTH):
         looked_at += 1
         if looked_at > MOST_LOOKED_AT:
