@@ -61,12 +61,17 @@ def listen(item: Item) -> Listened:
     return Listened(config, frames, len(samples), truth, item.names)
 
 
-def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
-    """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
+def search_of(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> SessionSearch:
+    """The search as a training of the default preset makes it."""
     first, end = pitch_range(heard.config.policy, heard.config.geometry.n_bins)
     cuts = torch.zeros(len(heard.frames), dtype=torch.bool)
     moduli = torch.from_numpy(np.abs(heard.frames))
-    search = SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
+    return SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
+
+
+def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
+    """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
+    search = search_of(heard, settings, polyphony)
     found = search.explain()
     geometry = heard.config.geometry
     seconds = geometry.hop_length / geometry.sample_rate

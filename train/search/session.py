@@ -188,16 +188,14 @@ class SessionSearch:
         frame_seconds : float
             From frame to frame.
         """
-        best, limits, cuts = explanations[0], self.voices.limits, self.cuts.numpy()
+        best, limits = explanations[0], self.voices.limits
         moduli, envelope = self.moduli.numpy(), best.envelope.double().numpy()
-        readings = [Tones(*(values.double().numpy() for values in entry[:2])) for entry in explanations]
+        notes = self.notes_of(best)
+        known = None if given is None else given(notes)
         if self.voices.accompanied:
-            notes = cut_notes(*threaded(*readings[0], cuts), cuts)
-            known = None if given is None else given(notes)
             decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known)
         else:
-            notes = cut_notes(*readings[0], cuts)
-            known = None if given is None else given(notes)
+            readings = [_tones_of(entry) for entry in explanations]
             evidence = note_evidence(notes, moduli, envelope, sigma_bins, self.n_sources)
             decision = decide_players(notes, evidence, limits, readings[1:], known)
         tones = shared_out(notes, decision.labels, self.voices.limits)
@@ -210,6 +208,12 @@ class SessionSearch:
         else:
             played = best._replace(f0_bin=f0, amplitude=amplitude, envelope=self._mean_envelopes(f0, amplitude))
         return Played(played, notes, decision)
+
+    def notes_of(self, explanation: Explanation) -> Notes:
+        """Its tones, cut into notes."""
+        tones, cuts = _tones_of(explanation), self.cuts.numpy()
+        # Where voices are not players, a tone may go on in another of them.
+        return cut_notes(*(threaded(*tones, cuts) if self.voices.accompanied else tones), cuts)
 
     def _starts(self, step: Callable[[], None]) -> list[list[_Start]]:
         """Starts for every order that the sources may have, of several kinds."""
@@ -400,6 +404,10 @@ class SessionSearch:
             shared.choice[frames, voices] = choice[frames, torch.arange(size)]
             shared.amplitude[frames, voices] = amplitude[frames, torch.arange(size)]
         return shared
+
+
+def _tones_of(explanation: Explanation) -> Tones:
+    return Tones(explanation.f0_bin.double().numpy(), explanation.amplitude.double().numpy())
 
 
 def _mean_rows(observed: Sequence[ToneObservations]) -> Tensor:
