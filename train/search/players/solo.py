@@ -2,12 +2,12 @@
 
 Beside a player of chords an exchange of single notes gets stuck: four tones sound with every note of a melody, and each
 of them may be it. But given what both players sound like, the likeliest melody as a whole is found exactly, as it
-is a path of notes that follow one another. So models and paths are made in turns, from what every note says for itself.
+is a path of notes that follow one another. So models and paths are made in turns, from several first melodies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ _OVERLAP_FRAMES = 4
 """Of two notes of one melody, at most: legato, and the length of a frame."""
 
 _ROUNDS = 10
+_LEANINGS = (0.0, -1.0, 1.0)
+"""Nats for every standard deviation of pitch, in the first melodies."""
+
 _CERTAIN = 1e6
 _TINY = 1e-12
 
@@ -45,7 +48,8 @@ def decide_solos(
     """
     given = np.full(len(notes), ANYBODY) if given is None else given
     model = _Solos(notes, evidence, limits, given)
-    labels, total = model.improved(model.begun(first))
+    found = [model.improved(labels) for labels in model.starts(first)]
+    labels, total = max(found, key=lambda entry: entry[1])
     values = model.values(labels)
     own = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
     np.put_along_axis(values, labels[:, None], -np.inf, axis=1)
@@ -64,9 +68,14 @@ class _Solos:
         self._end = np.maximum(self._start + 1, end - _OVERLAP_FRAMES)
         self._loudness = notes.loudness / max(float(notes.loudness.mean()), _TINY) if len(notes) else notes.loudness
 
-    def begun(self, first: _Array) -> _Labels:
-        """Labels by what every note says for itself."""
-        return self._paths(first, np.full(len(first), self._others[0]))
+    def starts(self, first: _Array) -> Iterator[_Labels]:
+        """Melodies of what every note says for itself; and with a leaning to low notes, or to high ones."""
+        pitch = self._notes.pitch
+        side = np.zeros(self._n_players)
+        side[self._solos] = 1.0
+        height = (pitch - pitch.mean()) / max(float(pitch.std()), _TINY) if len(pitch) else pitch
+        for leaning in _LEANINGS:
+            yield self._paths(first + leaning * height[:, None] * side, np.full(len(first), self._others[0]))
 
     def values(self, labels: _Labels) -> _Array:
         """What the evidence gains when a note goes to a player and all others stay, in nats."""
