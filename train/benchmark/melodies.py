@@ -1,13 +1,14 @@
-"""What tells melodies from chords, learned: ``python -m bsep_stream.train.benchmark.melodies SESSIONS_DIR --output FILE``.
+"""What tells melodies from chords, learned: ``python -m bsep_stream.train.benchmark.melodies DIR --output FILE``.
 
 From melodies over chords that are made by seed (:mod:`.sessions`, kind ``chords``): notes that the search finds in the
-mixtures, labelled by who truly plays them, and the small network of :mod:`bsep_stream.train.search.players.melody`, fitted
-to them. First it is tried: learned from four fifths of the sessions and shown the last, in turns.
+mixtures, labelled by who truly plays them, and the small network of :mod:`bsep_stream.train.search.players.melody`,
+fitted to them. First it is tried: learned from four fifths of the sessions and shown the last, in turns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -137,7 +138,7 @@ def _learned(inputs: torch.Tensor, melody: torch.Tensor, weight: torch.Tensor, s
     torch.manual_seed(seed)
     sizes = (inputs.shape[1], *_HIDDEN)
     parts: list[torch.nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         parts += [torch.nn.Linear(before, after), torch.nn.ReLU(), torch.nn.Dropout(_DROPOUT)]
     network = torch.nn.Sequential(*parts, torch.nn.Linear(sizes[-1], 1))
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=_DECAY)

@@ -1,8 +1,8 @@
 """How likely notes are of a melody and not of its chords, by their signs: a small network that was learned.
 
-It was learned from sessions that are made by seed (``python -m bsep_stream.train.benchmark.melodies``): notes that the search
-finds in them, whose players are known. It sees no note's neighbours and no names: what all notes of a player have in
-common is left to the models of timbre and register.
+It was learned from sessions that are made by seed (``python -m bsep_stream.train.benchmark.melodies``): notes that the
+search finds in them, whose players are known. It sees no note's neighbours and no names: what all notes of a player
+have in common is left to the models of timbre and register.
 """
 
 from __future__ import annotations
