@@ -1,7 +1,7 @@
 """How far the partials of notes lie above multiples of the first: strings that were struck or plucked are stiff.
 
-A stiff string has its partials at ``h f0 sqrt(1 + B h**2)`` (Fletcher, JASA 36, 203-209, 1964), with B around 1e-4 to 1e-3
-for the middle of a piano and less for a guitar; what is bowed, blown or sung is driven and has them at multiples.
+A stiff string has its partials at ``h f0 sqrt(1 + B h**2)`` (Fletcher, JASA 36, 203-209, 1964), with B around 1e-4 to
+1e-3 for the middle of a piano and less for a guitar; what is bowed, blown or sung is driven and has them at multiples.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _FEWEST_HARMONICS = 4
 _MOST_FRAMES = 10  # that count: neighbouring ones err alike
 _LEAST_SQUARE = 1e-3  # squared cents: nothing fits exactly
 _CENTS_OF_ONE = 600 / np.log(2) * 1e-4
-"""Cents by which B = 1e-4 moves a partial, over the square of its order: ``1200 log2 sqrt(1 + B h**2)``, for small B."""
+"""By which B = 1e-4 moves a partial, over the square of its order: ``1200 log2 sqrt(1 + B h**2)``, for small B."""
 
 _Array = NDArray[np.float64]
 
 
 class Stiffness(NamedTuple):
-    """Inharmonicity B of notes in units of 1e-4, and its standard error, each (n_notes,); NaN where too little is heard."""
+    """Inharmonicity B of notes in units of 1e-4, and its standard error, each (n_notes,); NaN: too little is heard."""
 
     value: _Array
     error: _Array
