@@ -16,7 +16,8 @@ from bsep_stream.train.benchmark.resynthesis import overlap_add
 from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
-from bsep_stream.train.search.session import Explanation, SessionSearch
+from bsep_stream.train.search.explanation import Explanation
+from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import load_session
