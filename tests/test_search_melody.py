@@ -168,7 +168,7 @@ def test_a_folder_without_melodies_over_chords_is_refused_in_a_sentence(tmp_path
     sessions = tmp_path / "sessions"
     sessions.mkdir()
     arguments = [str(sessions), "--output", str(output)]
-    for number, message in enumerate(("should hold folders with mix.flac", "should hold sessions of a melody and")):
+    for number, message in enumerate(("should hold folders with mix.flac", "should hold two sessions of a melody and")):
         result = CliRunner().invoke(melodies.main, arguments)
         assert result.exit_code == 2
         assert message in " ".join(result.output.split())

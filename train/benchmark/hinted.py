@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -70,15 +71,11 @@ def hinted(item: Item, hints: Hints, settings: SearchSettings) -> Row:
     search = search_of(heard, settings, item.polyphony)
     found = search.explain()
     hop_seconds = geometry.hop_length / geometry.sample_rate
-    centres = np.arange(len(heard.frames)) * hop_seconds
+    centres = np.arange(len(heard.frames), dtype=np.float64) * hop_seconds
     row: Row = {"item": item.folder.name}
     for name, given in (("without", Hints()), ("with", hints)):
-        played = search.played(
-            geometry.sigma_bins,
-            found,
-            lambda notes, given=given: given_players(given, notes, centres, geometry.bin_hz),
-            hop_seconds,
-        )
+        known = partial(given_players, given, seconds=centres, bin_hz=geometry.bin_hz)
+        played = search.played(geometry.sigma_bins, found, known, hop_seconds)
         f0_bin = played.explanation.f0_bin
         measured = heard.evaluated(f0_bin)
         alone = lone_notes(item, f0_bin.float().numpy(), sources, measured.permutation, geometry)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import click
 import numpy as np
@@ -91,6 +92,15 @@ def labelled_notes(item: Item, path: Path) -> None:
         np.savez(file, signs=np.stack(signs, axis=1)[known], melody=melody[known], loudness=notes.loudness[known])
 
 
+def kept_notes(path: Path) -> LabelledNotes:
+    """What :func:`labelled_notes` wrote; ConfigError if it is something else."""
+    try:
+        with np.load(path, allow_pickle=False) as values:
+            return LabelledNotes(*(values[field] for field in LabelledNotes._fields))
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise ConfigError(f"{path} should hold labelled notes; remove it, and it is made again") from error
+
+
 def played_shares(item: Item, notes: Notes, geometry: FrameGeometry) -> _Array:
     """How much of every note's sound each instrument plays, shape (n_notes, n_instruments), by its written notes."""
     voice, frame = np.nonzero(notes.number >= 0)
@@ -145,7 +155,7 @@ def _learned(inputs: torch.Tensor, melody: torch.Tensor, weight: torch.Tensor, s
     steps = _EPOCHS * -(-len(inputs) // _BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _STEP_SIZE, total_steps=steps)
     for _ in range(_EPOCHS):
-        for rows in torch.randperm(len(inputs)).split(_BATCH):
+        for rows in torch.split(torch.randperm(len(inputs)), _BATCH):
             losses = torch.nn.functional.binary_cross_entropy_with_logits(
                 network(inputs[rows])[:, 0], melody[rows], reduction="none"
             )
@@ -180,18 +190,16 @@ def main(sessions: Path, output: Path, folder: Path | None, workers: int) -> Non
     """Learn to tell melodies from chords."""
     try:
         items = [item for item in find_items(sessions, []) if is_accompanied(item)]
-        if not items:
-            raise ConfigError(f"{sessions} should hold sessions of a melody and chords, with notes; it has none")
+        if len(items) < 2:
+            raise ConfigError(f"{sessions} should hold two sessions of a melody and chords; it has {len(items)}")
         folder = folder or output.with_suffix(".notes")
         jobs = {item.folder.name: (item, (folder / f"{item.folder.name}.npz").resolve()) for item in items}
         for outcome in run_jobs(labelled_notes, jobs, workers=workers):
             if outcome.error is not None:
                 raise BsepError(f"{outcome.name}: {outcome.error}")
             click.echo(f"{outcome.name} searched", err=True)
-        known = []
-        for name in jobs:
-            with np.load(folder / f"{name}.npz", allow_pickle=False) as values:
-                known.append(LabelledNotes(*(values[field] for field in LabelledNotes._fields)))
+        found = [kept_notes(folder / f"{name}.npz") for name in jobs]
+        known = [session for session in found if len(session.melody)]
         shares = []
         for fold in range(min(FOLDS, len(known))):
             learned = fitted([session for number, session in enumerate(known) if number % FOLDS != fold])

@@ -13,6 +13,7 @@ from bsep_stream.train.search.explanation import Explanation, Played
 from bsep_stream.train.search.hearing import Hearing, Step, Swept
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import decide_players, note_evidence, shared_out
+from bsep_stream.train.search.players.decision import ANYBODY, Decision
 from bsep_stream.train.search.players.evidence import Feature
 from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.players.threads import threaded
@@ -105,28 +106,41 @@ class SessionSearch:
         frame_seconds : float
             From frame to frame.
         """
-        best = explanations[0]
-        if given is not None and not self.voices.accompanied:
-            best = self._least_contradicted(sigma_bins, explanations, given)
-        notes, limits = self.notes_of(best), self.voices.limits
-        known = None if given is None else given(notes)
+        known = given or (lambda notes: np.full(len(notes), ANYBODY))
         if self.voices.accompanied:
-            moduli, envelope = self.moduli.numpy(), best.envelope.double().numpy()
-            decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known)
-        else:
-            readings = [entry.tones for entry in explanations if entry is not best]
-            decision = decide_players(notes, self._evidence(notes, best, sigma_bins), limits, readings, known)
-        tones = shared_out(notes, decision.labels, limits)
-        f0, amplitude = (torch.from_numpy(values).to(best.f0_bin.dtype) for values in tones)
-        order = high_to_low(f0, self.voices)
-        f0, amplitude = f0.gather(0, order), amplitude.gather(0, order)
-        if self.voices.accompanied:
-            hinted = known is not None and bool((known >= 0).any())
-            played = heard_again(self.hearing, f0, amplitude, hinted, lambda: None)
-        else:
-            envelopes = envelopes_of(self.hearing, f0, amplitude)
-            played = best._replace(f0_bin=f0, amplitude=amplitude, envelope=envelopes)
-        return Played(played, notes, decision)
+            apart = self._accompanied(explanations[0], sigma_bins, frame_seconds, known)
+            hinted = bool((known(apart.notes) >= 0).any())
+            again = heard_again(self.hearing, *apart.explanation[:2], hinted, lambda: None)
+            if hinted:  # and held to while hearing again
+                return apart._replace(explanation=again)
+            # Hearing again finds better tones, and sometimes gives them away: whose they are is for the notes to say.
+            return self._accompanied(again, sigma_bins, frame_seconds, known)
+        best = explanations[0] if given is None else self._least_contradicted(sigma_bins, explanations, given)
+        notes = self.notes_of(best)
+        readings = [entry.tones for entry in explanations if entry is not best]
+        evidence = self._evidence(notes, best, sigma_bins)
+        decision = decide_players(notes, evidence, self.voices.limits, readings, known(notes))
+        tones = self._shared_out(notes, decision)
+        envelope = envelopes_of(self.hearing, *tones)
+        return Played(best._replace(f0_bin=tones[0], amplitude=tones[1], envelope=envelope), notes, decision)
+
+    def _accompanied(
+        self, heard: Explanation, sigma_bins: float, frame_seconds: float, known: Callable[[Notes], NDArray[np.int64]]
+    ) -> Played:
+        """A melody told from chords by its notes."""
+        notes = self.notes_of(heard)
+        moduli, envelope = self.moduli.numpy(), heard.envelope.double().numpy()
+        limits = self.voices.limits
+        decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known(notes))
+        f0_bin, amplitude = self._shared_out(notes, decision)
+        return Played(heard._replace(f0_bin=f0_bin, amplitude=amplitude), notes, decision)
+
+    def _shared_out(self, notes: Notes, decision: Decision) -> tuple[Tensor, Tensor]:
+        """``f0_bin`` and ``amplitude`` of the notes, in the voices of their players."""
+        tones = shared_out(notes, decision.labels, self.voices.limits)
+        f0_bin, amplitude = (torch.from_numpy(values).to(self.moduli.dtype) for values in tones)
+        order = high_to_low(f0_bin, self.voices)
+        return f0_bin.gather(0, order), amplitude.gather(0, order)
 
     def _least_contradicted(
         self, sigma_bins: float, explanations: Sequence[Explanation], given: Callable[[Notes], NDArray[np.int64]]

@@ -20,6 +20,10 @@ _TIMBRE_WEIGHT = 0.3
 """Less than where nobody plays chords: five tones at once leave few harmonics that only one of them has."""
 
 
+_LEAST_SHARE = 0.15
+"""Of the sound is the melody's at least, however unlike a melody all notes are."""
+
+
 def decide_accompanied(
     notes: Notes,
     moduli: NDArray[np.float32],
@@ -49,8 +53,18 @@ def decide_accompanied(
     harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
     tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
     odds = shipped_network().log_odds(note_signs(notes, tones, harmonics, moduli, frame_seconds))
+    odds = odds - min(0.0, _exceeded(odds, notes.loudness, _LEAST_SHARE))
     side = np.where(np.array(limits) == 1, 0.5, -0.5)
     alone = NoteOdds(WEIGHT * odds[:, None] * side)
     timbre = timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT))
     evidence = [alone, timbre, register_evidence(notes.pitch, n_players)]
     return decide_solos(notes, evidence, limits, alone.rows, given)
+
+
+def _exceeded(values: NDArray[np.float64], loudness: NDArray[np.float64], share: float) -> float:
+    """Value that notes of a share of all sound exceed; 0 if there are none."""
+    if not len(values):
+        return 0.0
+    order = np.argsort(-values)
+    louder = np.cumsum(loudness[order])
+    return float(values[order][np.searchsorted(louder, share * louder[-1])])
