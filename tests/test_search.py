@@ -149,12 +149,12 @@ def test_cost_counts_every_source_whichever_pair_was_decoded_last(n_sources: int
     moduli = (moduli + _spectra([(67.3 * h, 0.5**h) for h in range(1, 4)])).repeat(6, 1)
     search = SessionSearch(moduli, n_sources, 10.0, 200.0, torch.zeros(6, dtype=torch.bool))
     envelopes = [plain_envelope(decay) for decay in (0.8, 0.6, 0.5)[:n_sources]]
-    state, cost = search._decode(envelopes, None, lambda: None)
+    state, cost = search.hearing.decode(envelopes, None, lambda: None)
     assert int((state.choice > 0).sum()) >= 6 * n_sources - 3
-    evidence = search.fresh
+    evidence = search.hearing.fresh
     spectrum = torch.zeros_like(evidence.peaks.moduli)
     expected = torch.zeros(6)
-    tone_cost = search._tone_costs(None)[0][0, 0]
+    tone_cost = search.hearing.tone_costs(None)[0][0, 0]
     for source, rows in enumerate(envelopes):
         template = tone_templates(rows, evidence.pitches, evidence.candidates, spectrum.shape[1])
         choice, amplitude = state.choice[:, source], state.amplitude[:, source]
@@ -188,7 +188,7 @@ def test_only_the_notes_of_a_path_may_be_prolonged() -> None:
 
 def test_a_tone_must_explain_less_the_more_sources_there_are() -> None:
     moduli, cuts = torch.zeros(2, N_BINS), torch.zeros(2, dtype=torch.bool)
-    costs = [SessionSearch(moduli, n, 10.0, 200.0, cuts)._tone_costs(None)[0] for n in (1, 2, 3)]
+    costs = [SessionSearch(moduli, n, 10.0, 200.0, cuts).hearing.tone_costs(None)[0] for n in (1, 2, 3)]
     assert torch.equal(costs[0], costs[1])
     assert torch.allclose(costs[2], costs[1] * 4 / 9)
 

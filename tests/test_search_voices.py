@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -81,15 +82,19 @@ def _spectrum(partials: list[tuple[float, float]]) -> torch.Tensor:
 _SONG = [52.0, 54.0, 47.0, 45.0, 49.0, 50.0, 42.0, 47.0]
 _CHORDS = [(26, 33, 42), (31, 35), (23, 38, 42), (33,), (), (28, 35, 43), (30, 38), (26, 33, 41)]
 _FRAMES = 8  # a chord
+_DECAY = 0.92  # from frame to frame
+_VIBRATO_SEMITONES, _VIBRATO_FRAMES = 0.4, 6.0
 
 
 def _song_with_chords() -> tuple[torch.Tensor, list[list[float]]]:
-    """Moduli, and true pitches of the melody and of the chords in every frame, in bins."""
+    """Moduli, and true pitches of a sung melody and of struck chords in every frame, in bins."""
     bright, dull = (0.5, 1.0, 0.8, 0.7, 0.5, 0.4, 0.3, 0.2), (1.0, 0.4, 0.1, 0.05, 0.02)
     spectra, truth = [], []
     for frame in range(_FRAMES * len(_SONG)):
-        tones = [(_SONG[frame // _FRAMES], 0.7, bright)]
-        tones += [(float(pitch), 1.0, dull) for pitch in _CHORDS[frame // _FRAMES]]
+        swing = _VIBRATO_SEMITONES * math.sin(2 * math.pi * frame / _VIBRATO_FRAMES)
+        tones = [(_SONG[frame // _FRAMES] + swing, 0.7, bright)]
+        left = _DECAY ** (frame % _FRAMES)
+        tones += [(float(pitch), left, dull) for pitch in _CHORDS[frame // _FRAMES]]
         pitches = [12 * 2 ** ((pitch - 12) / 12) for pitch, _, _ in tones]
         partials = [
             (f0 * (h + 1), size * a)

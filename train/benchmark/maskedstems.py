@@ -16,7 +16,8 @@ from bsep_stream.train.benchmark.resynthesis import overlap_add
 from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
-from bsep_stream.train.search.session import Explanation, SessionSearch
+from bsep_stream.train.search.explanation import Explanation
+from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import load_session
@@ -61,12 +62,17 @@ def listen(item: Item) -> Listened:
     return Listened(config, frames, len(samples), truth, item.names)
 
 
-def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
-    """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
+def search_of(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> SessionSearch:
+    """The search as a training of the default preset makes it."""
     first, end = pitch_range(heard.config.policy, heard.config.geometry.n_bins)
     cuts = torch.zeros(len(heard.frames), dtype=torch.bool)
     moduli = torch.from_numpy(np.abs(heard.frames))
-    search = SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
+    return SessionSearch(moduli, len(heard.names), first, end - 1, cuts, settings, polyphony)
+
+
+def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> list[Explanation]:
+    """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
+    search = search_of(heard, settings, polyphony)
     found = search.explain()
     geometry = heard.config.geometry
     seconds = geometry.hop_length / geometry.sample_rate

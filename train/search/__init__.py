@@ -4,6 +4,7 @@ The signal path, file by file: spectral peaks of every frame (`peaks`), what of 
 (`tails`), pitches that could cause them (`candidates`), the best amplitudes for every pair of pitches (`pairs`), the
 likeliest way through all frames (`tracking`, `decoding`) for as many tones at once as every instrument may play
 (`voices`), the harmonic envelope of every instrument along that way (`observations`, `envelopes`), and all of it in
-turns (`session`), from starts by register, by brightness, and by what tones that sound at once are made of
-(`together`). Who plays what is then decided by notes (`players`).
+turns (`session`, by means of `hearing`), from starts by register, by brightness (`starts`), and by what tones that
+sound at once are made of (`together`). Each ends in an explanation (`explanation`). Who plays what is then decided by
+notes (`players`), and a melody and its chords are heard once more with what each of them is made of (`rehearing`).
 """

@@ -12,6 +12,9 @@ have (so a source of several tones may be expected to decay). For several number
 :class:`links.Links`, in nats.
 
 Where a player of one tone at a time stands beside one of chords, the tones are threaded into notes whatever their
-voices (`threads`), their decay (`decay`) and the motion of their pitch (`glide`) say of which kind their player is
-(`kinds`), and the melody is the likeliest path through the notes (`solo`); `accompaniment` puts that together.
+voices (`threads`). Every note has signs of whose it is (`signs`): how it decays (`decay`), whether its pitch moves
+(`glide`), how stiff its string is (`stiffness`), how bright it is (`brightness`), and what it sounds and begins with
+(`company`). A small network that was learned from made sessions turns them into odds (`melody`), and the melody is the
+likeliest path through the notes (`solo`); `accompaniment` puts that together. A further sign is one more field of
+:class:`signs.Signs`; then the network is learned anew (``python -m bsep_stream.train.benchmark.melodies``).
 """

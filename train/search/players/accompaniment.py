@@ -7,25 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.train.search.players.decay import note_decays
 from bsep_stream.train.search.players.decision import Decision
-from bsep_stream.train.search.players.evidence import Feature, scalar_evidence
-from bsep_stream.train.search.players.glide import motion_error, note_motion
 from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
-from bsep_stream.train.search.players.kinds import kind_evidence
+from bsep_stream.train.search.players.melody import WEIGHT, NoteOdds, shipped_network
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.register import register_evidence
-from bsep_stream.train.search.players.solo import decide_solos, outer_rank
+from bsep_stream.train.search.players.signs import note_signs
+from bsep_stream.train.search.players.solo import decide_solos
 from bsep_stream.train.search.players.timbre import TimbreSpreads, timbre_evidence
 
-_TIMBRE_WEIGHT = 0.1
+_TIMBRE_WEIGHT = 0.3
 """Less than where nobody plays chords: five tones at once leave few harmonics that only one of them has."""
 
-_RANK_SPREAD, _RANK_PLAYERS, _RANK_WEIGHT = 0.7, 0.5, 0.3
-"""Where a note lies among those it sounds with, from -1 to 1: notes of one player, players, weight."""
 
-_RANK_FRAMES = 16.0
-"""A note of so many frames says half of what a long one does: pieces of one are not to say more than the whole."""
+_LEAST_SHARE = 0.15
+"""Of the sound is the melody's at least, however unlike a melody all notes are."""
 
 
 def decide_accompanied(
@@ -54,15 +50,21 @@ def decide_accompanied(
         Players that are known; -1 elsewhere.
     """
     n_players = len(limits)
-    tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
     harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
-    decays, motion = note_decays(notes, tones, frame_seconds), note_motion(notes, tones, moduli)
-    kinds = kind_evidence(*decays, motion, motion_error(notes), n_players)
-    spread = _RANK_SPREAD * np.sqrt(1 + _RANK_FRAMES / np.maximum(notes.n_frames, 1))
-    evidence: list[Feature] = [
-        kinds,
-        timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT)),
-        register_evidence(notes.pitch, n_players),
-        scalar_evidence(outer_rank(notes), spread, _RANK_PLAYERS, n_players, _RANK_WEIGHT),
-    ]
-    return decide_solos(notes, evidence, limits, kinds.rows, given)
+    tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
+    odds = shipped_network().log_odds(note_signs(notes, tones, harmonics, moduli, frame_seconds))
+    odds = odds - min(0.0, _exceeded(odds, notes.loudness, _LEAST_SHARE))
+    side = np.where(np.array(limits) == 1, 0.5, -0.5)
+    alone = NoteOdds(WEIGHT * odds[:, None] * side)
+    timbre = timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT))
+    evidence = [alone, timbre, register_evidence(notes.pitch, n_players)]
+    return decide_solos(notes, evidence, limits, alone.rows, given)
+
+
+def _exceeded(values: NDArray[np.float64], loudness: NDArray[np.float64], share: float) -> float:
+    """Value that notes of a share of all sound exceed; 0 if there are none."""
+    if not len(values):
+        return 0.0
+    order = np.argsort(-values)
+    louder = np.cumsum(loudness[order])
+    return float(values[order][np.searchsorted(louder, share * louder[-1])])

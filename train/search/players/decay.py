@@ -54,12 +54,8 @@ def note_decays(notes: Notes, tones: ToneHarmonics, frame_seconds: float) -> Not
     n_notes = len(notes)
     slope, error = np.full(n_notes, np.nan), np.full(n_notes, np.nan)
     level = 20 * np.log10(np.maximum(tones.height, _TINY))
-    number = notes.number[tones.voices, tones.frames]
-    order = np.lexsort((tones.frames, number))
-    bounds = np.searchsorted(number[order], np.arange(n_notes + 1))
     loudness = notes.amplitude[tones.voices, tones.frames]
-    for note in range(n_notes):
-        own = order[bounds[note] : bounds[note + 1]]
+    for note, own in enumerate(tones.of_notes(notes)):
         frames = tones.frames[own]
         alive = np.flatnonzero(notes.alive[note, frames])
         if not len(alive):

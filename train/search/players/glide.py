@@ -45,14 +45,9 @@ def note_motion(notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32])
     ndarray, shape (n_notes,)
         NaN where too little is heard.
     """
-    n_notes = len(notes)
-    place, height = _peaks(notes, tones, moduli)
-    number = notes.number[tones.voices, tones.frames]
-    order = np.lexsort((tones.frames, number))
-    bounds = np.searchsorted(number[order], np.arange(n_notes + 1))
-    motion = np.full(n_notes, np.nan)
-    for note in range(n_notes):
-        own = order[bounds[note] : bounds[note + 1]]
+    place, height = harmonic_peaks(notes, tones, moduli, _HIGHEST)
+    motion = np.full(len(notes), np.nan)
+    for note, own in enumerate(tones.of_notes(notes)):
         own = own[notes.alive[note, tones.frames[own]]][_EDGE_FRAMES:-_EDGE_FRAMES]
         if len(own) < _SHORTEST_FRAMES:
             continue
@@ -75,18 +70,18 @@ def note_motion(notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32])
     return motion
 
 
-def _peaks(
-    notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32]
+def harmonic_peaks(
+    notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32], highest: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interpolated places and heights of the trusted harmonics, shape (n_tones, _HIGHEST); 0: not known."""
+    """Interpolated places in bins, and heights, of the trusted harmonics, shape (n_tones, highest); 0: not known."""
     n_bins = moduli.shape[1]
-    wanted = notes.f0_bin[tones.voices, tones.frames][:, None] * np.arange(1, _HIGHEST + 1)
+    wanted = notes.f0_bin[tones.voices, tones.frames][:, None] * np.arange(1, highest + 1)
     steps = np.arange(-_REACH_BINS, _REACH_BINS + 1)
     around = np.clip(np.rint(wanted).astype(np.int64)[:, :, None] + steps, 1, n_bins - 2)
     frames = tones.frames[:, None]
     best = np.take_along_axis(around, moduli[frames[:, :, None], around].argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
     left, centre, right = (np.log(moduli[frames, best + step] + _TINY) for step in (-1, 0, 1))
-    is_peak = (centre > left) & (centre >= right) & tones.trusted[:, :_HIGHEST]
+    is_peak = (centre > left) & (centre >= right) & tones.trusted[:, :highest]
     bend = np.where(is_peak, left - 2 * centre + right, -1.0)
     offset = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
     place = np.where(is_peak, best + offset, 0.0)

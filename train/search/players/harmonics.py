@@ -60,6 +60,12 @@ class ToneHarmonics(NamedTuple):
     height: NDArray[np.float64]
     trusted: NDArray[np.bool_]
 
+    def of_notes(self, notes: Notes) -> list[NDArray[np.int64]]:
+        """Tones of every note, by time: rows of the arrays above."""
+        number = notes.number[self.voices, self.frames]
+        order = np.lexsort((self.frames, number))
+        return np.split(order, np.searchsorted(number[order], np.arange(1, len(notes))))[: len(notes)]
+
 
 def tone_harmonics(
     notes: Notes, moduli: NDArray[np.float32], envelope: NDArray[np.float64], sigma_bins: float

@@ -14,17 +14,15 @@ from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decision import ANYBODY, Decision
 from bsep_stream.train.search.players.evidence import Feature
-from bsep_stream.train.search.players.kinds import DECAYING, KINDS, MOVING, STILL
 from bsep_stream.train.search.players.notes import Notes
 
 _OVERLAP_FRAMES = 4
 """Of two notes of one melody, at most: legato, and the length of a frame."""
 
 _ROUNDS = 10
-_SOUNDING_NATS = 0.04
-"""Of a frame at the top, in the first melody that is made of what moves."""
+_LEANINGS = (0.0, -1.0, 1.0)
+"""Nats for every standard deviation of pitch, in the first melodies."""
 
-_NOT_OUTER, _ALONE = 0.3, 0.7
 _CERTAIN = 1e6
 _TINY = 1e-12
 
@@ -33,7 +31,7 @@ _Labels = NDArray[np.int64]
 
 
 def decide_solos(
-    notes: Notes, evidence: Sequence[Feature], limits: Sequence[int], kinds: _Array, given: _Labels | None = None
+    notes: Notes, evidence: Sequence[Feature], limits: Sequence[int], first: _Array, given: _Labels | None = None
 ) -> Decision:
     """Who plays the notes, where some players have one tone at a time and others several.
 
@@ -43,14 +41,14 @@ def decide_solos(
     evidence : sequence of Feature
     limits : sequence of int
         How many tones every player has at most at once: one has 1, one has more.
-    kinds : ndarray, shape (n_notes, n_kinds)
-        Log-likelihood of every note by kind of player, for the first melodies.
+    first : ndarray, shape (n_notes, n_players)
+        Log-likelihood of every note by player, for the first melody.
     given : ndarray, shape (n_notes,), int64, optional
         Players that are known; -1 elsewhere.
     """
     given = np.full(len(notes), ANYBODY) if given is None else given
     model = _Solos(notes, evidence, limits, given)
-    found = [model.improved(labels) for labels in model.starts(kinds)]
+    found = [model.improved(labels) for labels in model.starts(first)]
     labels, total = max(found, key=lambda entry: entry[1])
     values = model.values(labels)
     own = np.take_along_axis(values, labels[:, None], axis=1)[:, 0]
@@ -70,16 +68,14 @@ class _Solos:
         self._end = np.maximum(self._start + 1, end - _OVERLAP_FRAMES)
         self._loudness = notes.loudness / max(float(notes.loudness.mean()), _TINY) if len(notes) else notes.loudness
 
-    def starts(self, kinds: _Array) -> Iterator[_Labels]:
-        """Melodies of what lies at the top, and of what moves, rather at the top."""
-        length = self._notes.n_frames
-        up = np.nan_to_num(outer_rank(self._notes), nan=_ALONE)
-        decaying, moving, still = (kinds[:, KINDS.index(kind)] for kind in (DECAYING, MOVING, STILL))
-        moves = moving - np.logaddexp(decaying, still)
-        for odds in (moves + _SOUNDING_NATS * length * up, length * np.clip(up + _NOT_OUTER, -1, 1)):
-            values = np.zeros((len(length), self._n_players))
-            values[:, self._solos] = odds[:, None]
-            yield self._paths(values, np.full(len(length), self._others[0]))
+    def starts(self, first: _Array) -> Iterator[_Labels]:
+        """Melodies of what every note says for itself; and with a leaning to low notes, or to high ones."""
+        pitch = self._notes.pitch
+        side = np.zeros(self._n_players)
+        side[self._solos] = 1.0
+        height = (pitch - pitch.mean()) / max(float(pitch.std()), _TINY) if len(pitch) else pitch
+        for leaning in _LEANINGS:
+            yield self._paths(first + leaning * height[:, None] * side, np.full(len(first), self._others[0]))
 
     def values(self, labels: _Labels) -> _Array:
         """What the evidence gains when a note goes to a player and all others stay, in nats."""
@@ -126,17 +122,6 @@ class _Solos:
         solo = np.isin(labels, self._solos)
         labels[~solo] = np.where(np.isin(self._given, self._others), self._given, rest)[~solo]
         return labels
-
-
-def outer_rank(notes: Notes) -> _Array:
-    """Where every note lies among those it sounds with: 1 at the top, -1 at the bottom; NaN: alone."""
-    alive = notes.alive.astype(float)
-    together = alive @ alive.T
-    np.fill_diagonal(together, 0.0)
-    total = together.sum(axis=1)
-    above = (together * np.sign(notes.pitch[:, None] - notes.pitch)).sum(axis=1)
-    rank: _Array = np.where(total > _OVERLAP_FRAMES, above / np.maximum(total, 1.0), np.nan)
-    return rank
 
 
 def best_path(start: NDArray[np.int64], end: NDArray[np.int64], odds: _Array) -> NDArray[np.bool_]:

@@ -1,0 +1,62 @@
+"""Heard again: tones whose players are decided say what each of these is made of, and that says what he plays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bsep_stream.train.search.decoding import State
+from bsep_stream.train.search.envelopes import ToneObservations
+from bsep_stream.train.search.explanation import Explanation, mean_envelopes
+from bsep_stream.train.search.hearing import Hearing, Step, Swept
+from bsep_stream.train.search.pairs import IMPOSSIBLE
+from bsep_stream.train.search.tails import around_path
+
+
+def heard_again(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor, held: bool, step: Step) -> Explanation:
+    """Tones of sources that are told apart, searched once more with what each of them is made of.
+
+    Parameters
+    ----------
+    hearing : Hearing
+    f0_bin, amplitude : Tensor, shape (n_voices, n_frames)
+        Candidates of their frames; 0: silent.
+    held : bool
+        Whether no source may have a note that only another has.
+    step : callable
+    """
+    state = _state_of(hearing, f0_bin, amplitude)
+    observed, envelopes = _learned(hearing, state)
+    costs = hearing.tone_costs(None)
+    if held:
+        own = [
+            torch.stack([around_path(hearing.pitches, state.choice[:, voice]) for voice in hearing.voices.of(source)])
+            for source in range(hearing.n_sources)
+        ]
+        has = torch.stack([places.any(dim=0) for places in own])
+        costs = [cost.masked_fill(has.any(dim=0) & ~has[source], IMPOSSIBLE) for source, cost in enumerate(costs)]
+    for sweep in range(hearing.settings.sweeps_again):
+        used = envelopes
+        state, _ = hearing.decode_by(costs, used, step, state, sweep)
+        observed = hearing.observe(state, used)
+        envelopes = hearing.envelopes(observed)
+    return hearing.explanation(Swept(state, 0.0, observed, used, None), "anybody", step)
+
+
+def envelopes_of(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor) -> Tensor:
+    """Mean envelopes of sources by their tones; (n_sources, n_harmonics). Parameters as for :func:`heard_again`."""
+    return mean_envelopes(_learned(hearing, _state_of(hearing, f0_bin, amplitude))[0])
+
+
+def _state_of(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor) -> State:
+    distance = (hearing.evidence.candidates.f0_bin[:, None] - f0_bin.T[:, :, None]).abs()
+    return State(torch.where(f0_bin.T > 0, distance.argmin(dim=2) + 1, 0), amplitude.T.contiguous())
+
+
+def _learned(hearing: Hearing, state: State) -> tuple[list[ToneObservations], list[Tensor]]:
+    """What tones say of the envelopes, when nothing was known of them before."""
+    envelopes = hearing.plain
+    for _ in range(2):
+        observed = hearing.observe(state, envelopes)
+        envelopes = hearing.envelopes(observed)
+    return observed, envelopes
