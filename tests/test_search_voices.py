@@ -140,17 +140,17 @@ def test_melody_and_chords_are_told_apart_whichever_is_named_first(
 def test_notes_that_are_given_stay_with_their_source(song: tuple[torch.Tensor, list[list[float]]]) -> None:
     moduli, truth = song
     search = SessionSearch(moduli, 2, 10.0, 300.0, torch.zeros(len(moduli), dtype=torch.bool), limits=(1, 3))
-    bass = truth[0][1]
+    tone = truth[0][3]
 
     def given(notes: Notes) -> NDArray[np.int64]:
-        near = np.abs(notes.pitch - 12 * np.log2(bass)) < SEMITONE
+        near = np.abs(notes.pitch - 12 * np.log2(tone)) < SEMITONE
         return np.where(near & (notes.start == 0), 0, -1)
 
     played = search.played(WIDTH_BINS, search.explain(), given)
     assert (given(played.notes) == 0).sum() == 1
     middle = played.explanation.f0_bin[:, _FRAMES // 2]
-    assert _found(bass, middle[:1])
-    assert not _found(bass, middle[1:])
+    assert _found(tone, middle[:1])
+    assert not _found(tone, middle[1:])
 
 
 def test_limits_of_one_are_the_search_without_limits(song: tuple[torch.Tensor, list[list[float]]]) -> None:
