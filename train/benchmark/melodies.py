@@ -2,12 +2,14 @@
 
 From melodies over chords that are made by seed (:mod:`.sessions`, kind ``chords``): notes that the search finds in the
 mixtures, labelled by who truly plays them, and the small network of :mod:`bsep_stream.train.search.players.melody`,
-fitted to them. First it is tried: learned from four fifths of the sessions and shown the last, in turns.
+fitted to them. It is tried as well: learned from four fifths of the sessions and shown the last, in turns; the same
+with one soundfont, or one accompanying instrument, that it has not heard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -172,6 +174,31 @@ def right_share(network: MelodyNetwork, session: LabelledNotes) -> float:
     return float((session.loudness * right).sum() / session.loudness.sum())
 
 
+def shares_apart(sessions: Sequence[LabelledNotes], groups: Sequence[str]) -> list[float]:
+    """:func:`right_share` of every session, by networks learned from the other groups; empty if there is one group."""
+    names = sorted(set(groups))
+    shares = []
+    for name in names if len(names) > 1 else []:
+        pairs = list(zip(groups, sessions, strict=True))
+        learned = fitted([session for group, session in pairs if group != name])
+        shares += [right_share(learned, session) for group, session in pairs if group == name]
+    return shares
+
+
+def _accompanist(item: Item, key: str) -> str:
+    """What ``meta.json`` says of the instrument that plays chords."""
+    meta = json.loads((item.folder / "meta.json").read_text(encoding="utf-8"))
+    return str(meta["instruments"][1 - item.polyphony.index(1)].get(key, "unknown"))
+
+
+APART: dict[str, Callable[[int, Item], str]] = {
+    "a fifth of the sessions left out": lambda number, _: str(number % FOLDS),
+    "the soundfont of the chords left out": lambda _, item: _accompanist(item, "source"),
+    "the instrument of the chords left out": lambda _, item: _accompanist(item, "name"),
+}
+"""What is asked of the network before it is believed: on what it was not learned from, in three senses."""
+
+
 def save_network(path: Path, network: MelodyNetwork, origin: dict[str, str]) -> None:
     """Write a network in single precision, with where it is from."""
     tensors = {"mean": network.mean, "deviation": network.deviation}
@@ -198,18 +225,19 @@ def main(sessions: Path, output: Path, folder: Path | None, workers: int) -> Non
             if outcome.error is not None:
                 raise BsepError(f"{outcome.name}: {outcome.error}")
             click.echo(f"{outcome.name} searched", err=True)
-        found = [kept_notes(folder / f"{name}.npz") for name in jobs]
-        known = [session for session in found if len(session.melody)]
-        shares = []
-        for fold in range(min(FOLDS, len(known))):
-            learned = fitted([session for number, session in enumerate(known) if number % FOLDS != fold])
-            shares += [right_share(learned, session) for session in known[fold::FOLDS]]
+        found = [(item, kept_notes(folder / f"{item.folder.name}.npz")) for item in items]
+        found = [(item, session) for item, session in found if len(session.melody)]
+        known = [session for _, session in found]
         origin = {"sessions": str(len(known)), "notes": str(sum(len(session.melody) for session in known))}
         save_network(output, fitted(known), origin)
-        say(
-            f"{origin['notes']} notes of {len(known)} sessions; of the sound of sessions that were not learned from, "
-            f"{100 * fmean(shares):.1f} % with the right player by single notes, {100 * min(shares):.1f} % in the worst"
-        )
+        say(f"{origin['notes']} notes of {len(known)} sessions")
+        for question, apart in APART.items():
+            shares = shares_apart(known, [apart(number, item) for number, (item, _) in enumerate(found)])
+            if shares:
+                say(
+                    f"{question}: {100 * fmean(shares):.1f} % of the sound with the right player by single notes, "
+                    f"{100 * min(shares):.1f} % in the worst session"
+                )
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 
