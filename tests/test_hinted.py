@@ -20,7 +20,16 @@ def written(*spans: tuple[float, float]) -> Notes:
 
 
 def test_passages_are_where_one_plays_and_the_others_have_ended() -> None:
-    item = Item(Path("none"), ("a", "b"), (written((0.0, 6.0), (12.0, 20.0)), written((5.0, 12.0),)))
+    item = Item(
+        Path("none"),
+        ("a", "b"),
+        (
+            written((0.0, 6.0), (12.0, 20.0)),
+            written(
+                (5.0, 12.0),
+            ),
+        ),
+    )
     hints = solo_passages(item, 4.0)
     assert hints is not None
     for source, begin, end in hints.solos:
