@@ -56,7 +56,7 @@ const { renderMix } = studio.shared;
 
 UNREACHABLE = """
 return [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider], [role=application]')]
-  .filter((each) => each.checkVisibility() && !each.disabled && !each.matches('.ghost') && each.tabIndex < 0)
+  .filter((each) => each.checkVisibility() && !each.disabled && !each.matches('.ghost, .unseen') && each.tabIndex < 0)
   .map((each) => each.getAttribute('aria-label') ?? each.textContent);
 """
 """Controls that can be seen and that Tab does not come to."""
