@@ -9,9 +9,12 @@ export function shelf(onPick) {
   const list = node("ul", { class: "shelf-list" });
   const more = node("p", { class: "hint", hidden: true }, "There are more: only the newest are shown.");
   const element = node("details", { class: "from-folder", hidden: true }, node("summary", {}, glyph("folder"), label), list, more);
+  let shown = null;
   const show = async () => {
     const found = await trying(() => get("/api/shelf"));
-    if (!found) return;
+    const now = JSON.stringify(found);
+    if (!found || now === shown) return; // nothing moves away below a finger
+    shown = now;
     const n = found.recordings.length;
     element.hidden = n === 0;
     label.textContent = `Or pick from the folder of the studio (${n})`;
