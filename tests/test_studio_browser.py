@@ -378,6 +378,8 @@ def test_a_recording_of_the_folder_is_picked(visit: Visit, house: House) -> None
     (folder / "tour").mkdir()
     (folder / "tour/mix.flac").write_bytes(MIX.read_bytes())
     visit.run("location.hash = '#/'")
+    visit.wait("document.querySelectorAll('.shelf-item').length === 1")
+    visit.wait("document.documentElement.dataset.state === 'ready'")
     visit.press(".from-folder summary")
     visit.press(".shelf-item")
     visit.wait("location.hash === '#/mix-2/session' && document.getElementById('panel')?.dataset.ready === 'session'")
