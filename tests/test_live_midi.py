@@ -267,7 +267,7 @@ def test_ports_are_opened_by_name_or_made(fake_rtmidi: FakeRtMidi) -> None:
     assert open_port("virtual").name == "bsep-stream"
     client = ("bsep-stream", "system")
     assert fake_rtmidi.calls == [
-        client,
+        *(client, ("close",)),
         *(client, ("open", 1), (0x91, 60, 80), ("close",)),
         *(client, ("virtual", "bsep-stream")),
     ]

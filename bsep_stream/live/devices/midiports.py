@@ -57,7 +57,11 @@ def list_ports(wanted: str = "") -> list[str]:
     DeviceError
         If the system has no MIDI.
     """
-    return list(dict.fromkeys(_client(wanted).ports))
+    client = _client(wanted)
+    try:
+        return list(dict.fromkeys(client.ports))
+    finally:
+        client.close_port()  # a client of JACK that is left to the garbage collector crashes when the server has gone
 
 
 def open_port(wanted: str) -> MidiPort:
@@ -75,16 +79,25 @@ def open_port(wanted: str) -> MidiPort:
         None, several, or one that cannot be opened.
     """
     client, meant = _client(wanted), wanted.removeprefix(JACK)
-    names = list(client.ports)
-    name = VIRTUAL_NAME if meant == VIRTUAL else find_port(list(dict.fromkeys(names)), meant)
     try:
-        if meant == VIRTUAL:
+        return _Port(_open(client, meant), client)
+    except BaseException:
+        client.close_port()
+        raise
+
+
+def _open(client: Any, wanted: str) -> str:
+    """Open the port that is meant; its name."""
+    names = list(client.ports)
+    name = VIRTUAL_NAME if wanted == VIRTUAL else find_port(list(dict.fromkeys(names)), wanted)
+    try:
+        if wanted == VIRTUAL:
             client.open_virtual_port(name)
         else:
             client.open_port(names.index(name))
     except Exception as error:
         raise DeviceError(f"the MIDI port {name} cannot be opened ({_reason(error)}); see `bsep devices`") from error
-    return _Port(name, client)
+    return name
 
 
 def find_port(names: list[str], wanted: str) -> str:
