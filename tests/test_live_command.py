@@ -107,7 +107,8 @@ def test_notes_go_to_a_port_that_is_closed_in_the_end(
 def test_port_that_is_not_there_leaves_no_recording(
     library: FakeLibrary, tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsep_stream.live.devices.midiports._client", lambda _wanted: SimpleNamespace(ports=[]))
+    client = SimpleNamespace(ports=[], close_port=lambda: None)
+    monkeypatch.setattr("bsep_stream.live.devices.midiports._client", lambda _wanted: client)
     words = ["--input", "system", "--output", "system", "--midi-out", "synth", "--record", str(tmp_path / "takes")]
     result = live(str(tiny_model_path), *words)
     assert result.exit_code == 2
