@@ -8,7 +8,6 @@ judged as well: what was said to be the flute must be the flute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -115,9 +114,8 @@ def main(data: Path, items: str, seconds: float, workers: int) -> None:
     try:
         jobs = {}
         for item in find_items(data, [name for name in items.split(",") if name]):
-            whole = replace(item, one_tone=False)
-            if all(notes is not None for notes in whole.notes) and (hints := solo_passages(whole, seconds)):
-                jobs[item.folder.name] = (whole, hints, SearchSettings())
+            if all(notes is not None for notes in item.notes) and (hints := solo_passages(item, seconds)):
+                jobs[item.folder.name] = (item, hints, SearchSettings())
         if not jobs:
             raise BsepError(f"{data} has no recording with notes in which everybody plays alone for {seconds:g} s")
         done: dict[str, Row] = {}

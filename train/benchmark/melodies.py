@@ -28,7 +28,7 @@ from bsep_stream.files.jobs import run_jobs
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.maskedstems import listen, search_of
-from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
+from bsep_stream.train.search.players.harmonics import mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.melody import MelodyNetwork, inputs_of
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.signs import Signs, note_signs
@@ -85,7 +85,7 @@ def labelled_notes(item: Item, path: Path) -> None:
     notes = search.notes_of(found)
     moduli, envelope = search.moduli.numpy(), found.envelope.double().numpy()
     tones = tone_harmonics(notes, moduli, envelope, geometry.sigma_bins)
-    harmonics = note_harmonics(notes, moduli, envelope, geometry.sigma_bins)
+    harmonics = mean_harmonics(notes, tones)
     signs = note_signs(notes, tones, harmonics, moduli, geometry.hop_length / geometry.sample_rate)
     share = played_shares(item, notes, geometry)
     known = share.max(axis=1) >= _PLAYED_SHARE

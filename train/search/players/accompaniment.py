@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decision import Decision
-from bsep_stream.train.search.players.harmonics import note_harmonics, tone_harmonics
+from bsep_stream.train.search.players.harmonics import mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.melody import WEIGHT, NoteOdds, shipped_network
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.register import register_evidence
@@ -50,8 +50,8 @@ def decide_accompanied(
         Players that are known; -1 elsewhere.
     """
     n_players = len(limits)
-    harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
     tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
+    harmonics = mean_harmonics(notes, tones)
     odds = shipped_network().log_odds(note_signs(notes, tones, harmonics, moduli, frame_seconds))
     odds = odds - min(0.0, _exceeded(odds, notes.loudness, _LEAST_SHARE))
     side = np.where(np.array(limits) == 1, 0.5, -0.5)

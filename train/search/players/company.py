@@ -51,7 +51,7 @@ def note_company(notes: Notes) -> Company:
     begin = notes.alive.argmax(axis=1)
     begun = (np.abs(begin[:, None] - begin) <= _BEGIN_FRAMES).sum(axis=1) - 1.0
     return Company(
-        rank=outer_rank(notes),
+        rank=_rank(notes, together),
         at_once=total / np.maximum(notes.alive.sum(axis=1), 1),
         begun_with=np.minimum(begun, _MOST),
         louder_db=np.where(total > 0, level - others, np.nan),
@@ -60,7 +60,10 @@ def note_company(notes: Notes) -> Company:
 
 def outer_rank(notes: Notes) -> _Array:
     """Where every note lies among those it sounds with: 1 at the top, -1 at the bottom; NaN: alone."""
-    together = _together(notes)
+    return _rank(notes, _together(notes))
+
+
+def _rank(notes: Notes, together: _Array) -> _Array:
     total = together.sum(axis=1)
     above = (together * np.sign(notes.pitch[:, None] - notes.pitch)).sum(axis=1)
     rank: _Array = np.where(total > _TOGETHER_FRAMES, above / np.maximum(total, 1.0), np.nan)

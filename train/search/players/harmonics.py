@@ -107,7 +107,12 @@ def note_harmonics(
     sigma_bins : float
         Width of a peak.
     """
-    voices, frames, height, trusted = tone_harmonics(notes, moduli, envelope, sigma_bins)
+    return mean_harmonics(notes, tone_harmonics(notes, moduli, envelope, sigma_bins))
+
+
+def mean_harmonics(notes: Notes, tones: ToneHarmonics) -> NoteHarmonics:
+    """Means over the tones of every note."""
+    voices, frames, height, trusted = tones
     loud = notes.amplitude[voices, frames]
     level = 20 * np.log10(np.maximum(height, _TINY))
     of_tone = notes.number[voices, frames]
