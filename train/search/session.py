@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.starts import Start, find_starts
+from bsep_stream.train.search.visited import Place, Visited
 from bsep_stream.train.search.voices import Voices, high_to_low
 
 FRAME_SECONDS = 1_024 / 48_000
@@ -76,10 +77,13 @@ class SessionSearch:
         if self.voices.accompanied:
             return [self._heard(step)]
         found: list[Explanation] = []
+        visited = Visited(self.voices)
         for start in self._likeliest(find_starts(self.hearing, step), step):
             if found and self._enough():
                 break
-            found.append(self._improve(start, step))
+            explanation = self._improve(start, visited, step)
+            if explanation is not None:
+                found.append(explanation)
         return sorted(found, key=lambda explanation: explanation.cost)
 
     def look(self, on_step: Step | None = None) -> None:
@@ -176,10 +180,23 @@ class SessionSearch:
         """The starts of that order of the sources in which they cost least after a few sweeps."""
         if len(starts) == 1 or self._enough():
             return starts[0]
-        sweeps = self.settings.trial_sweeps
-        return min(starts, key=lambda kinds: sum(self._sweep(start, sweeps, step).cost for start in kinds))
+        return min(starts, key=lambda kinds: sum(self._cost(start, step) for start in kinds))
 
-    def _sweep(self, start: Start, n_sweeps: int, step: Step) -> Swept:
+    def _cost(self, start: Start, step: Step) -> float:
+        *_, last = self._sweeps(start, self.settings.trial_sweeps, step)
+        return last.cost
+
+    def _improve(self, start: Start, visited: Visited, step: Step) -> Explanation | None:
+        """What a start ends in; None if it comes to where another has been."""
+        places = []
+        for sweep, swept in enumerate(self._sweeps(start, start.free_sweeps + self.settings.sweeps, step)):
+            places.append(Place(swept.state.choice, sweep + 1 < start.free_sweeps))
+            if visited.met(places[-1]):
+                return None
+        visited.add(places)
+        return self.hearing.explanation(swept, start.name, step)
+
+    def _sweeps(self, start: Start, n_sweeps: int, step: Step) -> Iterator[Swept]:
         hearing = self.hearing
         envelopes, registers, state = start.envelopes, start.registers, start.state
         for sweep in range(n_sweeps):
@@ -191,17 +208,10 @@ class SessionSearch:
             free = sweep + 1 < start.free_sweeps
             # Other pairs may still have something to say where not all are decoded in every sweep.
             converged = not self.voices.chords and previous is not None and torch.equal(previous.choice, state.choice)
-            if converged and not free and registers is not None:
-                break
-            if self._enough():
+            yield Swept(state, cost, observed, *used)
+            if (converged and not free and registers is not None) or self._enough():
                 break
             registers = None if free else hearing.registers(observed)
-        assert state is not None
-        return Swept(state, cost, observed, *used)
-
-    def _improve(self, start: Start, step: Step) -> Explanation:
-        swept = self._sweep(start, start.free_sweeps + self.settings.sweeps, step)
-        return self.hearing.explanation(swept, start.name, step)
 
     def _heard(self, step: Step) -> Explanation:
         """Tones of all sources together: who plays them is left to the notes."""
