@@ -5,6 +5,7 @@ The signal path, file by file: spectral peaks of every frame (`peaks`), what of 
 likeliest way through all frames (`tracking`, `decoding`) for as many tones at once as every instrument may play
 (`voices`), the harmonic envelope of every instrument along that way (`observations`, `envelopes`), and all of it in
 turns (`session`, by means of `hearing`), from starts by register, by brightness (`starts`), and by what tones that
-sound at once are made of (`together`), each until it comes to where another was (`visited`). Each ends in an explanation (`explanation`). Who plays what is then decided by
-notes (`players`), and a melody and its chords are heard once more with what each of them is made of (`rehearing`).
+sound at once are made of (`together`), each until it comes to where another was (`visited`). Each ends in an
+explanation (`explanation`). Who plays what is then decided by notes (`players`), and a melody and its chords are heard
+once more with what each of them is made of (`rehearing`).
 """
