@@ -51,5 +51,6 @@ def _invite(link: str) -> None:
     """Address and QR code for others in the same network."""
     import segno
 
-    say(f"In the same network, whoever has this link may do everything here; it is not encrypted:\n  {link}")
+    say("In the same network, whoever has this link may do everything here; it is not encrypted:")
+    say(f"  {link}")
     segno.make(link, error="l").terminal(compact=True)

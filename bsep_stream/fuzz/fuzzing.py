@@ -137,6 +137,6 @@ def main(seconds: float | None, n_cases: int, seed: int, first: int, only: tuple
         say(f"| {name} | {total} | {read} | {refused} | {tally.slowest_seconds:.1f} s |")
     failures = [each for tally in tallies.values() for each in tally.failures]
     for failure in failures[:20]:
-        say(f"\n{failure}", err=True)
+        say(f"\n{failure}", err=True, lines=True)
     say(f"{len(failures)} failures, seed {seed}", err=True)
     sys.exit(1 if failures else 0)
