@@ -7,12 +7,15 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 _SHOWN = "bsep-shown"
 
 
 def steady_streams() -> None:
     """Let nothing that is said end a command: closed streams swallow it, letters that they lack are described.
+
+    The same for standard error on a full disk, or whose reader has gone: the work goes on, and what it writes counts.
 
     A stream that the caller closed leaves its number free, and the next file that is opened would get it: what a
     library then writes to standard error would stand in a stem.
@@ -26,6 +29,41 @@ def steady_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             with suppress(io.UnsupportedOperation):  # somebody has read from it before
                 stream.reconfigure(errors=_SHOWN if mode == "w" else "backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)  # itself with PYTHONUNBUFFERED
+        if isinstance(raw, io.RawIOBase) and not isinstance(raw, _Swallowing):
+            buffer = io.BufferedWriter(_Swallowing(raw))
+            sys.stderr = io.TextIOWrapper(
+                buffer, encoding=sys.stderr.encoding, errors=sys.stderr.errors, line_buffering=True, write_through=True
+            )
+
+
+class _Swallowing(io.RawIOBase):
+    """A stream that loses what cannot be written, and goes on.
+
+    Parameters
+    ----------
+    raw : io.RawIOBase
+        The stream itself; it stays open as long as the process.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return self._raw.write(data)
+        except OSError:
+            return len(data)
 
 
 def _fill_numbers() -> None:
