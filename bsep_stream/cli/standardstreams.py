@@ -29,13 +29,18 @@ def steady_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             with suppress(io.UnsupportedOperation):  # somebody has read from it before
                 stream.reconfigure(errors=_SHOWN if mode == "w" else "backslashreplace")
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        raw = getattr(sys.stderr.buffer, "raw", sys.stderr.buffer)  # itself with PYTHONUNBUFFERED
-        if isinstance(raw, io.RawIOBase) and not isinstance(raw, _Swallowing):
-            buffer = io.BufferedWriter(_Swallowing(raw))
-            sys.stderr = io.TextIOWrapper(
-                buffer, encoding=sys.stderr.encoding, errors=sys.stderr.errors, line_buffering=True, write_through=True
-            )
+            if name == "stderr":
+                sys.stderr = _swallowing(stream)
+
+
+def _swallowing(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # itself with PYTHONUNBUFFERED
+    if not isinstance(raw, io.RawIOBase) or isinstance(raw, _Swallowing):
+        return stream
+    buffer = io.BufferedWriter(_Swallowing(raw, stream))
+    return io.TextIOWrapper(
+        buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=True, write_through=True
+    )
 
 
 class _Swallowing(io.RawIOBase):
@@ -44,11 +49,12 @@ class _Swallowing(io.RawIOBase):
     Parameters
     ----------
     raw : io.RawIOBase
-        The stream itself; it stays open as long as the process.
+    owner : io.TextIOWrapper
+        Whose it is: it would close it with itself.
     """
 
-    def __init__(self, raw: io.RawIOBase) -> None:
-        self._raw = raw
+    def __init__(self, raw: io.RawIOBase, owner: io.TextIOWrapper) -> None:
+        self._raw, self._owner = raw, owner
 
     def writable(self) -> bool:
         return True
