@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,15 @@ def is_run(path: Path) -> bool:
     return (path / "config.json").is_file()
 
 
+def refuse_ways_out(path: Path) -> None:
+    """RunError if a link in the folder of a run leads out of it: what the run writes would be written there."""
+    home = os.path.realpath(path)
+    for folder, folders, files in os.walk(path):
+        for entry in (os.path.join(folder, name) for name in (*folders, *files)):
+            if os.path.islink(entry) and not Path(os.path.realpath(entry)).is_relative_to(home):
+                raise RunError(f"{entry} is a link that leads out of the run: put the file itself in its place")
+
+
 def read_run(path: str | Path) -> RunSummary:
     """Read the plain files of a training run.
 
@@ -73,6 +83,7 @@ def read_run(path: str | Path) -> RunSummary:
     path = Path(path)
     if not is_run(path):
         raise RunError(f"{path} is no training run (it has no config.json); give a folder that bsep train made")
+    refuse_ways_out(path)
     config, progress = _read_json(path / "config.json"), _read_json(path / "run.json")
     found = _read_json(path / "dictionary.json")
     try:
