@@ -139,6 +139,11 @@ def test_log_of_many_columns_or_bytes_is_refused(run_folder: Path, monkeypatch: 
         read_losses(run_folder)
 
 
+def test_endless_losses_are_none(run_folder: Path) -> None:
+    (run_folder / "log.csv").write_text("iteration,seconds,total\n1,0.5,inf\n2,1.0,-inf\n3,1.5,2.0\n")
+    np.testing.assert_array_equal(read_losses(run_folder)["total"], [np.nan, np.nan, 2.0])
+
+
 def test_verdict_is_read_with_what_it_may_lack(run_folder: Path) -> None:
     (run_folder / "verdict.json").write_text('{"sentences": ["a"]}')
     assert read_verdict(run_folder) == {"sentences": ["a"], "warnings": []}

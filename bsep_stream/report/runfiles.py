@@ -148,6 +148,7 @@ def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
             raise
         raise RunError(f"{log} cannot be read ({brief(str(error))}); restore it or train anew") from error
     table = table.reshape(-1, len(header))
+    table[~np.isfinite(table)] = np.nan  # a loss that is endless is none, and no JSON
     return {name: table[:, i] for i, name in enumerate(header)}
 
 
