@@ -139,8 +139,17 @@ def test_log_of_many_columns_or_bytes_is_refused(run_folder: Path, monkeypatch: 
         read_losses(run_folder)
 
 
+def test_verdict_of_a_book_is_refused(run_folder: Path) -> None:
+    for sentences in (["a" * 2_000], ["a"] * 100):
+        (run_folder / "verdict.json").write_text(json.dumps({"sentences": sentences}))
+        with pytest.raises(RunError, match="more than 64 sentences"):
+            read_verdict(run_folder)
+
+
 def test_endless_losses_are_none(run_folder: Path) -> None:
-    (run_folder / "log.csv").write_text("iteration,seconds,total\n1,0.5,inf\n2,1.0,-inf\n3,1.5,2.0\n")
+    (run_folder / "log.csv").write_text(
+        "iteration,seconds,total\n1,0.5,inf\n2,1.0,-inf\n3,1.5,2.0\nnan,2.0,1.0\n4,inf,1\n"
+    )
     np.testing.assert_array_equal(read_losses(run_folder)["total"], [np.nan, np.nan, 2.0])
 
 

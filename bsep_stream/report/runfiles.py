@@ -21,6 +21,8 @@ from bsep_stream.trust.textfiles import LARGEST_JSON_BYTES, Fail, json_value, re
 
 LARGEST_LOG_BYTES = 128_000_000
 MOST_COLUMNS = 64
+MOST_SENTENCES, LONGEST_SENTENCE = 64, 1_000
+"""Of a verdict; ours has ten, of one line each."""
 
 _NOT_LOSSES = ("iteration", "seconds")
 
@@ -110,6 +112,8 @@ def read_verdict(path: str | Path) -> dict[str, Any]:
     try:
         for name in ("sentences", "warnings"):
             values[name] = typed(list[str], values.get(name, []), name)
+            if len(values[name]) > MOST_SENTENCES or max(map(len, values[name]), default=0) > LONGEST_SENTENCE:
+                raise ConfigError(f"more than {MOST_SENTENCES} {name}, or of more than {LONGEST_SENTENCE} characters")
     except ConfigError as error:
         raise RunError(f"{file} is damaged ({error}); restore it or train anew") from error
     return values
@@ -148,6 +152,7 @@ def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
             raise
         raise RunError(f"{log} cannot be read ({brief(str(error))}); restore it or train anew") from error
     table = table.reshape(-1, len(header))
+    table = table[np.isfinite(table[:, : len(_NOT_LOSSES)]).all(axis=1)]
     table[~np.isfinite(table)] = np.nan  # a loss that is endless is none, and no JSON
     return {name: table[:, i] for i, name in enumerate(header)}
 

@@ -162,6 +162,8 @@ def _told(fail: Fail, language: str) -> Iterator[None]:
         raise fail(f"is not valid {language}: it nests deeper than {DEEPEST} levels") from error
     except MemoryError as error:
         raise fail("needs more memory than there is") from error
+    except UnicodeDecodeError as error:
+        raise fail(f"is no text in UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
     except (ValueError, OverflowError, TypeError, AttributeError, IndexError) as error:
         raise fail(f"is not valid {language}: {shown(str(error))[:200]}") from error
 
