@@ -148,7 +148,7 @@ def test_verdict_of_a_book_is_refused(run_folder: Path) -> None:
 
 def test_endless_losses_are_none(run_folder: Path) -> None:
     (run_folder / "log.csv").write_text(
-        "iteration,seconds,total\n1,0.5,inf\n2,1.0,-inf\n3,1.5,2.0\nnan,2.0,1.0\n4,inf,1\n"
+        "iteration,seconds,total\n1,1,inf\n2,1,-inf\n3,1,2.0\nnan,2,1\n4,inf,1\n"
     )
     np.testing.assert_array_equal(read_losses(run_folder)["total"], [np.nan, np.nan, 2.0])
 
@@ -346,6 +346,11 @@ def test_race_of_a_stranger_is_looked_at_first(change: Callable[[dict[str, Any]]
     }
     write_json(folder.race_path, race)
     assert read_race(folder)["seeds"] == [0, 1]
+    if os.name == "posix":
+        folder.starts_path.symlink_to("/elsewhere")
+        with pytest.raises(RunError, match="leads out of the run"):
+            read_race(folder)
+        folder.starts_path.unlink()
     changed(folder.race_path, change)
     with pytest.raises(RunError, match=r"race\.json") as caught:
         read_race(folder)
