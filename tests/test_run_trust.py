@@ -147,9 +147,7 @@ def test_verdict_of_a_book_is_refused(run_folder: Path) -> None:
 
 
 def test_endless_losses_are_none(run_folder: Path) -> None:
-    (run_folder / "log.csv").write_text(
-        "iteration,seconds,total\n1,1,inf\n2,1,-inf\n3,1,2.0\nnan,2,1\n4,inf,1\n"
-    )
+    (run_folder / "log.csv").write_text("iteration,seconds,total\n1,1,inf\n2,1,-inf\n3,1,2.0\nnan,2,1\n4,inf,1\n")
     np.testing.assert_array_equal(read_losses(run_folder)["total"], [np.nan, np.nan, 2.0])
 
 
@@ -268,6 +266,7 @@ def test_every_preset_is_read_back(preset: str, sources: tuple[str, ...]) -> Non
 
 
 RUNS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "thousands of recordings": lambda v: v.update(recordings=v["recordings"] * 2_000),
     "seed": lambda v: v.update(seed=-1),
     "seed of text": lambda v: v.update(seed="1"),
     "gain": lambda v: v.update(gain=0.0),
