@@ -1,5 +1,7 @@
 """Errors that a user can cause. Each message is one sentence: what was expected, what came, what to do."""
 
+from bsep_stream.plain import shown
+
 
 class BsepError(ValueError):
     """Base of every error that the user can mend; the command line prints it and exits with 2.
@@ -13,6 +15,9 @@ class BsepError(ValueError):
     ...     print(error)
     there is no model file nowhere.onnx; give the path of an ONNX file made by 'bsep export'
     """
+
+    def __str__(self) -> str:
+        return shown(super().__str__())  # names in it are of files, and anything
 
 
 class AudioError(BsepError):
@@ -42,7 +47,7 @@ class RackError(ConfigError):
 
     def __str__(self) -> str:
         more = len(self.mistakes) - 1
-        return self.mistakes[0] + (f" (and {more} more: `bsep rack check` lists them)" if more else "")
+        return shown(self.mistakes[0]) + (f" (and {more} more: `bsep rack check` lists them)" if more else "")
 
 
 class RunError(BsepError):

@@ -6,9 +6,14 @@ import sys
 import warnings
 from typing import Any, TextIO
 
+from bsep_stream.plain import shown
+
 
 class AudioWarning(UserWarning):
     """A recording of which something is missing, or other than its header says; what is there was taken."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())  # the name of the recording is anything
 
 
 def speak_warnings() -> None:

@@ -11,6 +11,8 @@ REMIX = "remix"
 """File of all stems, mixed."""
 MASTER = "master"
 """Strip over the sum of all stems."""
+RESERVED = (RESIDUAL, REMIX, MASTER, "input", "mix", "mixture")
+"""What no source can be called: files and strips of these names stand beside its own."""
 
 LARGEST_SAMPLE = 1e6
 """Samples beyond this (full scale is 1) are refused: they are not audio, and their powers overflow."""

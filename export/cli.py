@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
@@ -13,6 +12,7 @@ import click
 
 from bsep_stream.errors import ConfigError, ModelError
 from bsep_stream.files.outputlock import locked_file
+from bsep_stream.plain import pasteable, path_word
 from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
-    following = shlex.join(["bsep", "separate", str(report.path), "RECORDING", "--output", "DIR"])
+    following = pasteable(["bsep", "separate", path_word(report.path), "RECORDING", "--output", "DIR"])
     say(f"next: {following}")
 
 

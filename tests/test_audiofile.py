@@ -73,6 +73,12 @@ def test_missing_empty_and_foreign_files(tmp_path: Path) -> None:
         assert "cannot be read as audio" in refused(tmp_path / name)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that cannot be read")
+def test_file_that_the_system_does_not_read_is_named() -> None:
+    with pytest.raises(AudioError, match="/proc/self/mem cannot be read"):
+        read_recording("/proc/self/mem")
+
+
 @pytest.mark.parametrize("suffix", ["wav", "aiff", "w64"])
 def test_no_samples(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"none.{suffix}"

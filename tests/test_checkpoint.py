@@ -73,6 +73,13 @@ def test_damaged_checkpoint_is_told(tmp_path: Path, damage: str) -> None:
         load_checkpoint(path)
 
 
+def test_checkpoint_of_numbers_that_are_not_finite_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, checkpoint(float("nan")))
+    with pytest.raises(RunError, match="not finite in 'weight'"):
+        load_checkpoint(path)
+
+
 def test_newer_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     save_checkpoint(path, checkpoint(format_version=FORMAT_VERSION + 1))

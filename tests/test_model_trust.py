@@ -57,6 +57,29 @@ PROGRAMS: dict[str, tuple[list[bytes], list[bytes], str]] = {
         [tensor("none", np.array(0, I64)), tensor("unit", np.array(1, I64))],
         r"a size in it \(Range\) depends on the sound",
     ),
+    "dilated beyond its row": (
+        [node("MaxPool", ["frame"], ["x"], attribute("kernel_shape", 8, 3, 7), attribute("dilations", 8, 2**33, 7))],
+        [],
+        r"MaxPool has 'dilations' \[8589934592\], and ours 1 to 1",
+    ),
+    "of no length": ([node("Conv", ["frame", "frame"], ["x"])], [], "Conv does not say how long it is"),
+    "huge axis": ([node("Flatten", ["frame"], ["x"], attribute("axis", 3, 2**62, 2))], [], "Flatten has 'axis'"),
+    "split below nothing": (
+        [node("Split", ["frame", "n"], ["x", "y"], attribute("axis", 3, 2, 2))],
+        [tensor("n", np.array([-5, 262], I64))],
+        r"Split has \[-5, 262\] where ours have 0 or more",
+    ),
+    "padded by less than nothing": (
+        [node("Pad", ["frame", "n"], ["x"])], [tensor("n", np.array([0, 0, -900, 0, 0, 0], I64))], "Pad has",
+    ),
+    "divided by minus one": (
+        [node("Div", ["n", "m"], ["x"])],
+        [tensor("n", np.array([-(2**63)], I64)), tensor("m", np.array([-1], I64))],
+        r"Div has \[-1\] where ours have 1 or more",
+    ),
+    "worked out": (
+        [node("Shape", ["frame"], ["n"]), node("Tile", ["frame", "n"], ["x"])], [], "a size that is worked out",
+    ),
     "use before it is made": ([node("Abs", ["late"], ["x"]), node("Abs", ["frame"], ["late"])], [], "before anything"),
     "two of a name": ([node("Abs", ["frame"], ["frame"])], [], "two of 'frame'"),
     "not a number": ([], [tensor("w", np.array([1.0, np.nan], F32))], "weights 'w' are not all finite"),
@@ -124,6 +147,11 @@ def test_part_that_no_export_has_is_refused(kind: str, tiny_model_path: Path, tm
     refused(tiny_model_path.read_bytes() + more, tmp_path, sentence)
 
 
+def test_metadata_that_come_twice_are_refused(tiny_model_path: Path, tmp_path: Path) -> None:
+    again = part(14, joined([(1, "bsep_stream"), (2, "{}")]))
+    refused(tiny_model_path.read_bytes() + again, tmp_path, "its metadata say something twice")
+
+
 def test_graphs_in_graphs_are_refused_before_they_are_deep(tiny_model_path: Path, tmp_path: Path) -> None:
     inner = sub_graph()
     for _ in range(200):
@@ -174,6 +202,9 @@ METADATA: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "line end": (lambda m: m.update(source_names=["flu\nte", "oboe"]), "cannot be the name of a source"),
     "turned around": (lambda m: m.update(source_names=["flu\u202ete", "oboe"]), "control characters"),
     "long name": (lambda m: m.update(source_names=["a" * 300, "oboe"]), "cannot be the name of a source"),
+    "one file": (lambda m: m.update(source_names=["Flute", "flute"]), "must be distinct"),
+    "one file by its accents": (lambda m: m.update(source_names=["caf\u00e9", "cafe\u0301"]), "must be distinct"),
+    "a file of the recorder": (lambda m: m.update(source_names=["Input", "oboe"]), "none of residual"),
     "number as a name": (lambda m: m.update(source_names=[3, "oboe"]), "damaged metadata"),
     "text as names": (lambda m: m.update(source_names="ab"), "damaged metadata"),
     "no names": (lambda m: m.update(source_names=[], tone_sources=[], dictionary=[]), "1 to 16 sources"),

@@ -329,6 +329,11 @@ def test_lines_without_end_do_not_stop_the_show(tiny_model_path: Path) -> None:
     assert max(len(typed.poll(engine.desk)) for _ in range(50)) <= 20
 
 
+def test_rack_of_thousands_of_stems_is_refused() -> None:
+    with pytest.raises(ConfigError, match="rack has 9000 stems, and 64 are possible"):
+        rack_from_dict({"stems": {f"s{number}": {} for number in range(9_000)}})
+
+
 def test_typed_bytes_that_are_no_text_are_shown(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed_bytes = io.TextIOWrapper(io.BytesIO(b"gain fl\xfcte 3\nbypass\n"), encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", typed_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +94,8 @@ def test_value_that_makes_no_sense_is_one_sentence(kind: str, run_folder: Path) 
 
 @pytest.mark.parametrize("name", ["config.json", "run.json", "dictionary.json", "verdict.json"])
 @pytest.mark.parametrize(
-    "text", [DEEP, '{"a":' * 5_000, LONG, f'{{"a": {LONG}}}', '{"a": 1e9999}', "", "\x00", "3", "null"]
+    "text",
+    ['{"a": 1, "a": 2}', DEEP, '{"a":' * 5_000, LONG, f'{{"a": {LONG}}}', '{"a": 1e9999}', "", "\x00", "3", "null"],
 )
 def test_json_that_is_none_is_one_sentence(name: str, text: str, run_folder: Path) -> None:
     (run_folder / name).write_text(text)
@@ -103,6 +105,25 @@ def test_json_that_is_none_is_one_sentence(name: str, text: str, run_folder: Pat
         one_sentence(error)
     else:
         assert (name, text) == ("verdict.json", '{"a": 1e9999}')
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("name", ["log.csv", "checkpoint.safetensors", "takes", "starts/0"])
+def test_link_out_of_a_run_is_refused(name: str, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Resuming writes into the run, and through a link of a stranger it would write elsewhere."""
+    (run_folder / name).parent.mkdir(exist_ok=True)
+    (run_folder / name).unlink(missing_ok=True)
+    (run_folder / name).symlink_to(tmp_path_factory.mktemp("elsewhere") / "mine")
+    with pytest.raises(RunError, match="is a link that leads out of the run"):
+        describe(run_folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_run_that_is_reached_by_a_link_and_has_some_in_it_is_read(run_folder: Path, tmp_path: Path) -> None:
+    (run_folder / "log.csv").rename(run_folder / "long.csv")
+    (run_folder / "log.csv").symlink_to("long.csv")
+    (tmp_path / "link").symlink_to(run_folder)
+    assert describe(tmp_path / "link")["tones_at_once"] == [1, 2]
 
 
 def test_log_of_many_columns_or_bytes_is_refused(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +137,18 @@ def test_log_of_many_columns_or_bytes_is_refused(run_folder: Path, monkeypatch: 
     monkeypatch.setattr("bsep_stream.report.runfiles.LARGEST_LOG_BYTES", 100)
     with pytest.raises(RunError, match="is larger than"):
         read_losses(run_folder)
+
+
+def test_verdict_of_a_book_is_refused(run_folder: Path) -> None:
+    for sentences in (["a" * 2_000], ["a"] * 100):
+        (run_folder / "verdict.json").write_text(json.dumps({"sentences": sentences}))
+        with pytest.raises(RunError, match="more than 64 sentences"):
+            read_verdict(run_folder)
+
+
+def test_endless_losses_are_none(run_folder: Path) -> None:
+    (run_folder / "log.csv").write_text("iteration,seconds,total\n1,1,inf\n2,1,-inf\n3,1,2.0\nnan,2,1\n4,inf,1\n")
+    np.testing.assert_array_equal(read_losses(run_folder)["total"], [np.nan, np.nan, 2.0])
 
 
 def test_verdict_is_read_with_what_it_may_lack(run_folder: Path) -> None:
@@ -233,6 +266,7 @@ def test_every_preset_is_read_back(preset: str, sources: tuple[str, ...]) -> Non
 
 
 RUNS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "thousands of recordings": lambda v: v.update(recordings=v["recordings"] * 2_000),
     "seed": lambda v: v.update(seed=-1),
     "seed of text": lambda v: v.update(seed="1"),
     "gain": lambda v: v.update(gain=0.0),
@@ -311,6 +345,11 @@ def test_race_of_a_stranger_is_looked_at_first(change: Callable[[dict[str, Any]]
     }
     write_json(folder.race_path, race)
     assert read_race(folder)["seeds"] == [0, 1]
+    if os.name == "posix":
+        folder.starts_path.symlink_to("/elsewhere")
+        with pytest.raises(RunError, match="leads out of the run"):
+            read_race(folder)
+        folder.starts_path.unlink()
     changed(folder.race_path, change)
     with pytest.raises(RunError, match=r"race\.json") as caught:
         read_race(folder)

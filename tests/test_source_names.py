@@ -20,6 +20,8 @@ from bsep_stream.train.runs.sources import parse_sources, sources_text
         ("violin,", "1 to 40 letters"),
         ("violin,../oboe", "1 to 40 letters"),
         ("violin,residual", "cannot be called residual"),
+        ("violin,input", "cannot be called input"),
+        ("violin,Master", "cannot be called Master"),
         ("violin,Remix", "cannot be called Remix"),
         ("violin,piano:5", "1 to 4"),
         ("violin,piano:", "1 to 4"),

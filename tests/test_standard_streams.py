@@ -63,6 +63,16 @@ def test_closed_streams(tmp_path: Path, take: Path, tiny_model_path: Path, close
     assert bsep("info", tmp_path / "none.onnx", closed=closed).returncode == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_standard_error_that_takes_nothing_costs_no_stem(tmp_path: Path, take: Path, tiny_model_path: Path) -> None:
+    arguments = [sys.executable, "-c", RUN, "separate", tiny_model_path, take, "-o", tmp_path / "out"]
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=full, check=False).returncode == 0
+        refused = subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=full, check=False)  # its files are there
+    assert refused.returncode == 2
+    assert len(list((tmp_path / "out").glob("*.wav"))) == 3
+
+
 def test_ctrl_c_while_the_last_sentence_is_said_is_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

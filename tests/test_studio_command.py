@@ -19,6 +19,7 @@ pytest.importorskip("uvicorn")
 
 from bsep_stream.cli import main
 from bsep_stream.errors import ConfigError
+from bsep_stream.files.outputlock import locked_folder
 from bsep_stream.studio.server import HERE, listening_socket, own_address
 
 PATIENCE_SECONDS = 60.0
@@ -53,15 +54,22 @@ def test_it_opens_says_its_link_and_closes_on_ctrl_c(tmp_path: Path) -> None:
         assert process.returncode in (0, 130)
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_folder_that_is_open_in_another_studio_is_refused(tmp_path: Path) -> None:
+    with locked_folder(tmp_path):
+        result = CliRunner().invoke(main, ["studio", str(tmp_path), "--no-browser"])
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path} is open in another studio" in result.stderr
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((HERE, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(main, ["studio", "unused", "--no-browser", "--port", str(port)])
+        result = CliRunner().invoke(main, ["studio", str(tmp_path / "unused"), "--no-browser", "--port", str(port)])
     assert result.exit_code == 2
     assert f"port {port} cannot be used" in result.output
-    Path("unused").rmdir()
+    assert not (tmp_path / "unused").exists()
 
 
 def test_it_listens_on_this_machine_only_unless_it_is_shared() -> None:

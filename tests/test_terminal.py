@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import io
 import os
+import subprocess
 from pathlib import Path
-from shutil import copy
+from shutil import copy, which
 
 import numpy as np
 import pytest
@@ -17,12 +18,15 @@ from rich.table import Table
 
 import bsep_stream
 from bsep_stream.cli import main
+from bsep_stream.errors import BsepError, RackError
+from bsep_stream.plain import pasteable, path_word
+from bsep_stream.spoken import AudioWarning
 from bsep_stream.trust.console import Console
 from bsep_stream.trust.shown import brief, has_only_plain, shown
 from bsep_stream.trust.terminal import say, say_above_bar
 
-EVIL = "a\x1b[2J\x07\x9b31m\u202eb"
-SHOWN = "a\\x1b[2J\\x07\\x9b31m\\u202eb"
+EVIL = "a\x1b[2J\x07\n\x9b31m\u202eb"
+SHOWN = "a\\x1b[2J\\x07\\n\\x9b31m\\u202eb"
 
 PACKAGE = Path(bsep_stream.__file__).parent
 TALKERS = [
@@ -57,7 +61,8 @@ def test_whatever_is_printed_passes_the_one_place(path: Path) -> None:
     ("text", "seen"),
     [
         (EVIL, SHOWN),
-        ("line\none\ttab", "line\none\ttab"),
+        ("line\none\ttab", "line\\none\\ttab"),
+        ("next\x85page\x0b\u2029", "next\\x85page\\x0b\\u2029"),
         ("back\rspace\b", "back\\x0dspace\\x08"),
         ("byte \udcff, half \ud800", "byte \\xff, half \\ud800"),
         ("Käse 笛 \u2028", "Käse 笛 \\u2028"),
@@ -97,7 +102,7 @@ def test_tables_bars_and_lines_of_the_console_show_them() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (EVIL, r"'a\x1b[2J\x07\x9b31m\u202eb'"),
+        (EVIL, r"'a\x1b[2J\x07\n\x9b31m\u202eb'"),
         ([[[[[1]]]]], "[[[[...]]]]"),
         (3, "3"),
     ],
@@ -147,6 +152,63 @@ def test_names_of_files_are_shown_by_every_command(evil_folder: Path, tiny_model
         assert is_clean(result.output), (arguments, result.output)
         assert is_clean(result.stderr), (arguments, result.stderr)
         assert result.output
+
+
+FORGING = "a\nnext: rm -rf ~\u2028\r"
+
+
+def test_a_name_cannot_forge_a_line(tmp_path: Path, tiny_model_path: Path, rng: np.random.Generator) -> None:
+    folder = tmp_path / FORGING
+    folder.mkdir()
+    take, model = folder / f"take{FORGING}.wav", folder / f"model{FORGING}.onnx"
+    soundfile.write(folder / "take.wav", 0.1 * rng.standard_normal((2_000, 1)), 48_000)
+    (folder / "take.wav").rename(take)  # libsndfile is not asked
+    copy(tiny_model_path, model)
+    rack = folder / f"rack{FORGING}.toml"
+    rack.write_text("[stems.flute]\ngain = 3\n[master]\nmut = 1")
+    stems = folder / f"stems{FORGING}"
+    for arguments in (
+        ("separate", model, take, "--output", stems),
+        ("separate", model, take, "--output", stems),  # exists
+        ("separate", model, take, folder / f"no{FORGING}.wav", "--output", stems / "more"),
+        ("notes", model, take, "--output", folder / f"notes{FORGING}.csv"),
+        ("notes", model, model, "--output", folder / "notes.csv"),
+        ("info", model),
+        ("info", folder),
+        ("bench", rack),
+        ("rack", "check", rack),
+        ("report", stems, "--output", folder / f"report{FORGING}.html"),
+        ("report", folder, "--output", folder / f"report{FORGING}.txt"),
+        ("evaluate", "--reference", take, "--estimate", take),
+        ("evaluate", "--reference", rack, "--estimate", take),
+        ("rack", "show", FORGING),
+        (FORGING,),
+        ("info", f"--{FORGING}"),
+        ("separate", "--format", FORGING),
+        ("info", "--config", folder / FORGING, model),
+    ):
+        result = bsep(*arguments)
+        assert result.exception is None or isinstance(result.exception, SystemExit), arguments
+        for line in (result.output + result.stderr).split("\n"):
+            assert not line.startswith("next: rm"), arguments
+            assert has_only_plain(line), (arguments, line)
+
+
+def test_a_sentence_and_a_warning_show_names_from_python_as_well() -> None:
+    assert str(BsepError(f"there is no {FORGING}")) == r"there is no a\nnext: rm -rf ~\u2028\x0d"
+    assert str(RackError((f"there is no {FORGING}",))) == r"there is no a\nnext: rm -rf ~\u2028\x0d"
+    assert "\n" not in str(AudioWarning(FORGING))
+
+
+@pytest.mark.skipif(which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize(
+    "name", ["-x", "$HOME", "a b", "it's", "a\nb", "\x1b1", "`id`", "\\n", "*", "!x", "~", "\udcff", "笛\n", "#a"]
+)
+def test_what_is_to_be_pasted_arrives_as_it_was(name: str) -> None:
+    line = pasteable(["printf", "%s", path_word(name)])
+    assert has_only_plain(line)
+    said = subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
+    assert said == os.fsencode(path_word(name))
 
 
 def test_name_that_is_no_text_is_shown_in_its_bytes(tmp_path: Path, tiny_model_path: Path) -> None:

@@ -137,7 +137,10 @@ def _exit_with_sentence(run: Callable[[], Any]) -> Any:
         hint = ""
         if isinstance(error, click.UsageError) and error.ctx is not None:
             hint = f" (see `{error.ctx.command_path} --help`)"
-        _complain(error.format_message().rstrip(".") + hint)
+        sentence = error.format_message()
+        if isinstance(error, click.MissingParameter):  # which lists the choices in lines
+            sentence = " ".join(sentence.split())
+        _complain(sentence.rstrip(".") + hint)
         sys.exit(error.exit_code)
     except BsepError as error:
         _complain(str(error))

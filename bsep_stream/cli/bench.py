@@ -41,7 +41,7 @@ def bench(
         values = result.to_dict()
         if math.isnan(values["peak_memory_mb"]):
             values["peak_memory_mb"] = None
-        say(json.dumps(values, indent=2))
+        say(json.dumps(values, indent=2), lines=True)
     else:
         _print(result, model)
 

@@ -26,7 +26,7 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    say(kind(main, {}, "bsep", COMPLETION_VARIABLE).source())
+    say(kind(main, {}, "bsep", COMPLETION_VARIABLE).source(), lines=True)
 
 
 command = completion

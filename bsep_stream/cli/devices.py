@@ -23,7 +23,7 @@ def devices(midi: bool, as_json: bool) -> None:
 
     found = list_devices(sound_library())
     if as_json:
-        say(json.dumps([asdict(device) for device in found], indent=2))
+        say(json.dumps([asdict(device) for device in found], indent=2), lines=True)
         return
     if not found:
         say(
@@ -58,7 +58,7 @@ def _list_midi_ports(as_json: bool) -> None:
 
     names = list_ports()
     if as_json:
-        say(json.dumps(names, indent=2))
+        say(json.dumps(names, indent=2), lines=True)
         return
     for number, name in enumerate(names):
         say(f"{number}  {name}")

@@ -87,7 +87,7 @@ def evaluate(
     true, estimated = _read([*references, *estimates], len(references))
     result = measure(true, estimated, [path.stem for path in references], filtered=filtered)
     if as_json:
-        say(json.dumps(_to_dict(result, references, estimates), indent=2))
+        say(json.dumps(_to_dict(result, references, estimates), indent=2), lines=True)
     else:
         _print_table(result, estimates)
 

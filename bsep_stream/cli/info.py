@@ -42,7 +42,7 @@ def info(
             path, latency=latency, sample_rate=sample_rate, rack=named_rack(rack_name, allow_plugins)
         )
     if as_json:
-        say(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2), lines=True)
     else:
         _print(facts)
 

@@ -98,7 +98,7 @@ def live(
     from bsep_stream.live.session.notesender import NoteSender
     from bsep_stream.live.session.rackwatch import RackWatch
     from bsep_stream.live.session.recorder import Recorder
-    from bsep_stream.live.session.status import latency_line, summary_dict, summary_text
+    from bsep_stream.live.session.status import latency_line, summary_dict, summary_lines
     from bsep_stream.separator import StreamingSeparator
     from bsep_stream.stream.ledger import USUAL_BLOCK
     from bsep_stream.trust.console import Console
@@ -162,7 +162,8 @@ def live(
         for path in recorder.paths if recorder is not None else []:
             console.print(f"recorded {path}", markup=False, soft_wrap=True)
         if played:
-            console.print(summary_text(engine, session.device_samples), markup=False, soft_wrap=True)
+            for line in summary_lines(engine, session.device_samples):
+                console.print(line, markup=False, soft_wrap=True)
         if played and summary is not None:
             with whole_file(summary) as temporary:
                 temporary.write_text(json.dumps(summary_dict(engine, session.device_samples, log), indent=2))

@@ -24,7 +24,7 @@ def evaluate_notes(references: Sequence[Path], estimates: Sequence[Path], as_jso
 
     scores = score_notes(read_note_file(references[0]), read_note_file(estimates[0]))
     if as_json:
-        say(json.dumps(scores.to_dict(), indent=2))
+        say(json.dumps(scores.to_dict(), indent=2), lines=True)
         return
 
     from rich.markup import escape

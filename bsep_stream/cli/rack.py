@@ -59,7 +59,7 @@ def check(file: str, model: Path | None, sample_rate: int, channels: int, as_jso
             "channels": channels,
             "latency_samples": mixer.latency_samples,
         }
-        say(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2), lines=True)
         return
     named = ", ".join(name for name in loaded.stems) or "no stem"
     late = f"{mixer.latency_samples} samples ({1000 * mixer.latency_samples / sample_rate:.1f} ms) of latency"
@@ -125,7 +125,7 @@ def show(name: str | None) -> None:
             say(f"{each:10} {purpose}")
     else:
         path = find_rack(name)
-        say(path.read_text(encoding="utf-8"), nl=False)
+        say(path.read_text(encoding="utf-8"), nl=False, lines=True)
 
 
 command = rack

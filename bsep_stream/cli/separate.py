@@ -95,6 +95,8 @@ def separate(
         raise ConfigError("- is standard input and comes alone: separate files in another call")
     if not to_pipe and folder is None:
         raise click.UsageError("Missing option '-o' / '--output'", ctx)
+    if folder == PIPE and not to_pipe:
+        raise ConfigError("-o takes a folder: give its name, or - as INPUT for stems from pipe to pipe")
     require_engine(jobs, scheduler)
     loaded = SeparationModel(model)
     setting = choose_setting(latency, loaded.geometry)  # one that cannot be is told once, not for every file

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bsep_stream.plain import pasteable, path_word
 from bsep_stream.trust.terminal import say, say_above_bar
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def separate_and_tell(begin: Separation, model: Path, recordings: Sequence[Path]
         raise
     if as_json:
         files = [outcome.to_dict() for outcome in outcomes]
-        say(json.dumps({"model": str(model), "counts": counts, "files": files}, indent=2))
+        say(json.dumps({"model": str(model), "counts": counts, "files": files}, indent=2), lines=True)
     elif len(recordings) > 1:
         say(_told(counts), err=True)
     _say_next(outcomes, model)
@@ -127,6 +127,6 @@ def _say_next(outcomes: Sequence[RecordingOutcome], model: Path) -> None:
     for outcome in outcomes:
         if outcome.separated is not None:
             folder = next(iter(outcome.paths.values())).parent
-            command = shlex.join(["bsep", "report", str(folder), str(model), "--output", "report.html"])
+            command = pasteable(["bsep", "report", path_word(folder), path_word(model), "--output", "report.html"])
             say(f"next: {command}", err=True)
             return

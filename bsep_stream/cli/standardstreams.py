@@ -7,12 +7,15 @@ import io
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 _SHOWN = "bsep-shown"
 
 
 def steady_streams() -> None:
     """Let nothing that is said end a command: closed streams swallow it, letters that they lack are described.
+
+    The same for standard error on a full disk, or whose reader has gone: the work goes on, and what it writes counts.
 
     A stream that the caller closed leaves its number free, and the next file that is opened would get it: what a
     library then writes to standard error would stand in a stem.
@@ -26,6 +29,47 @@ def steady_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             with suppress(io.UnsupportedOperation):  # somebody has read from it before
                 stream.reconfigure(errors=_SHOWN if mode == "w" else "backslashreplace")
+            if name == "stderr":
+                sys.stderr = _swallowing(stream)
+
+
+def _swallowing(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # itself with PYTHONUNBUFFERED
+    if not isinstance(raw, io.RawIOBase) or isinstance(raw, _Swallowing):
+        return stream
+    buffer = io.BufferedWriter(_Swallowing(raw, stream))
+    return io.TextIOWrapper(
+        buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=True, write_through=True
+    )
+
+
+class _Swallowing(io.RawIOBase):
+    """A stream that loses what cannot be written, and goes on.
+
+    Parameters
+    ----------
+    raw : io.RawIOBase
+    owner : io.TextIOWrapper
+        Whose it is: it would close it with itself.
+    """
+
+    def __init__(self, raw: io.RawIOBase, owner: io.TextIOWrapper) -> None:
+        self._raw, self._owner = raw, owner
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return self._raw.write(data)
+        except OSError:
+            return len(data)
 
 
 def _fill_numbers() -> None:

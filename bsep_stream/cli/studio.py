@@ -22,10 +22,19 @@ def command(folder: Path, port: int | None, no_browser: bool, share: bool) -> No
     import webbrowser
     from contextlib import suppress
 
+    from bsep_stream.errors import BusyError
+    from bsep_stream.files.outputlock import locked_folder
     from bsep_stream.studio.guard import new_token
     from bsep_stream.studio.house import House
     from bsep_stream.studio.server import HERE, listening_socket, make_app, own_address, serve
 
+    folder = folder.expanduser()
+    try:
+        click.get_current_context().with_resource(locked_folder(folder))
+    except BusyError as error:  # two would write over each other's notes and racks
+        raise BusyError(
+            f"{folder} is open in another studio: go on there, or close it, or give another FOLDER"
+        ) from error
     house = House.at(folder)
     address = own_address() if share else None
     listening = listening_socket(port, share)
@@ -51,5 +60,6 @@ def _invite(link: str) -> None:
     """Address and QR code for others in the same network."""
     import segno
 
-    say(f"In the same network, whoever has this link may do everything here; it is not encrypted:\n  {link}")
+    say("In the same network, whoever has this link may do everything here; it is not encrypted:")
+    say(f"  {link}")
     segno.make(link, error="l").terminal(compact=True)

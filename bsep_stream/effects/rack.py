@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 OTHERS = "*"
 """Name of the strip for all sources that have none of their own: racks with it fit every model."""
 
+_MOST_STEMS = 64
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -215,6 +217,8 @@ def rack_from_dict(
     with mistakes.noted():
         if not isinstance(stems, Mapping):
             raise ConfigError(f"{label}: stems must be tables like [stems.recorder], got {brief(stems)}")
+        if len(stems) > _MOST_STEMS:
+            raise ConfigError(f"{label} has {len(stems)} stems, and {_MOST_STEMS} are possible")
         for name, strip in stems.items():
             where = f"{label}: [stems.{_cut(name)}]"
             with mistakes.noted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Iterator
@@ -82,6 +83,11 @@ class Recording:
                 self._remarks += broken_promises(first.extra_info)
             if int(first.frames) == 0 and len(self._parts) == 1:
                 raise AudioError(f"{self.path} holds no samples; give a recording")
+        except OSError as error:
+            self.close()
+            if error.errno not in (errno.EINVAL, errno.EIO):  # of a full disk, say, where it is kept for a while
+                raise
+            raise AudioError(f"{self.path} cannot be read ({error.strerror}); give a recording") from error
         except BaseException:
             self.close()
             raise

@@ -42,14 +42,14 @@ def locked_file(path: Path) -> Iterator[None]:
     ConfigError
         If it cannot be a file that is written, see :func:`~bsep_stream.files.atomic.check_target`.
     """
-    path = Path(path)
-    check_target(path)
-    path = Path(os.path.realpath(path))
+    named = Path(path)
+    check_target(named)
+    path = Path(os.path.realpath(named))
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; give the name of a file")
+        raise ConfigError(f"{named} is a folder; give the name of a file")
     name = os.fsencode(path.name)
     short = path.name if len(name) + len(LOCK_NAME) < LONGEST_NAME else hashlib.sha256(name).hexdigest()
-    with _locked(path.parent / f".{short}{LOCK_NAME}", path, "file"):
+    with _locked(path.parent / f".{short}{LOCK_NAME}", named, "file"):
         yield
 
 
@@ -64,7 +64,7 @@ def _locked(lock_path: Path, target: Path, kind: str) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise BusyError(
-            f"another process is writing the {kind} {target}; wait until it has ended, or give another --output"
+            f"another process is writing the {kind} {target}; wait until it has ended, or give another output"
         ) from error
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.strikes import Strike
 from bsep_stream.trust.records import record, typed
 from bsep_stream.trust.shown import brief, has_only_plain
+from bsep_stream.words import RESERVED
 
 OUTPUT_KINDS = ("direct", "dictionary", "mask")
 """What can be made of the tones: the two published predictions, or masks for the mixture."""
@@ -34,7 +36,6 @@ MOST_HOP_SIGMAS = 4.0
 MOST_SOURCE_SAMPLES = 2**18
 """Sources times the length of a frame, which a stream keeps of each."""
 
-_RESERVED_NAMES = ("residual", "remix")
 _NO_FILE_NAMES = set('/\\:"*?<>|')
 
 
@@ -154,8 +155,12 @@ def check_source_names(names: Sequence[str]) -> tuple[str, ...]:
             raise ConfigError(f"{brief(name)} cannot be the name of a source, because a file is named after it")
     if not 1 <= len(names) <= MOST_SOURCES:
         raise ConfigError(f"1 to {MOST_SOURCES} sources are possible, got {len(names)}")
-    if len(set(names) | set(_RESERVED_NAMES)) != len(names) + len(_RESERVED_NAMES):
-        raise ConfigError(f"source names must be distinct and none of {_RESERVED_NAMES}, got {brief(names)}")
+    files = {unicodedata.normalize("NFC", name).casefold() for name in names}  # as some file systems take them
+    if len(files | set(RESERVED)) != len(names) + len(RESERVED):
+        reserved = ", ".join(RESERVED)
+        raise ConfigError(
+            f"source names must be distinct (Flute and flute are one) and none of {reserved}, got {brief(names)}"
+        )
     return tuple(names)
 
 

@@ -56,6 +56,18 @@ _SIZES = {
 }
 """Which inputs of an operator decide on the size of what comes out of it."""
 
+_WINDOWS = {"kernel_shape": (1, 64), "strides": (1, 64), "pads": (0, 64), "dilations": (1, 1)}
+"""Of what slides over a row. ONNX Runtime ends the process over a size below 0 that comes of others."""
+_WHOLES = (-64, 64)
+"""Of all other whole numbers that an operator has: axes, types, choices."""
+_LEAST = {"Div": (1, 1), "Mod": (1, 1), "Split": (1, 0), "Tile": (1, 0), "TopK": (1, 0), "OneHot": (1, 0)} | {
+    "Expand": (1, 0),
+    "Pad": (1, 0),
+}
+"""Input of an operator, and the least that a whole constant there may be; over others the process may end."""
+_CONSTANT = ("Split", "Tile", "TopK", "OneHot")
+"""Where ours have nothing but a constant there."""
+
 
 def check_rules(model: Model, inputs: Collection[str], switch: str) -> None:
     """ModelError if a model is a program that no export of ours is; the message is for the middle of a sentence.
@@ -73,19 +85,25 @@ def check_rules(model: Model, inputs: Collection[str], switch: str) -> None:
     graph = model.graph
     if other := sorted(set(graph.inputs) - set(inputs)):
         raise ModelError(f"it has an input {brief(other[0])}, which no model of ours has")
-    _check_graph(graph, set(), set(graph.inputs), switch, outermost=True)
+    _check_graph(graph, {}, set(), set(graph.inputs), switch, outermost=True)
 
 
-def _check_graph(graph: Graph, known: set[str], moving: set[str], switch: str, *, outermost: bool) -> None:
+def _check_graph(
+    graph: Graph, constants: dict[str, Tensor], known: set[str], moving: set[str], switch: str, *, outermost: bool
+) -> None:
     """Rules of a graph in which some names are known already; ``moving``: those whose values depend on the sound."""
-    known, moving = known | set(graph.inputs), set(moving)
+    known, moving, constants = known | set(graph.inputs), set(moving), dict(constants)
     for tensor in graph.tensors:
         _check_finite(tensor)
         if tensor.name in known - set(graph.inputs):
             raise ModelError(f"it has two of {brief(tensor.name)}")
         known.add(tensor.name)
+        constants[tensor.name] = tensor
     for node in graph.nodes:
-        _check_node(node, known, moving, switch, outermost)
+        _check_node(node, constants, known, moving, switch, outermost)
+        _check_wholes(node, constants)
+        if node.op_type == "Constant" and node.tensors:
+            constants.update((name, node.tensors[0]) for name in node.outputs)
         for name in node.outputs:
             if name and name in known:
                 raise ModelError(f"it has two of {brief(name)}")
@@ -96,7 +114,9 @@ def _check_graph(graph: Graph, known: set[str], moving: set[str], switch: str, *
         raise ModelError(f"nothing makes {brief(unknown[0])}")
 
 
-def _check_node(node: Node, known: set[str], moving: set[str], switch: str, outermost: bool) -> None:
+def _check_node(
+    node: Node, constants: dict[str, Tensor], known: set[str], moving: set[str], switch: str, outermost: bool
+) -> None:
     if node.domain or node.op_type not in OPERATORS:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         raise ModelError(f"it has the operator {brief(name)}, which no model of ours has")
@@ -118,7 +138,26 @@ def _check_node(node: Node, known: set[str], moving: set[str], switch: str, oute
     for _, graph in node.graphs:
         if graph.inputs:
             raise ModelError("it makes a choice that no model of ours makes")
-        _check_graph(graph, known, moving, switch, outermost=False)
+        _check_graph(graph, constants, known, moving, switch, outermost=False)
+
+
+def _check_wholes(node: Node, constants: dict[str, Tensor]) -> None:
+    """Whole numbers of an operator, as attributes or as constants, are in the range of ours."""
+    slides = node.op_type in ("Conv", "MaxPool")
+    if slides and "kernel_shape" not in node.wholes:
+        raise ModelError(f"{node.op_type} does not say how long it is")
+    for name, values in node.wholes.items():
+        low, high = _WINDOWS.get(name, _WHOLES) if slides else _WHOLES
+        if not all(low <= value <= high for value in values):
+            raise ModelError(f"{node.op_type} has {brief(name)} {brief(list(values))}, and ours {low} to {high}")
+    place, least = _LEAST.get(node.op_type, (len(node.inputs), 0))
+    if place < len(node.inputs):
+        tensor = constants.get(node.inputs[place])
+        if tensor is None:
+            if node.op_type in _CONSTANT and node.inputs[place]:
+                raise ModelError(f"{node.op_type} has a size that is worked out, and ours are constants")
+        elif tensor.values.dtype.kind == "i" and tensor.values.size and int(tensor.values.min()) < least:
+            raise ModelError(f"{node.op_type} has {brief(tensor.values.tolist())} where ours have {least} or more")
 
 
 def _check_finite(tensor: Tensor, *, masks: bool = False) -> None:

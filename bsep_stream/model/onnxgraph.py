@@ -63,6 +63,8 @@ class Node:
     tensors: tuple[Tensor, ...] = ()
     numbers: tuple[float, ...] = ()
     """Floating point attributes."""
+    wholes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Attributes that are whole numbers, by their names."""
     graphs: tuple[tuple[str, Graph], ...] = ()
 
 
@@ -111,6 +113,7 @@ class _Reader:
         tensors: list[Tensor] = []
         numbers: list[float] = []
         graphs: list[tuple[str, Graph]] = []
+        wholes: dict[str, tuple[int, ...]] = {}
         for each in found["attribute"]:
             attribute = _message(each, _ATTRIBUTE, "attribute")
             if "t" in attribute:
@@ -119,6 +122,8 @@ class _Reader:
                 graphs.append((_text(attribute.get("name")), self.graph(attribute["g"], depth + 1)))
             if "f" in attribute:
                 numbers.append(float(attribute["f"]))
+            if attribute["ints"] or "i" in attribute:
+                wholes[_text(attribute.get("name"))] = _wholes(attribute)
             numbers.extend(_numbers(attribute["floats"], "<f4").tolist())
         return Node(
             _text(found.get("op_type")),
@@ -127,6 +132,7 @@ class _Reader:
             tuple(map(_text, found["output"])),
             tuple(tensors),
             tuple(numbers),
+            wholes,
             tuple(graphs),
         )
 
@@ -146,6 +152,9 @@ def read_model(data: bytes) -> Model:
             raise ModelError("it holds no graph")
         opsets = [_message(each, _OPSET, "operator set") for each in found["opset"]]
         entries = [_message(each, _ENTRY, "metadata") for each in found["metadata"]]
+        keys = [_text(each.get("key")) for each in entries]
+        if len(set(keys)) < len(keys):
+            raise ModelError("its metadata say something twice")
         return Model(
             int(found.get("ir_version", 0)),
             {_text(each.get("domain")): int(each.get("version", 0)) for each in opsets},
@@ -219,6 +228,11 @@ def _bytes(value: object) -> bytes:
 
 def _text(value: object) -> str:
     return str(value, "utf-8") if isinstance(value, memoryview) else ""
+
+
+def _wholes(attribute: dict[str, Any]) -> tuple[int, ...]:
+    alone = [attribute["i"]] if "i" in attribute else []
+    return tuple(int(each) for each in _numbers([*alone, *attribute["ints"]], "<i8"))
 
 
 def _tensor(data: memoryview) -> Tensor:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_MEMORY_BYTES = 512 * 2**20
 """Of what a step has at once, weights included; the largest preset needs a fifth of it."""
-MOST_SECONDS = 20.0
+MOST_SECONDS = 5.0
 """Of a step; the largest preset takes 0.2 s on a slow processor."""
 
 

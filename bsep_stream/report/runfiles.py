@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from bsep_stream.trust.textfiles import LARGEST_JSON_BYTES, Fail, json_value, re
 
 LARGEST_LOG_BYTES = 128_000_000
 MOST_COLUMNS = 64
+MOST_SENTENCES, LONGEST_SENTENCE = 64, 1_000
+"""Of a verdict; ours has ten, of one line each."""
 
 _NOT_LOSSES = ("iteration", "seconds")
 
@@ -62,6 +65,15 @@ def is_run(path: Path) -> bool:
     return (path / "config.json").is_file()
 
 
+def refuse_ways_out(path: Path) -> None:
+    """RunError if a link in the folder of a run leads out of it: what the run writes would be written there."""
+    home = os.path.realpath(path)
+    for folder, folders, files in os.walk(path):
+        for entry in (os.path.join(folder, name) for name in (*folders, *files)):
+            if os.path.islink(entry) and not Path(os.path.realpath(entry)).is_relative_to(home):
+                raise RunError(f"{entry} is a link that leads out of the run: put the file itself in its place")
+
+
 def read_run(path: str | Path) -> RunSummary:
     """Read the plain files of a training run.
 
@@ -73,6 +85,7 @@ def read_run(path: str | Path) -> RunSummary:
     path = Path(path)
     if not is_run(path):
         raise RunError(f"{path} is no training run (it has no config.json); give a folder that bsep train made")
+    refuse_ways_out(path)
     config, progress = _read_json(path / "config.json"), _read_json(path / "run.json")
     found = _read_json(path / "dictionary.json")
     try:
@@ -99,6 +112,8 @@ def read_verdict(path: str | Path) -> dict[str, Any]:
     try:
         for name in ("sentences", "warnings"):
             values[name] = typed(list[str], values.get(name, []), name)
+            if len(values[name]) > MOST_SENTENCES or max(map(len, values[name]), default=0) > LONGEST_SENTENCE:
+                raise ConfigError(f"more than {MOST_SENTENCES} {name}, or of more than {LONGEST_SENTENCE} characters")
     except ConfigError as error:
         raise RunError(f"{file} is damaged ({error}); restore it or train anew") from error
     return values
@@ -137,6 +152,8 @@ def read_losses(path: str | Path) -> dict[str, NDArray[np.float64]]:
             raise
         raise RunError(f"{log} cannot be read ({brief(str(error))}); restore it or train anew") from error
     table = table.reshape(-1, len(header))
+    table = table[np.isfinite(table[:, : len(_NOT_LOSSES)]).all(axis=1)]
+    table[~np.isfinite(table)] = np.nan  # a loss that is endless is none, and no JSON
     return {name: table[:, i] for i, name in enumerate(header)}
 
 

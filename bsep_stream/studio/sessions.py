@@ -12,12 +12,12 @@ from typing import Any
 from bsep_stream.errors import ConfigError
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, file_name, read_json
+from bsep_stream.words import RESERVED
 
 MOST_SOURCES = 4
 MOST_TONES = 4
 MOST_TITLE = 120
 MINUTES = (0.1, 600.0)
-RESERVED = ("residual", "remix", "mix", "mixture", "master")
 
 
 class Sessions:

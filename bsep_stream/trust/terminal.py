@@ -13,9 +13,9 @@ import click
 from bsep_stream.trust.shown import shown
 
 
-def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a line to standard output, or to standard error."""
-    click.echo(shown(str(text)), err=err, nl=nl)
+def say(text: object = "", *, err: bool = False, nl: bool = True, lines: bool = False) -> None:
+    """Print a line to standard output, or to standard error; with `lines` a text of ours, or JSON, that has several."""
+    click.echo(shown(str(text), lines=lines), err=err, nl=nl)
 
 
 def say_above_bar(text: object, *, err: bool = False) -> None:

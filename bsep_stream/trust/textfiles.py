@@ -103,7 +103,7 @@ def json_value(text: str | bytes, fail: Fail) -> Any:
     """Whatever is in JSON, of bounded depth and numbers."""
     with _told(fail, "JSON"):
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
-        values = json.loads(text, parse_int=_whole, parse_float=_real)
+        values = json.loads(text, parse_int=_whole, parse_float=_real, object_pairs_hook=_said_once)
     check_plain(values, fail)
     return values
 
@@ -162,8 +162,19 @@ def _told(fail: Fail, language: str) -> Iterator[None]:
         raise fail(f"is not valid {language}: it nests deeper than {DEEPEST} levels") from error
     except MemoryError as error:
         raise fail("needs more memory than there is") from error
+    except UnicodeDecodeError as error:
+        raise fail(f"is no text in UTF-8 (byte {error.start + 1}); save it as UTF-8") from error
     except (ValueError, OverflowError, TypeError, AttributeError, IndexError) as error:
         raise fail(f"is not valid {language}: {shown(str(error))[:200]}") from error
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of a name that comes twice, other readers take the other value."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{brief(next(name for name in names if names.count(name) > 1))} comes twice")
+    return values
 
 
 def _whole(text: str) -> int:

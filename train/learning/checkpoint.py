@@ -108,7 +108,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 raise fail(f"is of iteration {brief(written.iterations)}, after {brief(written.seconds)} s")
             costs = [list(each) for each in written.mixture_costs]
             values = {**vars(written), "mixture_costs": costs, "stages": list(written.stages)}
-            return Checkpoint(tensors={name: file.get_tensor(name) for name in file.keys()}, **values)  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            for name, tensor in tensors.items():
+                if tensor.is_floating_point() and not tensor.isfinite().all():
+                    raise fail(f"holds numbers that are not finite in {brief(name)}")
+            return Checkpoint(tensors=tensors, **values)
     except RunError:
         raise
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:

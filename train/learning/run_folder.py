@@ -19,7 +19,7 @@ from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.files.atomic import check_target, is_left_behind, whole_file
 from bsep_stream.model.metadata import MOST_STRIKES, check_source_names
 from bsep_stream.model.strikes import Strike
-from bsep_stream.report.runfiles import read_verdict
+from bsep_stream.report.runfiles import read_verdict, refuse_ways_out
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.runinfo import RecordingInfo as RecordingInfo
 from bsep_stream.train.learning.runinfo import RunInfo, check_progress
@@ -130,6 +130,7 @@ class RunFolder:
             raise RunError(f"the run in {self.path} broke off before it had begun: train anew, without --resume")
         if not self.config_path.is_file():
             raise RunError(f"{self.path} is not a training run: it has no {self.config_path.name}")
+        refuse_ways_out(self.path)
         try:
             return TrainConfig.from_dict(read_json(self.config_path))
         except (BsepError, TypeError) as error:

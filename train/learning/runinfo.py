@@ -106,6 +106,10 @@ class RunInfo:
     stages: tuple[StageGain, ...] = ()
 
 
+MOST_RECORDINGS = 1_000
+"""Of a session; all of them are read when it goes on."""
+
+
 def check_progress(info: RunInfo) -> None:
     """ConfigError for numbers that no run has."""
     numbers = {
@@ -117,6 +121,8 @@ def check_progress(info: RunInfo) -> None:
         "seconds": (info.seconds, 0.0, 1e9),
         "dropped_steps": (info.dropped_steps, 0, 1e9),
     }
+    if len(info.recordings) > MOST_RECORDINGS:
+        raise ConfigError(f"a run has at most {MOST_RECORDINGS} recordings, got {len(info.recordings)}")
     for name, (value, low, high) in numbers.items():
         if not low <= value <= high:
             raise ConfigError(f"{name} must be {low:g} to {high:g}, got {brief(value)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.plain import pasteable, path_word
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.learning.runinfo import RunInfo
 from bsep_stream.train.runs.request import RunRequest
@@ -137,7 +137,7 @@ def command(
 def _how_to_go_on(output: Path) -> str | None:
     """What is said after Ctrl-C; None where nothing is left."""
     folder = RunFolder(output)
-    on = f"go on with --output {shlex.quote(str(output))} --resume"
+    on = f"go on with --output {pasteable([path_word(output)])} --resume"
     if folder.race_path.is_file() and not folder.config_path.exists():
         return f"the race of seeds is saved: {on}"
     if folder.info_path.is_file():
@@ -153,7 +153,7 @@ def _tell_end(run: Run) -> None:
     if info.finished and not info.iterations:
         raise RunError(
             f"nothing was trained: {_minutes_text(info)} were over before the first iteration; go on with --output "
-            f"{shlex.quote(str(run.path))} --resume and more --minutes"
+            f"{pasteable([path_word(run.path)])} --resume and more --minutes"
         )
     spent = f"{info.seconds / 60:.1f} min" if info.seconds >= 60 else f"{info.seconds:.0f} s"
     for sentence in run.verdict.sentences if run.verdict is not None else ():
@@ -164,7 +164,7 @@ def _tell_end(run: Run) -> None:
         periods = periods_text([strike.period_seconds for strike in run.metronome])
         say(f"A metronome {periods}: with masks and the latency quality it stays in the residual.")
     early = ", nothing improved any more" if info.stopped_early else ""
-    following = shlex.join(["bsep", "export", str(run.path), "--output", "MODEL.onnx"])
+    following = pasteable(["bsep", "export", path_word(run.path), "--output", "MODEL.onnx"])
     say(f"{info.iterations} iterations in {spent}{early}; next: {following}")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 
 from bsep_stream.errors import ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
 from bsep_stream.files.stempaths import folder_name
+from bsep_stream.plain import pasteable, path_word
 from bsep_stream.train.learning.run_folder import RunFolder
 from bsep_stream.train.runs.request import RunRequest
 from bsep_stream.train.runs.unattended import train_unattended
@@ -56,7 +56,9 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
             say(f"{outcome.name}: {sentence}")
     made = [name for name in jobs if name not in failed]
     if made:
-        following = shlex.join(["bsep", "export", str(request.output / made[0]), "--output", f"{made[0]}.onnx"])
+        following = pasteable(
+            ["bsep", "export", path_word(request.output / made[0]), "--output", path_word(f"{made[0]}.onnx")]
+        )
         say(f"next: {following}")
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs could not be made: {', '.join(failed)}; see above")

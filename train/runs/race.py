@@ -19,6 +19,7 @@ from typing import Any
 
 from bsep_stream.errors import BsepError, ConfigError, RunError
 from bsep_stream.files.jobs import run_jobs
+from bsep_stream.report.runfiles import refuse_ways_out
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.checkpoint import load_checkpoint, save_checkpoint
 from bsep_stream.train.learning.loop import Training
@@ -101,6 +102,7 @@ class _Race:
 
 def read_race(folder: RunFolder) -> dict[str, Any]:
     """What was asked for and how far the race got; RunError if that cannot be read."""
+    refuse_ways_out(folder.path)
     values = read_json(folder.race_path)
     try:
         race = record(_Race, values, "race.json")

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.words import RESERVED
 
 FEWEST_SOURCES, MOST_SOURCES = 2, 4
 POSSIBLE_TONES = ("1", "2", "3", "4")
 """Of a source at once."""
-RESERVED = ("residual", "remix", "mix", "mixture")
-"""Names of files that stand beside the stems."""
 
 
 def parse_sources(text: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:

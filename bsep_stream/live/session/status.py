@@ -92,17 +92,15 @@ def event_line(event: Event, sample_rate: int) -> str:
     return f"{event.kind}: {event.text}{length}"
 
 
-def summary_text(engine: LiveEngine, device_samples: int) -> str:
+def summary_lines(engine: LiveEngine, device_samples: int) -> tuple[str, ...]:
     """A few lines for the end."""
     counters = engine.counters
     trouble = _trouble(engine)
     hop_ms = 1000 * engine.hop_samples / engine.sample_rate
-    return "\n".join(
-        (
-            f"{engine.input.end / engine.sample_rate:.1f} s, {', '.join(trouble) or 'no trouble'}",
-            f"hop of {hop_ms:.2f} ms: p50 {counters.p50_ms:.2f}, p99 {counters.p99_ms:.2f} ms",
-            latency_line(engine, device_samples),
-        )
+    return (
+        f"{engine.input.end / engine.sample_rate:.1f} s, {', '.join(trouble) or 'no trouble'}",
+        f"hop of {hop_ms:.2f} ms: p50 {counters.p50_ms:.2f}, p99 {counters.p99_ms:.2f} ms",
+        latency_line(engine, device_samples),
     )
 
 
