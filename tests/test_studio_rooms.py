@@ -36,6 +36,8 @@ def test_two_sessions_side_by_side(visit: Visit, house: House, duet: Path) -> No
     visit.wait("document.documentElement.dataset.state === 'ready'")
     visit.run("[...document.querySelectorAll('.or button')][0].click()")
     visit.wait("location.hash === '#/demo-duet/session' && studio.store?.name === 'demo-duet'")
+    folder = house.sessions.find("demo-duet")
+    folder.write({**folder.read(), "iterations": 100_000})
     visit.press('[data-do="start"]')
     visit.wait("studio.store.news.training.running && studio.store.news.training.phase !== 'starting'")
     assert not house.trainings.state(house.sessions.find(DUET))["running"]
@@ -43,7 +45,19 @@ def test_two_sessions_side_by_side(visit: Visit, house: House, duet: Path) -> No
     visit.driver.close()  # the tab goes, the training does not
     visit.driver.switch_to.window(first)
     assert visit.run("return studio.store.name") == DUET
+    assert house.trainings.state(folder)["running"]
+
+
+def test_a_training_is_paused_and_goes_on(visit: Visit) -> None:
     visit.go("demo-duet", "session")
+    visit.wait("studio.store.news.training.phase === 'learning' && studio.store.news.training.iterations > 3")
+    visit.press('[data-do="pause"]')
+    visit.wait("studio.store.news.training.phase === 'paused' && !studio.store.news.training.running")
+    assert "Everything is saved" in visit.find(".training .message").text
+    reached = visit.run("return studio.store.news.training.iterations")
+    visit.press('[data-do="start"]')
+    visit.wait(f"studio.store.news.training.iterations > {reached + 2}")
+    visit.press('[data-do="finish"]')
     visit.wait("studio.store.news.training.phase === 'done'")
 
 
@@ -96,21 +110,6 @@ def test_names_that_came_out_wrong_are_exchanged_without_learning(visit: Visit, 
         "[aria-label^='Name of instrument 1']", "recorder", list(model.source_names)
     )  # a name that is there: exchange
     assert SeparationModel(folder.model).source_names == model.source_names
-
-
-def test_a_training_is_paused_and_goes_on(visit: Visit, house: House) -> None:
-    folder = house.sessions.find("demo-duet")
-    folder.write({**folder.read(), "iterations": 100_000})
-    house.trainings.start(folder, "anew")
-    visit.wait("studio.store.news.training.phase === 'learning' && studio.store.news.training.iterations > 3")
-    visit.press('[data-do="pause"]')
-    visit.wait("studio.store.news.training.phase === 'paused' && !studio.store.news.training.running")
-    assert "Everything is saved" in visit.find(".training .message").text
-    reached = visit.run("return studio.store.news.training.iterations")
-    visit.press('[data-do="start"]')
-    visit.wait(f"studio.store.news.training.iterations > {reached + 2}")
-    visit.press('[data-do="finish"]')
-    visit.wait("studio.store.news.training.phase === 'done'")
 
 
 def test_hostile_names_are_only_words(visit: Visit, house: House) -> None:
