@@ -35,9 +35,9 @@ SLOW = {
 """Files whose tests train, search, build, open a browser or start programs: `make check` leaves them out."""
 
 LONG = (
-    *("studio_browser", "studio_training", "benchmark", "several_tones", "latency", "live_engine", "export"),
-    *("find_metronome", "bad_input", "old_files", "docs", "demo", "notes", "imitation", "training_stages"),
-    *("train_python", "ablation", "docstrings", "live_faults", "search_voices"),
+    *("studio_browser", "studio_rooms", "benchmark", "studio_training", "latency", "export", "find_metronome"),
+    *("several_tones", "docstrings", "standard_streams", "live_engine", "demo", "notes", "report", "labels", "search"),
+    *("live_faults", "suspicions", "ablation", "training_stages"),
 )
 """Files that take longest, in this order: they begin first, so that no core waits for the last one at the end."""
 
