@@ -20,8 +20,8 @@ TOKEN = "token-of-the-tests"
 WORKSHOP = Path(__file__).with_name("tinyworkshop.py")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
-SECONDS = 6
-"""Of the recording that is shipped: its first notes, and a third of the work."""
+SECONDS = 4
+"""Of the recording that is shipped: its first notes, and a fifth of the work."""
 
 UNREACHABLE = """
 return [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider], [role=application]')]

@@ -117,7 +117,7 @@ def test_a_region_loops_and_the_picture_zooms(visit: Visit) -> None:
     overview = visit.find(".overview")
     width = overview.size["width"]
     ActionChains(visit.driver).move_to_element_with_offset(overview, -width // 4, 0).click_and_hold().move_by_offset(
-        width // 12, 0
+        width // 8, 0
     ).release().perform()
     begin, end = visit.run("return studio.store.deck.desk.region")
     assert begin == pytest.approx(SECONDS / 4, abs=0.1)

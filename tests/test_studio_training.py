@@ -49,7 +49,7 @@ def wait(trainings: Trainings, folder: SessionFolder, reached: Callable[[dict[st
         if reached(state):
             return state
         assert state["running"], f"it ended as {state}: {folder.log.read_text()}"
-        glance.wait(0.02)  # leaves the processor to the training
+        glance.wait(0.05)  # leaves the processor to the training
 
 
 def test_a_studio_that_closes_lets_trainings_save_and_another_goes_on(folder: SessionFolder) -> None:
