@@ -28,15 +28,16 @@ SLOW = {
     *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_time"),
     *("search_together", "search_voices", "separate", "separate_pipe", "sessions", "several_tones"),
     *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_browser", "studio_command"),
-    *("studio_training", "train_command", "train_endings", "train_many", "train_python", "train_resume"),
+    *("studio_rooms", "studio_training"),
+    *("train_command", "train_endings", "train_many", "train_python", "train_resume"),
     *("training_loop", "training_stages", "unet", "unrelated", "verdict"),
 }
 """Files whose tests train, search, build, open a browser or start programs: `make check` leaves them out."""
 
 LONG = (
-    *("studio_browser", "studio_training", "benchmark", "several_tones", "latency", "live_engine", "export"),
-    *("find_metronome", "bad_input", "old_files", "docs", "demo", "notes", "imitation", "training_stages"),
-    *("train_python", "ablation", "docstrings", "live_faults", "search_voices"),
+    *("studio_browser", "studio_rooms", "benchmark", "studio_training", "latency", "export", "find_metronome"),
+    *("several_tones", "docstrings", "standard_streams", "live_engine", "demo", "notes", "report", "labels", "search"),
+    *("live_faults", "suspicions", "ablation", "training_stages"),
 )
 """Files that take longest, in this order: they begin first, so that no core waits for the last one at the end."""
 
@@ -89,9 +90,18 @@ DUET_RATE = 8_000
 
 
 @pytest.fixture
-def duet_config() -> TrainConfig:
-    """The fast preset, tiny: four iterations of imitation, four of the policy gradient."""
+def few_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training judges itself by fewer frames: with all of them that is half of a tiny one."""
     pytest.importorskip("torch")
+    from bsep_stream.train.learning import loop
+
+    monkeypatch.setattr(loop, "CHECK_FRAMES", 32)
+    monkeypatch.setattr(loop, "OVERVIEW_FRAMES", 64)
+
+
+@pytest.fixture
+def duet_config(few_frames: None) -> TrainConfig:
+    """The fast preset, tiny: four iterations of imitation, four of the policy gradient."""
     from bsep_stream.model.geometry import FrameGeometry
     from bsep_stream.train.config.presets import preset_config
     from bsep_stream.train.config.trainconfig import ImitationConfig, NetworkConfig
@@ -133,7 +143,7 @@ def duet_path(tmp_path: Path) -> Path:
 def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels of the duet without a search, which takes seconds; test_labels.py tests the search."""
     pytest.importorskip("torch")
-    from bsep_stream.train.runs import start
+    from bsep_stream.train.runs import race, start
     from bsep_stream.train.session.labels import Labels, label_positions
 
     def labels(session: Session, config: TrainConfig, on_step: Callable[[], None] | None = None) -> Labels:
@@ -150,11 +160,12 @@ def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
             hop_length=config.geometry.hop_length,
         )
 
-    monkeypatch.setattr(start, "search_labels", labels)
+    for searching in (start, race):
+        monkeypatch.setattr(searching, "search_labels", labels)
 
 
 @pytest.fixture
-def tiny_presets(quick_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def tiny_presets(quick_search: None, few_frames: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both presets with a tiny network, so that a run takes a second; fast with an iteration of imitation."""
     from bsep_stream.model.geometry import FrameGeometry
     from bsep_stream.train.config import presets

@@ -1,4 +1,4 @@
-"""A studio that is open, and a browser in it."""
+"""A studio that is open, a browser in it, and the recording that is taken along."""
 
 from __future__ import annotations
 
@@ -11,12 +11,67 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
+
+import bsep_stream.demo
 
 PATIENCE_SECONDS = 120  # for a busy machine: not a limit on anything that is measured
 TOKEN = "token-of-the-tests"
 WORKSHOP = Path(__file__).with_name("tinyworkshop.py")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
+SECONDS = 4
+"""Of the recording that is shipped: its first notes, and a fifth of the work."""
+
+UNREACHABLE = """
+return [...document.querySelectorAll('button, input, select, summary, a[href], [role=slider], [role=application]')]
+  .filter((each) => each.checkVisibility() && !each.disabled && !each.matches('.ghost, .unseen') && each.tabIndex < 0)
+  .map((each) => each.getAttribute('aria-label') ?? each.textContent);
+"""
+"""Controls that can be seen and that Tab does not come to."""
+
+
+def write_duet(path: Path) -> Path:
+    """A duet of :data:`SECONDS`."""
+    rate = soundfile.info(bsep_stream.demo.MIX).samplerate
+    soundfile.write(path, soundfile.read(bsep_stream.demo.MIX, frames=SECONDS * rate)[0], rate)
+    return path
+
+
+@pytest.fixture(scope="module")
+def duet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording to drop, ``mix.flac``."""
+    return write_duet(tmp_path_factory.mktemp("recording") / "mix.flac")
+
+
+@pytest.fixture(scope="module")
+def house_and_link(duet: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
+    """A studio whose demo is the same duet, and its link."""
+    with pytest.MonkeyPatch.context() as patch, open_studio(tmp_path_factory.mktemp("sessions")) as opened:
+        patch.setattr(bsep_stream.demo, "MIX", duet)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def house(house_and_link: tuple[Any, str]) -> Any:
+    """What its pages show."""
+    return house_and_link[0]
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the browser puts what is taken home."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def visit(house_and_link: tuple[Any, str], downloads: Path) -> Iterator[Visit]:
+    """A person who has just come in."""
+    with open_browser(downloads) as driver:
+        driver.get(house_and_link[1])
+        visit = Visit(driver, house_and_link[1])
+        visit.wait("document.documentElement.dataset.state === 'ready'")
+        yield visit
 
 
 @contextmanager
@@ -120,3 +175,16 @@ class Visit:
         """To a room of a session."""
         self.run("location.hash = arguments[0]", f"#/{session}/{tab}")
         self.wait(f"document.getElementById('panel')?.dataset.ready === '{tab}' && studio.store.name === '{session}'")
+
+    def drop(self, path: Path) -> None:
+        """Drop a recording in the lobby: a session of its name."""
+        self.driver.find_element("css selector", ".drop input").send_keys(str(path))
+        ready = "document.getElementById('panel')?.dataset.ready === 'session'"
+        self.wait(f"location.hash === '#/{path.stem}/session' && {ready}")
+
+    def names_of_controls(self) -> list[Any]:
+        """As a screen reader has them."""
+        tree = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        roles = ("button", "slider", "checkbox", "combobox", "textbox", "image", "link", "tab")
+        nodes = [node for node in tree if node.get("role", {}).get("value") in roles and not node.get("ignored")]
+        return [node.get("name", {}).get("value") for node in nodes]

@@ -114,11 +114,20 @@ def test_the_graph_needs_nothing_but_standard_operators_and_no_solver(exported: 
     assert {node.domain for node in onnx.load(str(exported)).graph.node} <= {"", "ai.onnx"}
 
 
-def test_three_sources_export_too(tmp_path: Path, frames: np.ndarray) -> None:
-    config = replace(tiny_config(ridge=0.03, joint_ridge=0.1), source_names=("one", "two", "three"))
-    separator = Separator(config, torch.Generator().manual_seed(3))
-    report = export_model(separator, config, {"gain": 1.0}, tmp_path / "three.onnx", frames)
+@pytest.fixture(scope="module")
+def of_three(frames: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of three sources with a timbre."""
+    config = replace(tiny_config(ridge=0.03, joint_ridge=0.1), source_names=("one", "two", "three"), timbre_updates=2)
+    path = tmp_path_factory.mktemp("export") / "three.onnx"
+    report = export_model(Separator(config, torch.Generator().manual_seed(3)), config, {"gain": 1.0}, path, frames)
     assert report.worst_difference <= 1e-3
+    return path
+
+
+def test_three_sources_export_too(of_three: Path, frames: np.ndarray) -> None:
+    model = SeparationModel(of_three)
+    assert model.source_names == ("one", "two", "three")
+    assert model.step(np.stack([frames[0].real, frames[0].imag])).direct.shape == (3, 64)
 
 
 @pytest.fixture
@@ -213,13 +222,9 @@ def test_metadata_that_the_run_time_cannot_use_is_refused(
 
 
 def test_what_masks_do_not_need_can_be_switched_off_and_the_rest_stays_the_same_bits(
-    separator: Separator, frames: np.ndarray, tmp_path: Path
+    of_three: Path, frames: np.ndarray
 ) -> None:
-    config = replace(separator.config, timbre_updates=2)
-    export_model(
-        Separator(config, torch.Generator().manual_seed(3)), config, METADATA, tmp_path / "timbre.onnx", frames
-    )
-    model = SeparationModel(tmp_path / "timbre.onnx")
+    model = SeparationModel(of_three)
     whole, masks = model.stepper(), model.stepper()
     masks.want_spectra(False)
     for frame in frames[:5]:

@@ -48,13 +48,13 @@ def delayed(stage: Stage, n: int) -> np.ndarray:
 def test_output_is_the_stream_at_the_declared_latency(
     sizes: tuple[int, ...], latency: str | float, effects: Rack, tiny_model_path: Path, rng: np.random.Generator
 ) -> None:
-    audio = music(rng, 0.5, RATE, 2)
+    audio = music(rng, 0.2, RATE, 2)
     separator = StreamingSeparator(tiny_model_path, channels=2, latency=latency)
     mixer = effects.mixer(separator.stem_names, RATE, 2)
     stems = separated(separator, audio)
     expected = np.concatenate([mixer.process(stems), mixer.flush()], axis=1)[:, mixer.latency_samples :]
     stage = Stage(StreamingSeparator(tiny_model_path, channels=2, latency=latency), audio, sizes, rack=effects)
-    stage.run(0.6)
+    stage.run(0.3)
     n = audio.shape[1] - 500  # after its end come zeros and not the flushed tail
     np.testing.assert_array_equal(delayed(stage, n), expected[:, :n])
     assert not stage.heard[:, : stage.engine.latency_samples].any()

@@ -27,14 +27,6 @@ def config(duet_config: TrainConfig) -> TrainConfig:
     return replace(duet_config, iterations=12, policy=replace(duet_config.policy, on_offset=4.0))
 
 
-@pytest.fixture(autouse=True)
-def _search_once(monkeypatch: pytest.MonkeyPatch, quick_search: None) -> None:
-    """The race searches where a run does."""
-    from bsep_stream.train.runs import start
-
-    monkeypatch.setattr(race, "search_labels", start.search_labels)
-
-
 @pytest.fixture
 def _known_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race, "_cost", lambda training: COSTS[training.info.seed])

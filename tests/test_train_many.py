@@ -13,13 +13,10 @@ pytest.importorskip("torch")
 from conftest import DUET_RATE
 from trainings import SOURCES, bsep, run_info
 
-from bsep_stream.train.runs import race, start
-
 pytestmark = pytest.mark.usefixtures("tiny_presets")
 
 
-def test_seeds_are_raced_and_the_best_is_the_run(mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(race, "search_labels", start.search_labels)
+def test_seeds_are_raced_and_the_best_is_the_run(mix: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     result = bsep("train", mix, *SOURCES, "--output", run, "--seed", 7, "--seeds", 2)
     assert result.exit_code == 0, result.output

@@ -120,10 +120,11 @@ def judge_run(item: Item, run: Path, place: Path, output: Path) -> dict[str, Any
     info = RunFolder(run).read_info()
     path = place / "model.onnx"
     export_run(run, path, overwrite=True)
+    model = SeparationModel(path)
     measures: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     estimates = {"mixture": [item.mixture] * len(item.names)}
     for kind in OUTPUT_KINDS:
-        separated = separate_file(path, item.mixture, place / kind, output=kind, overwrite=True)
+        separated = separate_file(model, item.mixture, place / kind, output=kind, overwrite=True)
         estimates[kind] = [separated.paths[name] for name in info.source_names]
     for kind in ("mixture", "mask", "direct", "dictionary"):
         for part in PARTS:
@@ -131,7 +132,7 @@ def judge_run(item: Item, run: Path, place: Path, output: Path) -> dict[str, Any
     order = [stem["estimate"] for stem in measures["all"]["mask"]["stems"]]
     diagnostics: dict[str, Any] = {"tones": None, "labels": None, "dictionary_similarity": {}}
     if not item.has_chords:  # the true pitches of a stem are those of one tone at a time
-        diagnostics = diagnose(item, SeparationModel(path), run, order, output)
+        diagnostics = diagnose(item, model, run, order, output)
     return {"measures": measures, "diagnostics": diagnostics}
 
 
