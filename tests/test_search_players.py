@@ -10,52 +10,24 @@ pytest.importorskip("torch")
 
 import numpy as np
 from numpy.typing import NDArray
+from playednotes import BRIGHT, DARK, HOLLOW, LONG, N_BINS, ORDER, SCALE, SIGMA_BINS, cut, spectra, voices
 
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Players
 from bsep_stream.train.search.players.evidence import NoteEvidence, linear_evidence, scalar_evidence
 from bsep_stream.train.search.players.harmonics import N_HARMONICS, NoteHarmonics, note_harmonics
 from bsep_stream.train.search.players.links import TOGETHER_FRAMES, links_between
-from bsep_stream.train.search.players.notes import LONGEST_PIECE_FRAMES, Notes, cut_notes
+from bsep_stream.train.search.players.notes import LONGEST_PIECE_FRAMES, Notes
 from bsep_stream.train.search.players.register import register_evidence
 from bsep_stream.train.search.players.timbre import timbre_evidence
 
-N_BINS = 500
-SIGMA_BINS = 1.3
-LONG = 14
 MISTAKEN_SHARE = 0.4
 EXACT = 1e-9
-ORDER = np.arange(1, 21)
-DARK, HOLLOW, BRIGHT = (
-    envelope / envelope.sum() for envelope in (0.55**ORDER, 0.8**ORDER * np.where(ORDER % 2, 1.0, 0.1), 0.85**ORDER)
-)
-SCALE = [24.0, 25.5, 27.0, 30.3, 32.0, 34.0, 36.0, 38.2]  # bins: two players in one register
 
 
 @pytest.fixture
 def generator() -> np.random.Generator:
     return np.random.default_rng(7)
-
-
-def voices(*parts: list[tuple[int, float]]) -> NDArray[np.float64]:
-    """Pitches of voices from (frames, bin)."""
-    return np.array([[f0 for frames, f0 in voice for _ in range(frames)] for voice in parts])
-
-
-def cut(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64] | None = None) -> Notes:
-    cuts = np.arange(f0_bin.shape[1]) == 0
-    return cut_notes(f0_bin, np.where(f0_bin > 0, 1.0, 0.0) if amplitude is None else amplitude, cuts)
-
-
-def spectra(f0_bin: NDArray[np.float64], envelopes: list[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """Moduli of tones whose voices have envelopes, shape (n_frames, N_BINS)."""
-    bins = np.arange(N_BINS)
-    moduli = np.full((f0_bin.shape[1], N_BINS), 1e-6)
-    for pitch, envelope in zip(f0_bin, envelopes, strict=True):
-        for order, height in zip(ORDER, envelope, strict=True):
-            peak = np.exp(-0.5 * ((bins - order * pitch[:, None]) / SIGMA_BINS) ** 2)
-            moduli += height * peak * (pitch[:, None] > 0)
-    return moduli.astype(np.float32)
 
 
 def a_session(
@@ -99,7 +71,8 @@ def decided(
 ) -> tuple[Notes, NDArray[np.int64]]:
     notes = cut(f0_bin)
     envelope = np.ones((1, 20)) * 0.7**ORDER
-    evidence = note_evidence(notes, moduli, envelope, SIGMA_BINS, n_players)
+    harmonics = note_harmonics(notes, moduli, envelope, SIGMA_BINS)
+    evidence = note_evidence(notes.pitch, harmonics, n_players)
     return notes, decide_players(notes, evidence, (1,) * n_players).labels
 
 
@@ -173,7 +146,8 @@ def test_a_player_of_two_tones_never_gets_a_third() -> None:
 def test_what_is_given_holds_and_moves_what_sounds_with_it(generator: np.random.Generator) -> None:
     f0_bin, moduli = a_session([DARK, HOLLOW], 12, generator)
     notes, free = decided(f0_bin, moduli, 2)
-    evidence = note_evidence(notes, moduli, np.ones((1, 20)) * 0.7**ORDER, SIGMA_BINS, 2)
+    harmonics = note_harmonics(notes, moduli, np.ones((1, 20)) * 0.7**ORDER, SIGMA_BINS)
+    evidence = note_evidence(notes.pitch, harmonics, 2)
     given = np.full(len(notes), -1)
     given[0] = 1 - free[0]
     labels = decide_players(notes, evidence, (1, 1), given=given).labels
@@ -299,7 +273,8 @@ def test_tones_go_to_their_players_and_what_rings_is_left_out() -> None:
 def test_players_refuse_no_session() -> None:
     """Nothing sounds: there is nothing to decide."""
     notes = cut(np.zeros((2, 10)))
-    evidence = note_evidence(notes, np.zeros((10, N_BINS), np.float32), np.ones((2, 20)), SIGMA_BINS, 2)
+    harmonics = note_harmonics(notes, np.zeros((10, N_BINS), np.float32), np.ones((2, 20)), SIGMA_BINS)
+    evidence = note_evidence(notes.pitch, harmonics, 2)
     decision = decide_players(notes, evidence, (1, 1))
     assert decision.labels.shape == (0,)
     assert isinstance(Players(evidence, links_between(notes), (1, 1), notes.alive).total(decision.labels), float)

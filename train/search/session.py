@@ -12,11 +12,12 @@ from torch import Tensor
 from bsep_stream.train.search.explanation import Explanation, Played
 from bsep_stream.train.search.hearing import Hearing, Step, Swept
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
-from bsep_stream.train.search.players.assignment import decide_players, note_evidence, shared_out
-from bsep_stream.train.search.players.decision import ANYBODY, Decision
-from bsep_stream.train.search.players.evidence import Feature
+from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
+from bsep_stream.train.search.players.decision import ANYBODY
+from bsep_stream.train.search.players.harmonics import NoteHarmonics, note_harmonics
 from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.players.threads import threaded
+from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.starts import Start, find_starts
@@ -122,11 +123,13 @@ class SessionSearch:
         best = explanations[0] if given is None else self._least_contradicted(sigma_bins, explanations, given)
         notes = self.notes_of(best)
         readings = [entry.tones for entry in explanations if entry is not best]
-        evidence = self._evidence(notes, best, sigma_bins)
-        decision = decide_players(notes, evidence, self.voices.limits, readings, known(notes))
-        tones = self._shared_out(notes, decision)
-        envelope = envelopes_of(self.hearing, *tones)
-        return Played(best._replace(f0_bin=tones[0], amplitude=tones[1], envelope=envelope), notes, decision)
+        harmonics, limits, fixed = self.harmonics_of(notes, best, sigma_bins), self.voices.limits, known(notes)
+        evidence = note_evidence(notes.pitch, harmonics, len(limits))
+        decision = decide_players(notes, evidence, limits, readings, fixed)
+        shared = shared_out(notes, decision.labels, limits)
+        envelope = envelopes_of(self.hearing, *self._tensors(shared))
+        f0_bin, amplitude = self._tensors(with_unisons(shared, notes, harmonics, decision.labels, fixed, limits))
+        return Played(best._replace(f0_bin=f0_bin, amplitude=amplitude, envelope=envelope), notes, decision)
 
     def _accompanied(
         self, heard: Explanation, sigma_bins: float, frame_seconds: float, known: Callable[[Notes], NDArray[np.int64]]
@@ -136,12 +139,11 @@ class SessionSearch:
         moduli, envelope = self.moduli.numpy(), heard.envelope.double().numpy()
         limits = self.voices.limits
         decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known(notes))
-        f0_bin, amplitude = self._shared_out(notes, decision)
+        f0_bin, amplitude = self._tensors(shared_out(notes, decision.labels, limits))
         return Played(heard._replace(f0_bin=f0_bin, amplitude=amplitude), notes, decision)
 
-    def _shared_out(self, notes: Notes, decision: Decision) -> tuple[Tensor, Tensor]:
-        """``f0_bin`` and ``amplitude`` of the notes, in the voices of their players."""
-        tones = shared_out(notes, decision.labels, self.voices.limits)
+    def _tensors(self, tones: Tones) -> tuple[Tensor, Tensor]:
+        """``f0_bin`` and ``amplitude`` of tones, those of every source from high to low."""
         f0_bin, amplitude = (torch.from_numpy(values).to(self.moduli.dtype) for values in tones)
         order = high_to_low(f0_bin, self.voices)
         return f0_bin.gather(0, order), amplitude.gather(0, order)
@@ -156,7 +158,8 @@ class SessionSearch:
             known = given(notes)
             if not (known >= 0).any():
                 return explanations[0]
-            evidence = self._evidence(notes, explanation, sigma_bins)
+            harmonics = self.harmonics_of(notes, explanation, sigma_bins)
+            evidence = note_evidence(notes.pitch, harmonics, len(self.voices.limits))
             free, held = (decide_players(notes, evidence, self.voices.limits, (), fixed) for fixed in (None, known))
             losses.append(free.evidence - held.evidence)
         # The cheapest of those that are nearly as good: evidence of different notes differs by chance.
@@ -166,9 +169,9 @@ class SessionSearch:
             if loss < min(losses) + _ALIKE_NATS
         )
 
-    def _evidence(self, notes: Notes, explanation: Explanation, sigma_bins: float) -> list[Feature]:
-        envelope = explanation.envelope.double().numpy()
-        return note_evidence(notes, self.moduli.numpy(), envelope, sigma_bins, len(self.voices.limits))
+    def harmonics_of(self, notes: Notes, explanation: Explanation, sigma_bins: float) -> NoteHarmonics:
+        """What is seen of the harmonics of an explanation's notes."""
+        return note_harmonics(notes, self.moduli.numpy(), explanation.envelope.double().numpy(), sigma_bins)
 
     def notes_of(self, explanation: Explanation) -> Notes:
         """Its tones, cut into notes."""

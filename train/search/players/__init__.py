@@ -17,4 +17,8 @@ voices (`threads`). Every note has signs of whose it is (`signs`): how it decays
 (`company`). A small network that was learned from made sessions turns them into odds (`melody`), and the melody is the
 likeliest path through the notes (`solo`); `accompaniment` puts that together. A further sign is one more field of
 :class:`signs.Signs`; then the network is learned anew (``python -m bsep_stream.train.benchmark.melodies``).
+
+Two players on one note are heard as one of them: where the other seems to rest, `unisons` decides whether he has it
+too, by eight signs and a model that was learned in the same way (``python -m bsep_stream.train.benchmark.unisons``);
+`mixture` says how well the timbre of both explains it.
 """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decision import Decision, Players
 from bsep_stream.train.search.players.evidence import Feature
-from bsep_stream.train.search.players.harmonics import note_harmonics
+from bsep_stream.train.search.players.harmonics import NoteHarmonics
 from bsep_stream.train.search.players.links import links_between
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.register import register_evidence
@@ -28,22 +28,17 @@ class Tones(NamedTuple):
     amplitude: _Array
 
 
-def note_evidence(
-    notes: Notes, moduli: NDArray[np.float32], envelope: _Array, sigma_bins: float, n_players: int
-) -> list[Feature]:
+def note_evidence(pitch: _Array, harmonics: NoteHarmonics, n_players: int) -> list[Feature]:
     """All features of the notes.
 
     Parameters
     ----------
-    notes : Notes
-    moduli : ndarray, shape (n_frames, n_bins)
-    envelope : ndarray, shape (n_sources, n_harmonics)
-    sigma_bins : float
-        Width of a peak.
+    pitch : ndarray, shape (n_notes,)
+        In semitones.
+    harmonics : NoteHarmonics
     n_players : int
     """
-    harmonics = note_harmonics(notes, moduli, envelope, sigma_bins)
-    return [timbre_evidence(notes.pitch, harmonics, n_players), register_evidence(notes.pitch, n_players)]
+    return [timbre_evidence(pitch, harmonics, n_players), register_evidence(pitch, n_players)]
 
 
 def decide_players(

@@ -100,8 +100,8 @@ def timbre_design(pitch: _Array, spreads: TimbreSpreads) -> _Array:
     return np.concatenate(parts, axis=2)
 
 
-def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
-    """Inverse covariance of what notes have of their own, shape (n_notes, N_HARMONICS, N_HARMONICS)."""
+def noise_covariance(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
+    """Covariance of what notes have of their own, in dB squared, shape (n_notes, N_HARMONICS, N_HARMONICS)."""
     octaves = np.log2(np.arange(1, N_HARMONICS + 1))
     known = harmonics.frames > 0
     level = np.where(known, harmonics.level_db, -np.inf)
@@ -109,11 +109,25 @@ def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
     variance = (spreads.note + spreads.depth * below) ** 2 + spreads.frame**2 / np.maximum(harmonics.frames, 1.0)
     variance = np.where(known, variance, _UNKNOWN_DB**2)
     shared = _FREE_LEVEL_DB**2 + np.outer(octaves, octaves) * spreads.note_tilt**2
-    covariance = shared + variance[:, :, None] * np.eye(N_HARMONICS)
+    covariance: _Array = shared + variance[:, :, None] * np.eye(N_HARMONICS)
+    return covariance
+
+
+def noise_precision(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
+    """Inverse of :func:`noise_covariance`, weighed by how much of the low harmonics is open."""
     # Where the low harmonics are hidden, what is left of a note is little more than what other tones leave.
-    open_share = known[:, :_LOW_HARMONICS].mean(axis=1)
-    precision: _Array = open_share[:, None, None] * np.linalg.inv(covariance)
+    open_share = (harmonics.frames[:, :_LOW_HARMONICS] > 0).mean(axis=1)
+    precision: _Array = open_share[:, None, None] * np.linalg.inv(noise_covariance(harmonics, spreads))
     return precision
+
+
+def relative_levels(harmonics: NoteHarmonics, spreads: TimbreSpreads) -> _Array:
+    """Levels of notes in dB against their mean and the tilt of all players, (n_notes, N_HARMONICS); 0: not known."""
+    known = harmonics.frames > 0
+    level = (harmonics.level_db * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    tilt = spreads.mean_tilt * np.log2(np.arange(1, N_HARMONICS + 1))
+    seen: _Array = np.where(known, harmonics.level_db - level[:, None] - tilt, 0.0)
+    return seen
 
 
 def timbre_evidence(
@@ -130,10 +144,7 @@ def timbre_evidence(
     spreads : TimbreSpreads, optional
     """
     spreads = spreads or TimbreSpreads()
-    octaves = np.log2(np.arange(1, N_HARMONICS + 1))
-    known = harmonics.frames > 0
-    level = (harmonics.level_db * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    seen = np.where(known, harmonics.level_db - level[:, None] - spreads.mean_tilt * octaves, 0.0)
+    seen = relative_levels(harmonics, spreads)
     semitones, place = np.unique(np.rint(pitch), return_inverse=True)
     precision = noise_precision(harmonics, spreads)
     return _Timbre(

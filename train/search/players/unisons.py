@@ -1,0 +1,201 @@
+"""Unisons: notes that two players have together, of which the search hears one.
+
+At one pitch the harmonics of two players fall on each other, and one tone explains them nearly as well as two. So a
+note during which another player seems to rest may be his as well. Eight signs speak for it: the timbre of both together
+(:mod:`.mixture`), a rest of his that is just as long, a level above that of other notes, his pitches around it. How
+much each of them says was learned from sessions that are made by seed
+(``python -m bsep_stream.train.benchmark.unisons``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from bsep_stream.train.search.players.assignment import Tones
+from bsep_stream.train.search.players.harmonics import NoteHarmonics
+from bsep_stream.train.search.players.mixture import Timbres
+from bsep_stream.train.search.players.notes import Notes
+
+SHIPPED = Path(__file__).with_name("unison.safetensors")
+
+RESTING_SHARE = 0.6
+"""Of a note's frames in which another player has no tone: else he has notes of his own."""
+
+_MOST_NATS = 15.0
+_GAP_FRAMES = (-10, 99)
+_MOST_DB = 30.0
+_AROUND_FRAMES = 60
+_FAR_SEMITONES = 24.0
+_NEAR_SEMITONES = 2.5
+_TAIL_FRAMES = 2
+_TINY = 1e-9
+
+_Array = NDArray[np.float64]
+_Labels = NDArray[np.int64]
+
+
+class Signs(NamedTuple):
+    """Of one note that another player may have as well.
+
+    Attributes
+    ----------
+    both : float
+        By how much the timbre of both explains it better than that of its own player, in nats.
+    own : float
+        By how much the timbre of its player explains it better than that of the other, in nats.
+    gap_before, gap_after : float
+        Frames from the other player's last tone to its beginning, and from its end to his next tone.
+    louder_db : float
+        Than the median of its player's notes.
+    length : float
+        Logarithm of the frames in which it is played.
+    nearest : float
+        Semitones to the nearest of the other player's notes around it.
+    in_register : float
+        Share of the other player's notes that lie within a few semitones of it.
+    """
+
+    both: float
+    own: float
+    gap_before: float
+    gap_after: float
+    louder_db: float
+    length: float
+    nearest: float
+    in_register: float
+
+
+class Candidate(NamedTuple):
+    """A note, and a player who may have it as well."""
+
+    note: int
+    player: int
+    signs: Signs
+
+
+class UnisonModel(NamedTuple):
+    """Logistic model of the signs.
+
+    Attributes
+    ----------
+    mean, deviation, weight : ndarray, shape (n_signs,)
+    offset : float
+    """
+
+    mean: _Array
+    deviation: _Array
+    weight: _Array
+    offset: float
+
+    def log_odds(self, signs: _Array) -> _Array:
+        """Natural logarithm of both against one, shape (n,), of signs (n, n_signs)."""
+        odds: _Array = (signs - self.mean) / self.deviation @ self.weight + self.offset
+        return odds
+
+
+@cache
+def shipped_model() -> UnisonModel:
+    """The model that comes with the package."""
+    tensors = {name: values.astype(np.float64) for name, values in load_file(SHIPPED).items()}
+    return UnisonModel(tensors["mean"], tensors["deviation"], tensors["weight"], float(tensors["offset"][0]))
+
+
+def candidates(notes: Notes, harmonics: NoteHarmonics, labels: _Labels, n_players: int) -> list[Candidate]:
+    """Notes during which another player rests, with their signs.
+
+    Parameters
+    ----------
+    notes : Notes
+    harmonics : NoteHarmonics
+    labels : ndarray, shape (n_notes,), int64
+        Who plays them.
+    n_players : int
+    """
+    if not len(notes):
+        return []
+    timbres = Timbres(notes.pitch, harmonics, labels, n_players)
+    level = 20 * np.log10(notes.loudness / np.maximum(notes.alive.sum(axis=1), 1) + _TINY)
+    found = []
+    for player in range(n_players):
+        his = labels == player
+        plays = notes.alive[his].any(axis=0)
+        if not plays.any():
+            continue
+        for note in np.flatnonzero(~his).tolist():
+            frames = np.flatnonzero(notes.alive[note])
+            if not len(frames) or plays[frames].mean() > 1 - RESTING_SHARE:
+                continue
+            own = int(labels[note])
+            one, other = timbres.prediction(note, own), timbres.prediction(note, player)
+            alone = timbres.alone(note, one)
+            signs = Signs(
+                both=_bounded(timbres.together(note, one, other) - alone, _MOST_NATS),
+                own=_bounded(alone - timbres.alone(note, other), _MOST_NATS),
+                **_gaps(plays, int(frames[0]), int(frames[-1]) + 1),
+                louder_db=_bounded(level[note] - float(np.median(level[labels == own])), _MOST_DB),
+                length=float(np.log(len(frames))),
+                nearest=_nearest(notes, his, note),
+                in_register=float((np.abs(notes.pitch[his] - notes.pitch[note]) < _NEAR_SEMITONES).mean()),
+            )
+            found.append(Candidate(note, player, signs))
+    return found
+
+
+def with_unisons(
+    tones: Tones, notes: Notes, harmonics: NoteHarmonics, labels: _Labels, given: _Labels, limits: Sequence[int]
+) -> Tones:
+    """Tones of one player each, where a second player has the notes that are likelier to be of both.
+
+    Parameters
+    ----------
+    tones : Tones
+        As :func:`.assignment.shared_out` has them.
+    notes : Notes
+    harmonics : NoteHarmonics
+    labels, given : ndarray, shape (n_notes,), int64
+        Who plays the notes, and what is known of it beforehand (-1: nothing): such a note stays as it is.
+    limits : sequence of int
+        How many tones every player has at most at once.
+    """
+    if max(limits) > 1:  # who plays chords may have the note of a melody in them: his tones say so themselves
+        return tones
+    f0_bin, amplitude = tones.f0_bin.copy(), tones.amplitude.copy()
+    tried = [entry for entry in candidates(notes, harmonics, labels, len(limits)) if given[entry.note] < 0]
+    odds = shipped_model().log_odds(np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields)))
+    for entry, both in zip(tried, odds > 0, strict=True):
+        if not both:
+            continue
+        voice, frame = np.nonzero(notes.number == entry.note)
+        free = f0_bin[entry.player, frame] == 0
+        voice, frame = voice[free], frame[free]
+        f0_bin[entry.player, frame] = notes.f0_bin[voice, frame]
+        amplitude[entry.player, frame] = notes.amplitude[voice, frame]
+    return Tones(f0_bin, amplitude)
+
+
+def _bounded(value: float, most: float) -> float:
+    return float(np.clip(value, -most, most))
+
+
+def _gaps(plays: NDArray[np.bool_], start: int, end: int) -> dict[str, float]:
+    """What is silent of a player around some frames; notes may overlap by a tail."""
+    frames = np.flatnonzero(plays)
+    before, after = frames[frames < start + _TAIL_FRAMES], frames[frames >= end - _TAIL_FRAMES]
+    least, most = _GAP_FRAMES
+    gap_before = start - int(before[-1]) if len(before) else most
+    gap_after = int(after[0]) - end if len(after) else most
+    return {"gap_before": float(np.clip(gap_before, least, most)), "gap_after": float(np.clip(gap_after, least, most))}
+
+
+def _nearest(notes: Notes, his: NDArray[np.bool_], note: int) -> float:
+    """Semitones from a note to the nearest one of a player that sounds not long before or after it."""
+    around = his & (notes.end > notes.start[note] - _AROUND_FRAMES) & (notes.start < notes.end[note] + _AROUND_FRAMES)
+    distance = np.abs(notes.pitch[around] - notes.pitch[note])
+    return float(distance.min(initial=_FAR_SEMITONES))
