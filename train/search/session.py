@@ -21,6 +21,7 @@ from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.starts import Start, find_starts
+from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.visited import Place, Visited
 from bsep_stream.train.search.voices import Voices, high_to_low
 
@@ -207,7 +208,7 @@ class SessionSearch:
             used = envelopes, registers
             state, cost = hearing.decode(*used, step, previous, sweep)
             observed = hearing.observe(state, envelopes)
-            envelopes = hearing.envelopes(observed)
+            envelopes = [raised(rows) for rows in hearing.envelopes(observed)]
             free = sweep + 1 < start.free_sweeps
             # Other pairs may still have something to say where not all are decoded in every sweep.
             converged = not self.voices.chords and previous is not None and torch.equal(previous.choice, state.choice)

@@ -103,7 +103,12 @@ class UnisonModel(NamedTuple):
 @cache
 def shipped_model() -> UnisonModel:
     """The model that comes with the package."""
-    tensors = {name: values.astype(np.float64) for name, values in load_file(SHIPPED).items()}
+    return read_model(SHIPPED)
+
+
+def read_model(path: Path) -> UnisonModel:
+    """A model from its file."""
+    tensors = {name: values.astype(np.float64) for name, values in load_file(path).items()}
     return UnisonModel(tensors["mean"], tensors["deviation"], tensors["weight"], float(tensors["offset"][0]))
 
 
