@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,21 @@ def read_npy(path: Path, dtype: str, shape: _Shape, fail: Fail) -> NDArray[np.ge
     return _array(read_bytes(path, LARGEST_BYTES, fail), path.name, dtype, shape, fail)
 
 
-def read_npz(path: Path, parts: Mapping[str, tuple[str, _Shape]], fail: Fail) -> dict[str, NDArray[np.generic]]:
-    """Arrays by their names, each of a type and shape as for :func:`read_npy`; all of them and no others."""
+def read_npz(
+    path: Path, parts: Mapping[str, tuple[str, _Shape]], fail: Fail, added: Collection[str] = ()
+) -> dict[str, NDArray[np.generic]]:
+    """Arrays by their names, each of a type and shape as for :func:`read_npy`; all of them and no others.
+
+    What was `added` later may be missing in an older file, and then in what is returned.
+    """
     data = read_bytes(path, LARGEST_BYTES, fail)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if sorted(entry.filename for entry in entries) != sorted(f"{name}.npy" for name in parts):
+            held = sorted(entry.filename.removesuffix(".npy") for entry in entries)
+            if any(not entry.filename.endswith(".npy") for entry in entries) or held != sorted(
+                name for name in parts if name in held or name not in added
+            ):
                 raise fail(f"should hold {', '.join(parts)}")
             packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
             if packed or sum(entry.file_size for entry in entries) > len(data):
@@ -43,6 +51,7 @@ def read_npz(path: Path, parts: Mapping[str, tuple[str, _Shape]], fail: Fail) ->
             return {
                 name: _array(archive.read(f"{name}.npy"), name, dtype, shape, fail)
                 for name, (dtype, shape) in parts.items()
+                if name in held
             }
     except BsepError:
         raise

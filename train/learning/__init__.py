@@ -9,6 +9,6 @@ timbrereturn.py   how well the timbre of the session explains a rollout
 credit.py      which choices a loss is put down to
 owntones.py    the timbre from the network's own tones, where there are no labels
 losses.py, learner.py, optimiser.py   what is minimised, and its steps
-assessment.py  how well the mixture is explained; verdict.py: in words
+assessment.py  how well the mixture is explained; verdict.py, doubts.py: in words
 run_folder.py, runinfo.py, checkpoint.py, logbook.py   what is kept
 """

@@ -13,6 +13,7 @@ from bsep_stream.errors import RunError
 from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.learning.assessment import FRAMES_AT_ONCE, assess
 from bsep_stream.train.learning.checkpoint import Checkpoint, save_checkpoint
+from bsep_stream.train.learning.doubts import doubt_sentences
 from bsep_stream.train.learning.interruption import deferred_interrupt
 from bsep_stream.train.learning.learner import Learner
 from bsep_stream.train.learning.logbook import Logbook
@@ -101,6 +102,7 @@ class Training:
         """Of the energy of the mixture, when it was looked at last."""
         self._saved_at = clock()
         self._saved_iterations = info.iterations
+        self._labels = labels
         self.remarks: tuple[str, ...] = ()
         """What the time of the run was too short for before this."""
         steps = Steps(config, learner, frames, labels)
@@ -140,7 +142,11 @@ class Training:
         names = [recording.name for recording in self.info.recordings]
         assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
         verdict = reach_verdict(assessment, rows, self.config.source_names, names)
-        sentences = (*verdict.sentences[: -len(verdict.warnings) or None], *gain_sentences(self.info.stages))
+        sentences = (
+            *verdict.sentences[: -len(verdict.warnings) or None],
+            *doubt_sentences(self._labels, self.config.geometry.sample_rate, names),
+            *gain_sentences(self.info.stages),
+        )
         return replace(verdict, sentences=(*sentences, *verdict.warnings))
 
     def run(

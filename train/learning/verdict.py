@@ -236,10 +236,11 @@ def _ranges_meet(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 def _place(passage: Passage, named: bool) -> str:
     where = f"{passage.recording} " if named else ""
-    times = f"{_clock(passage.start_seconds)} to {_clock(passage.end_seconds)}"
+    times = f"{clock_text(passage.start_seconds)} to {clock_text(passage.end_seconds)}"
     return f"{where}{times} ({passage.unexplained_share:.0%} left over)"
 
 
-def _clock(seconds: float) -> str:
+def clock_text(seconds: float) -> str:
+    """Minutes and seconds."""
     whole = round(seconds)
     return f"{whole // 60}:{whole % 60:02d}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bsep_stream.train.search.envelopes import ToneObservations
@@ -61,6 +63,13 @@ class Played(NamedTuple):
     explanation: Explanation
     notes: Notes
     decision: Decision
+
+    @property
+    def margin(self) -> NDArray[np.float32]:
+        """Of the least sure note in every frame, in nats, shape (n_frames,); inf where there is none to doubt."""
+        unsure = np.where(self.notes.alive, self.decision.margin[:, None], np.inf)
+        margin: NDArray[np.float32] = unsure.min(axis=0, initial=np.inf).astype(np.float32)
+        return margin
 
 
 def mean_envelopes(observed: Sequence[ToneObservations]) -> Tensor:

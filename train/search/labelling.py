@@ -42,12 +42,13 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
     found = search.explain(on_step, None if clock is None else clock.over)
     seconds = np.concatenate([centres for _, centres in pieces]) / geometry.sample_rate
     bin_hz = geometry.sample_rate / geometry.n_fft
-    best = search.played(
+    played = search.played(
         geometry.sigma_bins,
         found,
         lambda notes: given_players(config.hints, notes, seconds, bin_hz),
         geometry.hop_length / geometry.sample_rate,
-    ).explanation
+    )
+    best = played.explanation
     if clock is not None:
         _remark_on(clock, session, config, longest)
     order = from_high_to_low(best.f0_bin, config.polyphony, config.hints.sources)
@@ -61,6 +62,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         f0_bin=torch.cat([tones[source] for source in order]).T.numpy().astype(np.float32),
         envelopes=envelopes,
         hop_length=geometry.hop_length,
+        margin=played.margin,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ class Labels:
         Relative amplitudes of the harmonics, largest 1.
     hop_length : int
         Samples between neighbouring labels.
+    margin : ndarray, shape (n_frames,), float32
+        How sure it is who plays: what the evidence loses, in nats, if the least sure note of a frame goes to the next
+        likely player; inf where that cannot be. Of no frames in labels that were made before this was kept.
     """
 
     take: NDArray[np.int64]
@@ -49,6 +52,7 @@ class Labels:
     f0_bin: NDArray[np.float32]
     envelopes: NDArray[np.float32]
     hop_length: int
+    margin: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def save(self, path: Path) -> None:
         """Write to a file; OSError if that fails."""
@@ -69,8 +73,9 @@ class Labels:
             "f0_bin": ("float32", (None, None)),
             "envelopes": ("float32", (None, None)),
             "hop_length": ("int64", ()),
+            "margin": ("float32", (None,)),
         }
-        found: dict[str, Any] = read_npz(path, parts, fail)
+        found: dict[str, Any] = read_npz(path, parts, fail, added=("margin",))
         if not (np.isfinite(found["envelopes"]).all() and (found["envelopes"] >= 0).all() and found["hop_length"] > 0):
             raise fail("holds envelopes or a hop that make no sense")
         return cls(**found | {"hop_length": int(found["hop_length"])})
@@ -83,6 +88,8 @@ class Labels:
             n_frames > 0
             and self.take.shape == self.centre.shape == (n_frames,)
             and self.f0_bin.shape == (n_frames, n_tones)
+            and self.margin.shape in ((0,), (n_frames,))
+            and not bool(np.isnan(self.margin).any())
             and bool((np.isfinite(self.f0_bin) & (self.f0_bin >= 0)).all())
             and 0 <= int(self.take.min()) <= int(self.take.max()) < len(lengths)
             and bool(((self.centre >= 0) & (self.centre < lengths[self.take])).all())
