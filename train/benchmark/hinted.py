@@ -124,7 +124,7 @@ def main(data: Path, items: str, seconds: float, workers: int) -> None:
                 raise BsepError(f"{outcome.name}: {outcome.error}")
             done[outcome.name] = outcome.result
             click.echo(f"{outcome.name} done", err=True)
-        say(summary([done[name] for name in jobs]))
+        say(summary([done[name] for name in jobs]), lines=True)
     except BsepError as error:
         raise click.UsageError(str(error)) from error
 

@@ -131,7 +131,8 @@ def main(
         jobs = {item.folder.name: (replace(item, one_tone=one_tone), settings, 1 if best else None) for item in chosen}
         say(
             "| item | start | cost | SDR / SIR / SAR by stem | mean | lone notes with another player |\n"
-            "|---|---|---|---|---|---|"
+            "|---|---|---|---|---|---|",
+            lines=True,
         )
         done: dict[str, list[Row]] = {}
         failed = []
@@ -147,7 +148,7 @@ def main(
             with whole_file(output) as temporary:
                 temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         if done:
-            say(f"\n{summary([done[name][0] for name in jobs if name in done])}")
+            say(f"\n{summary([done[name][0] for name in jobs if name in done])}", lines=True)
         if failed:
             raise BsepError(f"{len(failed)} of {len(jobs)} items could not be judged: {'; '.join(failed)}")
     except BsepError as error:

@@ -162,8 +162,9 @@ def command(presets: tuple[str, ...], sources: int, n_frames: int, repeats: int,
         for preset in presets or PRESET_NAMES
         for stage in STAGES
     ]
-    say(markdown(costs, n_frames))
-    say(f"\n{threads} thread(s), {platform.machine()}, torch {torch.__version__}, {sources} source(s)")
+    say(markdown(costs, n_frames), lines=True)
+    say()
+    say(f"{threads} thread(s), {platform.machine()}, torch {torch.__version__}, {sources} source(s)")
 
 
 if __name__ == "__main__":
