@@ -26,7 +26,7 @@ from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.maskedstems import listen, search_of
 from bsep_stream.train.benchmark.melodies import FOLDS, played_shares
-from bsep_stream.train.search.players.unisons import Signs, UnisonModel, candidates
+from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, UnisonModel, candidates
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.trust.terminal import say
 
@@ -122,7 +122,7 @@ def shown_apart(sessions: Sequence[LabelledCandidates]) -> tuple[float, float]:
             continue
         model = fitted(learned)
         for session in left_out:
-            said = model.log_odds(session.signs) > 0
+            said = model.log_odds(session.signs) > LEAST_LOG_ODDS
             found += float(session.loudness[said].sum())
             true += float(session.loudness[session.both].sum())
             right += float(session.loudness[said & session.both].sum())

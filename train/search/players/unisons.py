@@ -28,6 +28,9 @@ SHIPPED = Path(__file__).with_name("unison.safetensors")
 RESTING_SHARE = 0.6
 """Of a note's frames in which another player has no tone: else he has notes of his own."""
 
+LEAST_LOG_ODDS = 0.3
+"""Of both against one: a note too many costs more than one that is missed."""
+
 _MOST_NATS = 15.0
 _GAP_FRAMES = (-10, 99)
 _MOST_DB = 30.0
@@ -174,7 +177,7 @@ def with_unisons(
     f0_bin, amplitude = tones.f0_bin.copy(), tones.amplitude.copy()
     tried = [entry for entry in candidates(notes, harmonics, labels, len(limits)) if given[entry.note] < 0]
     odds = shipped_model().log_odds(np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields)))
-    for entry, both in zip(tried, odds > 0, strict=True):
+    for entry, both in zip(tried, odds > LEAST_LOG_ODDS, strict=True):
         if not both:
             continue
         voice, frame = np.nonzero(notes.number == entry.note)
