@@ -14,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import click
 import numpy as np
@@ -24,9 +23,9 @@ from safetensors.numpy import save_file
 
 from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.jobs import run_jobs
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, searched
 from bsep_stream.train.benchmark.maskedstems import listen, search_of
 from bsep_stream.train.search.players.harmonics import mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.melody import MelodyNetwork, inputs_of
@@ -35,7 +34,6 @@ from bsep_stream.train.search.players.signs import Signs, note_signs
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.trust.terminal import say
 
-FOLDS = 5
 _NETWORKS = 5
 _HIDDEN = (32, 16)
 _DROPOUT = 0.15
@@ -46,7 +44,6 @@ _STEP_SIZE, _DECAY = 5e-3, 3e-3
 _SEMITONES = 0.8  # a tone that glides and vibrates lies at most so far from its note
 _HASTE_SECONDS = 0.05  # frames hear a note before it begins,
 _TAIL_SECONDS = (0.15, 0.5)  # and after it has ended: of one tone at a time, of chords
-_PLAYED_SHARE = 0.3  # of a note's sound: else it is nobody's
 
 _Array = NDArray[np.float64]
 
@@ -75,8 +72,6 @@ def is_accompanied(item: Item) -> bool:
 
 def labelled_notes(item: Item, path: Path) -> None:
     """Search an item and write :class:`LabelledNotes` to a file; notes that nobody plays are left out."""
-    if path.exists():
-        return
     limits = item.polyphony
     heard = listen(item)
     geometry = heard.config.geometry
@@ -88,19 +83,9 @@ def labelled_notes(item: Item, path: Path) -> None:
     harmonics = mean_harmonics(notes, tones)
     signs = note_signs(notes, tones, harmonics, moduli, geometry.hop_length / geometry.sample_rate)
     share = played_shares(item, notes, geometry)
-    known = share.max(axis=1) >= _PLAYED_SHARE
+    known = share.max(axis=1) >= PLAYED_SHARE
     melody = share.argmax(axis=1) == limits.index(1)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, signs=np.stack(signs, axis=1)[known], melody=melody[known], loudness=notes.loudness[known])
-
-
-def kept_notes(path: Path) -> LabelledNotes:
-    """What :func:`labelled_notes` wrote; ConfigError if it is something else."""
-    try:
-        with np.load(path, allow_pickle=False) as values:
-            return LabelledNotes(*(values[field] for field in LabelledNotes._fields))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ConfigError(f"{path} should hold labelled notes; remove it, and it is made again") from error
+    keep(path, LabelledNotes(np.stack(signs, axis=1)[known], melody[known], notes.loudness[known]))
 
 
 def played_shares(item: Item, notes: Notes, geometry: FrameGeometry) -> _Array:
@@ -220,13 +205,8 @@ def main(sessions: Path, output: Path, folder: Path | None, workers: int) -> Non
         if len(items) < 2:
             raise ConfigError(f"{sessions} should hold two sessions of a melody and chords; it has {len(items)}")
         folder = folder or output.with_suffix(".notes")
-        jobs = {item.folder.name: (item, (folder / f"{item.folder.name}.npz").resolve()) for item in items}
-        for outcome in run_jobs(labelled_notes, jobs, workers=workers):
-            if outcome.error is not None:
-                raise BsepError(f"{outcome.name}: {outcome.error}")
-            click.echo(f"{outcome.name} searched", err=True)
-        found = [(item, kept_notes(folder / f"{item.folder.name}.npz")) for item in items]
-        found = [(item, session) for item, session in found if len(session.melody)]
+        kept_notes = searched(labelled_notes, LabelledNotes, items, folder, workers)
+        found = [(item, notes) for item, notes in zip(items, kept_notes, strict=True) if len(notes.melody)]
         known = [session for _, session in found]
         origin = {"sessions": str(len(known)), "notes": str(sum(len(session.melody) for session in known))}
         save_network(output, fitted(known), origin)

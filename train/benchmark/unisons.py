@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import click
 import numpy as np
@@ -22,10 +21,10 @@ from safetensors.numpy import save_file
 
 from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.files.atomic import whole_file
-from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.benchmark.items import Item, find_items
+from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, searched
 from bsep_stream.train.benchmark.maskedstems import listen, search_of
-from bsep_stream.train.benchmark.melodies import FOLDS, played_shares
+from bsep_stream.train.benchmark.melodies import played_shares
 from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, UnisonModel, candidates
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.trust.terminal import say
@@ -33,7 +32,6 @@ from bsep_stream.trust.terminal import say
 _BOTH_SHARE = 0.5
 """Of a note's sound, that each of two must play."""
 
-_PLAYED_SHARE = 0.3  # of a note's sound: else it is nobody's
 _RIDGE = 1.0
 _STEPS = 50
 
@@ -58,8 +56,6 @@ class LabelledCandidates(NamedTuple):
 
 def labelled_candidates(item: Item, path: Path) -> None:
     """Search an item and write :class:`LabelledCandidates` to a file; notes that nobody plays are left out."""
-    if path.exists():
-        return
     heard = listen(item)
     geometry = heard.config.geometry
     search = search_of(heard, SearchSettings(), item.polyphony)
@@ -70,13 +66,12 @@ def labelled_candidates(item: Item, path: Path) -> None:
     tried = [
         entry
         for entry in candidates(notes, harmonics, labels.labels, share.shape[1])
-        if share[entry.note].max() >= _PLAYED_SHARE
+        if share[entry.note].max() >= PLAYED_SHARE
     ]
     note, player = np.array([(entry.note, entry.player) for entry in tried], int).reshape(len(tried), 2).T
     both = np.minimum(share[note, player], share[note, labels.labels[note]]) > _BOTH_SHARE
     signs = np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields))
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, signs=signs, both=both, loudness=notes.loudness[note] / max(notes.loudness.sum(), 1e-12))
+    keep(path, LabelledCandidates(signs, both, notes.loudness[note] / max(notes.loudness.sum(), 1e-12)))
 
 
 def _in_order(share: _Array, labels: NDArray[np.int64], loudness: _Array) -> _Array:
@@ -85,15 +80,6 @@ def _in_order(share: _Array, labels: NDArray[np.int64], loudness: _Array) -> _Ar
     orders = [np.array(order) for order in permutations(range(share.shape[1]))]
     best = max(orders, key=lambda order: float(loudness[order[labels] == own].sum()))
     return share[:, best]
-
-
-def kept_candidates(path: Path) -> LabelledCandidates:
-    """What :func:`labelled_candidates` wrote; ConfigError if it is something else."""
-    try:
-        with np.load(path, allow_pickle=False) as values:
-            return LabelledCandidates(*(values[field] for field in LabelledCandidates._fields))
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise ConfigError(f"{path} should hold labelled notes; remove it, and it is made again") from error
 
 
 def fitted(sessions: Sequence[LabelledCandidates]) -> UnisonModel:
@@ -150,12 +136,7 @@ def main(sessions: Path, output: Path, folder: Path | None, workers: int) -> Non
         if len(items) < FOLDS:
             raise ConfigError(f"{sessions} should hold {FOLDS} sessions of several players; it has {len(items)}")
         folder = folder or output.with_suffix(".notes")
-        jobs = {item.folder.name: (item, (folder / f"{item.folder.name}.npz").resolve()) for item in items}
-        for outcome in run_jobs(labelled_candidates, jobs, workers=workers):
-            if outcome.error is not None:
-                raise BsepError(f"{outcome.name}: {outcome.error}")
-            click.echo(f"{outcome.name} searched", err=True)
-        known = [kept_candidates(folder / f"{item.folder.name}.npz") for item in items]
+        known = searched(labelled_candidates, LabelledCandidates, items, folder, workers)
         n_notes, n_both = (sum(len(session.both) for session in known), sum(int(s.both.sum()) for s in known))
         model = fitted(known)
         save_model(output, model, {"sessions": str(len(known)), "notes": str(n_notes)})

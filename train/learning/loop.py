@@ -141,13 +141,9 @@ class Training:
         rows = separator.dictionary.relative_amplitudes.detach().cpu().numpy()
         names = [recording.name for recording in self.info.recordings]
         assessment = assess(separator, self._frames.overview(OVERVIEW_FRAMES))
-        verdict = reach_verdict(assessment, rows, self.config.source_names, names)
-        sentences = (
-            *verdict.sentences[: -len(verdict.warnings) or None],
-            *doubt_sentences(self._labels, self.config.geometry.sample_rate, names),
-            *gain_sentences(self.info.stages),
-        )
-        return replace(verdict, sentences=(*sentences, *verdict.warnings))
+        doubts = doubt_sentences(self._labels, self.config.geometry.sample_rate, names)
+        told = (*doubts, *gain_sentences(self.info.stages))
+        return reach_verdict(assessment, rows, self.config.source_names, names, told)
 
     def run(
         self, display: Display, pause: tuple[int, float] | None = None, *, stop: Callable[[], bool] | None = None

@@ -108,7 +108,11 @@ class Verdict:
 
 
 def reach_verdict(
-    assessment: Assessment, dictionary: NDArray[np.float32], source_names: Sequence[str], recordings: Sequence[str]
+    assessment: Assessment,
+    dictionary: NDArray[np.float32],
+    source_names: Sequence[str],
+    recordings: Sequence[str],
+    told: Sequence[str] = (),
 ) -> Verdict:
     """Judge a run.
 
@@ -117,6 +121,8 @@ def reach_verdict(
     assessment : Assessment
     dictionary : ndarray, shape (n_sources, n_harmonics)
     source_names, recordings : sequence of str
+    told : sequence of str
+        What the run says of itself besides; it stands before the warnings.
     """
     shares = dict(zip(source_names, assessment.source_shares.tolist(), strict=True))
     sounding = {
@@ -138,7 +144,8 @@ def reach_verdict(
         sentences.append("No passage is explained much worse than the rest.")
     if not warnings:
         sentences += _one_kind(dictionary, source_names)
-    return Verdict(assessment.mixture_cost, explained, shares, sounding, passages, warnings, (*sentences, *warnings))
+    texts = (*sentences, *told, *warnings)
+    return Verdict(assessment.mixture_cost, explained, shares, sounding, passages, warnings, texts)
 
 
 def bad_passages(assessment: Assessment, recordings: Sequence[str]) -> tuple[Passage, ...]:
