@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.trust.statefolder import state_folder
 from bsep_stream.trust.textfiles import Fail, json_object, read_json
 
 _PLUGINS = "plugins"
@@ -21,14 +22,7 @@ _PIECE = 1 << 20  # bytes
 
 def store_path() -> Path:
     """Where it is kept what was allowed."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(given):  # others are to be ignored, says the specification
-        folder = Path(given)
-    elif os.name == "nt" and os.environ.get("LOCALAPPDATA"):
-        folder = Path(os.environ["LOCALAPPDATA"])
-    else:
-        folder = Path("~/.local/state").expanduser()
-    return folder / "bsep-stream" / "plugins.json"
+    return state_folder() / "plugins.json"
 
 
 def fingerprint(path: str | Path) -> str:
