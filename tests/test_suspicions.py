@@ -56,12 +56,11 @@ def test_noise_is_hardly_made_by_instruments(
     assert "noise, or another recording" in warning
 
 
-@pytest.mark.parametrize(("n_samples", "word"), [(100, "is silent from beginning to end"), (0, "has no samples")])
-def test_silence_gets_a_word(n_samples: int, word: str) -> None:
+def test_silence_gets_a_word() -> None:
     suspicions = Suspicions(2)
-    suspicions.hear(np.zeros((2, n_samples), np.float32))
+    suspicions.hear(np.zeros((2, 100), np.float32))
     (remark,) = suspicions.remarks()
-    assert word in remark
+    assert "is silent from beginning to end" in remark
 
 
 @pytest.mark.parametrize("cents", [-45.0, -20.0, 0.0, 8.0, 31.0, 50.0])

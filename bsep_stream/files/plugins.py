@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.filenames import real
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.trust.statefolder import state_folder
 from bsep_stream.trust.textfiles import Fail, json_object, read_json
@@ -90,7 +91,7 @@ def _read() -> dict[str, str]:
 
 
 def _key(path: str | Path) -> str:
-    return str(Path(path).resolve())
+    return str(real(path))
 
 
 def _files(path: Path) -> list[Path]:

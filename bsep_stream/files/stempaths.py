@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bsep_stream.errors import AudioError, ConfigError
-from bsep_stream.filenames import folded
+from bsep_stream.filenames import folded, real
 from bsep_stream.files.atomic import check_target
 from bsep_stream.files.stemwriter import FORMATS
 from bsep_stream.model.separation_model import SeparationModel
@@ -58,9 +58,9 @@ def planned_paths(
             twice = folders[place].name
             raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
     plan = [{name: target / f"{name}{suffix}" for name in names} for target in folders]
-    resolved = {source.resolve() for source in sources}
+    resolved = set(map(real, sources))
     for path in (path for paths in plan for path in paths.values()):
-        if path.resolve() in resolved:
+        if real(path) in resolved:
             raise AudioError(f"{path} is a recording to be separated and would be overwritten; give another --output")
         check_target(path)
         if path.is_dir() or (path.exists() and not overwrite):

@@ -39,9 +39,7 @@ class Suspicions:
 
     def remarks(self) -> tuple[str, ...]:
         """What stands behind "RECORDING " in a sentence."""
-        if not self._n_samples:
-            return ("has no samples: its stems are empty",)
-        if self._channels <= _SILENT * self._n_samples:
+        if self._channels <= _SILENT * max(1, self._n_samples):
             return ("is silent from beginning to end, and so are its stems: is it the right file?",)
         if self._n_channels > 1 and self._mono < _CANCELLED * self._channels:
             return (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import ConfigError
-from bsep_stream.filenames import is_device
+from bsep_stream.filenames import is_device, real
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, file_name, read_json
 from bsep_stream.words import RESERVED
@@ -31,7 +31,7 @@ class Sessions:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder).expanduser().resolve()
+        self.folder = real(Path(folder).expanduser())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
