@@ -12,6 +12,7 @@ import onnxruntime  # noqa: F401  # here already, not from a folder of the tests
 import pytest
 from onnxparts import node, tensor, with_nodes
 
+from bsep_stream.demo import MODEL
 from bsep_stream.errors import ModelError
 from bsep_stream.model import tryout
 from bsep_stream.model.separation_model import SeparationModel
@@ -51,6 +52,12 @@ def test_model_is_tried_once(tiny_model_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(tryout, "_in_own_process", never)
     SeparationModel(tiny_model_path)
+
+
+def test_shipped_model_starts_no_process(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
+    monkeypatch.setattr(tryout, "_in_own_process", None)
+    SeparationModel(MODEL)
+    assert not state.exists()
 
 
 def test_changed_model_is_tried_again(tiny_model_path: Path, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class SeparationModel:
         self.metronome = found.metronome
         try:
             check_rules(written, (INPUT_NAME, SPECTRA_SWITCH), SPECTRA_SWITCH)
-            try_out(content, self._shapes())
+            try_out(self.path, content, self._shapes())
             self._session = open_session(content, on_trial=False, providers=wanted)
             self._switched = SPECTRA_SWITCH in {value.name for value in self._session.get_inputs()}
         except ModelError as error:

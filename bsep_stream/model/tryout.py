@@ -3,6 +3,7 @@
 ONNX Runtime ends the process over some numbers that a graph works out by itself (a lowest whole number divided by -1),
 and no rule tells all of them before. So a file is tried out where that costs nothing: within bounds of memory and time
 that the system keeps. What has passed is remembered by its SHA-256, and is not tried again with the same ONNX Runtime.
+A file of the package itself is tried here: whoever can write there needs no model.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bsep_stream.errors import ModelError
+from bsep_stream.filenames import real
 from bsep_stream.model.stepcheck import check_step
 from bsep_stream.model.trial import open_session
 from bsep_stream.trust.statefolder import state_folder
@@ -30,23 +32,26 @@ MOST_MEMORY_BYTES = 4 * 2**30
 
 _RULES = 1
 """Counts up when what has passed must be tried again."""
-_PACKAGE = Path(__file__).parent.parent.parent
+_PACKAGE = Path(__file__).parent.parent
 _CHILD = "import sys; sys.path[:] = sys.argv[1:]; from bsep_stream.model.tryout import main; main()"
 _BEGUN, _PASSED = b"begun\n", b"passed\n"
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def try_out(content: bytes, shapes: Shapes) -> None:
+def try_out(path: Path, content: bytes, shapes: Shapes) -> None:
     """ModelError if a model is no step of ours; the message is for the middle of a sentence.
 
     Parameters
     ----------
+    path : Path
     content : bytes
-        Of an ONNX file that keeps the rules (:mod:`bsep_stream.model.modelrules`).
+        Of this ONNX file, which keeps the rules (:mod:`bsep_stream.model.modelrules`).
     shapes : mapping of str to tuple of int
         Of the input and of all outputs, without the batch.
     """
+    if real(path).is_relative_to(real(_PACKAGE)):
+        return _here(content, shapes)
     mark = _mark(content, shapes)
     if mark is not None and mark.exists():
         return
@@ -72,7 +77,7 @@ def _in_own_process(content: bytes, shapes: Shapes) -> None:
     if not executable or getattr(sys, "frozen", False):
         return _here(content, shapes)
     # What is imported here is imported there; never what happens to lie in the current folder (-P).
-    command = [executable, "-P", "-c", _CHILD, *filter(None, sys.path), str(_PACKAGE)]
+    command = [executable, "-P", "-c", _CHILD, *filter(None, sys.path), str(_PACKAGE.parent)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
         process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
@@ -88,9 +93,9 @@ def _in_own_process(content: bytes, shapes: Shapes) -> None:
             if isinstance(error, subprocess.TimeoutExpired):
                 raise ModelError(f"it is not tried out after {MOST_SECONDS:g} s") from error
             raise
-    if not told.startswith(_BEGUN):  # it never came as far as the model
+    _, begun, answer = told.partition(_BEGUN)  # before it stands what a sitecustomize may say
+    if not begun:  # it never came as far as the model
         return _here(content, shapes)
-    answer = told.removeprefix(_BEGUN)
     if answer != _PASSED:
         raise ModelError(answer.decode("utf-8", "replace").strip() or "it ends the process that tries it out")
 
@@ -111,6 +116,7 @@ def main() -> None:
     answers.write(_BEGUN)
     try:
         _here(content, shapes)
+        open_session(content, on_trial=False)  # what ONNX Runtime works out ahead, within the same bounds
     except (ModelError, MemoryError) as error:
         answers.write((str(error) or "it needs too much memory").encode())
     else:
