@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterable
 
 _BIDI = range(0x202A, 0x202F), range(0x2066, 0x206A)  # they turn the order of what is read around
@@ -59,11 +60,20 @@ def path_word(path: object) -> str:
 
 def _quoted(word: object) -> str:
     text = str(word)
-    if has_only_plain(text):
+    if has_only_plain(text) and _can_be_printed(text):
         return shlex.quote(text)
     # Dollar quotes; three octal digits a byte, as hexadecimal ones would take the letters that follow.
     data = text.encode("utf-8", "surrogateescape" if _is_of_bytes(text) else "surrogatepass")
     return "$'" + "".join(_octal(byte) for byte in data) + "'"
+
+
+def _can_be_printed(text: str) -> bool:
+    """Whether standard output has these letters; elsewhere it would get others in their place."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_of_bytes(text: str) -> bool:

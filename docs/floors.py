@@ -13,7 +13,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parent.parent
 
 FLOORS = (
-    ("errors", "plain", "words", "machine", "cards", "callpackage", "endings", "spoken"),
+    ("errors", "plain", "filenames", "words", "machine", "cards", "callpackage", "endings", "spoken"),
     ("trust",),
     ("model",),
     ("stream",),

@@ -13,7 +13,7 @@ from onnxparts import attribute, changed_graph, joined, node, part, parts, tenso
 
 from bsep_stream.demo import MODEL
 from bsep_stream.errors import ModelError
-from bsep_stream.model import trial
+from bsep_stream.model import trial, tryout
 from bsep_stream.model.modelrules import LARGEST_BYTES, OPERATORS
 from bsep_stream.model.onnxgraph import read_model
 from bsep_stream.model.separation_model import SeparationModel
@@ -121,6 +121,7 @@ def test_step_that_takes_long_is_given_up(
 ) -> None:
     """As soon as the operation that is under way is done; by a clock that is late from the beginning."""
     monkeypatch.setattr(trial, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(tryout, "_in_own_process", tryout._here)
     size = tensor("n", np.array([700, 700], I64))
     rounds = [node("MatMul", [f"x{i}", "x0"], [f"x{i + 1}"]) for i in range(400)]
     nodes = [node("ConstantOfShape", ["n"], ["x0"]), *rounds]
@@ -204,6 +205,8 @@ METADATA: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "long name": (lambda m: m.update(source_names=["a" * 300, "oboe"]), "cannot be the name of a source"),
     "one file": (lambda m: m.update(source_names=["Flute", "flute"]), "must be distinct"),
     "one file by its accents": (lambda m: m.update(source_names=["caf\u00e9", "cafe\u0301"]), "must be distinct"),
+    "a device": (lambda m: m.update(source_names=["nul.left", "oboe"]), "cannot be the name of a source"),
+    "a device with a space": (lambda m: m.update(source_names=["Aux .b", "oboe"]), "cannot be the name of a source"),
     "a file of the recorder": (lambda m: m.update(source_names=["Input", "oboe"]), "none of residual"),
     "number as a name": (lambda m: m.update(source_names=[3, "oboe"]), "damaged metadata"),
     "text as names": (lambda m: m.update(source_names="ab"), "damaged metadata"),

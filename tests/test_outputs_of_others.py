@@ -254,3 +254,22 @@ def test_a_page_of_a_run_says_no_place_either(tmp_path: Path, mix: Path, tiny_pr
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert str(tmp_path) not in page
     assert mix.name in page
+
+
+@pytest.mark.parametrize("command", ["separate", "read", "model", "notes", "plugin"])
+def test_links_in_a_circle_are_one_sentence(command: str, tiny_model_path: Path, tmp_path: Path) -> None:
+    circle, take = tmp_path / "circle.mid", tmp_path / "take.wav"
+    circle.symlink_to(circle)
+    soundfile.write(take, np.zeros((2_000, 1)), 48_000)
+    rack = tmp_path / "rack.toml"
+    rack.write_text(f'[master]\neffects = [{{ type = "VST3", path = {str(circle)!r} }}]\n')
+    result = {
+        "separate": lambda: bsep("separate", tiny_model_path, take, "--output", circle),
+        "read": lambda: bsep("separate", tiny_model_path, circle, "--output", tmp_path / "stems"),
+        "model": lambda: bsep("separate", circle, take, "--output", tmp_path / "stems"),
+        "notes": lambda: bsep("notes", tiny_model_path, take, "--output", circle),
+        "plugin": lambda: bsep("separate", tiny_model_path, take, "--output", tmp_path / "stems", "--rack", rack),
+    }[command]()
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output + result.stderr
+    assert not (tmp_path / "stems").exists()

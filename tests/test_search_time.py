@@ -55,6 +55,14 @@ def test_a_search_ends_near_its_time(
     assert "too short to end the search" in remarks[1]
 
 
+def test_recording_of_one_excerpt_is_not_said_to_be_searched_in_part(
+    duet_path: Path, duet_config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labelling, "_TRIAL_SECONDS", 0.2)
+    _, _, remarks = searched(duet_path, duet_config, 1e-3)
+    assert list(remarks) == ["the time was too short to end the search: it ended with what it had found"]
+
+
 def test_time_that_suffices_changes_nothing(duet_path: Path, duet_config: TrainConfig) -> None:
     session = load_session([duet_path], duet_config.geometry.sample_rate)
     free = search_labels(session, duet_config)

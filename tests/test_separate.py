@@ -140,6 +140,9 @@ def test_plan_of_several_recordings(tmp_path: Path) -> None:
     assert two["b"] == tmp_path / "two" / "b.flac"
     with pytest.raises(ConfigError, match="'one'"):
         planned_paths(["x/one.wav", "y/one.flac"], tmp_path, ["a"])
+    for other in ("One.wav", "one ..wav"):  # one folder on a Mac, and on Windows
+        with pytest.raises(ConfigError, match="would share a folder"):
+            planned_paths(["x/one.wav", f"y/{other}"], tmp_path, ["a"])
     with pytest.raises(ConfigError, match="wav, flac"):
         planned_paths(["x/one.wav"], tmp_path, ["a"], "mp3")
     (tmp_path / "file").write_text("")

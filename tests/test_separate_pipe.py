@@ -55,6 +55,13 @@ def test_order_of_the_channels_is_told_beside_the_sound(tiny_model: SeparationMo
     assert result.stderr == "channels: flute, oboe, residual with 2 channels each\n"
 
 
+def test_silence_gets_a_word_beside_the_sound(tiny_model: SeparationModel) -> None:
+    wav = io.BytesIO()
+    soundfile.write(wav, np.zeros((2_000, 1)), 48_000, format="WAV")
+    result = piped(wav.getvalue(), tiny_model.path, "-", "--stem", "residual")
+    assert "standard input is silent from beginning to end" in result.stderr
+
+
 def test_raw_samples_in_and_out(tiny_model: SeparationModel, rng: np.random.Generator) -> None:
     data = (1_000 * rng.standard_normal((3_000, 1))).astype("<i2").tobytes()
     raw = ["--raw-rate", 48_000, "--raw-channels", 1, "--raw-format", "s16le"]

@@ -23,6 +23,8 @@ from bsep_stream.train.runs.sources import parse_sources, sources_text
         ("violin,input", "cannot be called input"),
         ("violin,Master", "cannot be called Master"),
         ("violin,Remix", "cannot be called Remix"),
+        ("violin,con", "Windows has no such file"),
+        ("violin,LPT1", "Windows has no such file"),
         ("violin,piano:5", "1 to 4"),
         ("violin,piano:", "1 to 4"),
         ("violin,piano:four", "1 to 4"),

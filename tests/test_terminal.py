@@ -211,6 +211,17 @@ def test_what_is_to_be_pasted_arrives_as_it_was(name: str) -> None:
     assert said == os.fsencode(path_word(name))
 
 
+@pytest.mark.skipif(which("bash") is None, reason="bash is not here")
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_is_to_be_pasted_has_only_letters_of_the_output(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "Flöte 笛 it's"
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    line = pasteable(["printf", "%s", path_word(name)])
+    assert line.encode(encoding)
+    assert ("笛" in line) == (encoding == "utf-8")
+    assert subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout == os.fsencode(name)
+
+
 def test_name_that_is_no_text_is_shown_in_its_bytes(tmp_path: Path, tiny_model_path: Path) -> None:
     take = tmp_path / os.fsdecode(b"K\xe4se.wav")
     soundfile.write(tmp_path / "take.wav", np.zeros((2_000, 1)), 48_000)

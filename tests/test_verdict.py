@@ -98,6 +98,13 @@ def test_two_sources_of_one_instrument_are_told(good: Assessment, rng: np.random
     assert "flute and oboe learned the same sound in the same range" in warning
 
 
+def test_one_instrument_in_two_ranges_gets_a_word(good: Assessment) -> None:
+    """By the rows that a recorder learned which played with itself, a fifth lower."""
+    rows = np.array([[1.0003, 0.0420, 0.0391, 0.0071, 0.0057], [1.0001, 0.0901, 0.0728, 0.0124, 0.0094]], np.float32)
+    assert verdict_sentences(good, rows)[-1].startswith("flute and oboe sound alike, as one instrument that plays")
+    assert not reach_verdict(good, rows, NAMES, ["take.wav"]).warnings
+
+
 def test_cost_counts_misfit_and_swaps(good: Assessment) -> None:
     """Both make it larger, the level does not."""
     cost = good.mixture_cost

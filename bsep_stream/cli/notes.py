@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsep_stream.filenames import real
 from bsep_stream.trust.terminal import say
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _check_outputs(
         import mido  # noqa: F401  whether it is installed is told now, not after the work
     if pitch_track is not None and pitch_track.suffix.lower() not in _TABLE:
         raise ConfigError(f"the pitch track is written as .csv, got {pitch_track}")
-    if len({path.resolve() for path in (*wanted, recording)}) < len(wanted) + 1:
+    if len({real(path) for path in (*wanted, recording)}) < len(wanted) + 1:
         raise ConfigError("the recording and the files to be written must be different; give another --output")
     for path in wanted:
         check_target(path)

@@ -67,4 +67,6 @@ def separate_standard_input(
     if means_all(choice, separator.stem_names):
         per_stem = f" with {separator.channels} channels each" if separator.channels > 1 else ""
         say(f"channels: {', '.join(separator.stem_names)}{per_stem}", err=True)
-    separate_pipe(arriving, sys.stdout.buffer, separator, choice, rack=rack, raw=samples if write_raw else None)
+    written = samples if write_raw else None
+    for remark in separate_pipe(arriving, sys.stdout.buffer, separator, choice, rack=rack, raw=written):
+        say(f"standard input {remark}", err=True)

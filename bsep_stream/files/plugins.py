@@ -12,7 +12,9 @@ import os
 from pathlib import Path
 
 from bsep_stream.errors import BsepError, ConfigError
+from bsep_stream.filenames import real
 from bsep_stream.files.atomic import whole_file
+from bsep_stream.trust.statefolder import state_folder
 from bsep_stream.trust.textfiles import Fail, json_object, read_json
 
 _PLUGINS = "plugins"
@@ -21,14 +23,7 @@ _PIECE = 1 << 20  # bytes
 
 def store_path() -> Path:
     """Where it is kept what was allowed."""
-    given = os.environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(given):  # others are to be ignored, says the specification
-        folder = Path(given)
-    elif os.name == "nt" and os.environ.get("LOCALAPPDATA"):
-        folder = Path(os.environ["LOCALAPPDATA"])
-    else:
-        folder = Path("~/.local/state").expanduser()
-    return folder / "bsep-stream" / "plugins.json"
+    return state_folder() / "plugins.json"
 
 
 def fingerprint(path: str | Path) -> str:
@@ -96,7 +91,7 @@ def _read() -> dict[str, str]:
 
 
 def _key(path: str | Path) -> str:
-    return str(Path(path).resolve())
+    return str(real(path))
 
 
 def _files(path: Path) -> list[Path]:

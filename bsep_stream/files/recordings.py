@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsep_stream.errors import AudioError, BsepError
+from bsep_stream.filenames import real
 from bsep_stream.files.containers.unseekable import reads_once
 from bsep_stream.files.jobs import require_engine, run_jobs
 from bsep_stream.files.separation import SeparatedFile, separate_file
@@ -119,9 +120,9 @@ def separate_files(
     # Elsewhere the model is loaded anew: a session of ONNX Runtime cannot be sent. Workers may have another folder.
     jobs = {
         name: (
-            model if here else model.path.resolve(),
-            path if here else path.resolve(),
-            _folder_of(paths) if here else _folder_of(paths).resolve(),
+            model if here else real(model.path),
+            path if here else real(path),
+            _folder_of(paths) if here else real(_folder_of(paths)),
         )
         for name, (path, paths) in wanted.items()
     }

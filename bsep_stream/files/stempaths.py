@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bsep_stream.errors import AudioError, ConfigError
+from bsep_stream.filenames import folded, real
 from bsep_stream.files.atomic import check_target
 from bsep_stream.files.stemwriter import FORMATS
 from bsep_stream.model.separation_model import SeparationModel
@@ -19,7 +20,7 @@ def stem_files(model: SeparationModel, *, residual: bool, remix: bool) -> tuple[
 
 def folder_name(recording: Path) -> str:
     """What the folder of a recording is called among others: its name without the suffix, never a way out of there."""
-    return recording.stem if recording.stem.strip(". ") else recording.name
+    return recording.stem.rstrip(". ") or recording.name  # Windows leaves dots and spaces at the end of a name away
 
 
 def planned_paths(
@@ -51,13 +52,15 @@ def planned_paths(
     suffix = FORMATS[audio_format]
     sources = [Path(recording) for recording in recordings]
     folders = [Path(folder)] if len(sources) == 1 else [Path(folder) / folder_name(source) for source in sources]
-    if len(set(folders)) < len(folders):
-        twice = next(path.name for path in folders if folders.count(path) > 1)
-        raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
+    names_of_folders = [folded(path.name) for path in folders] if len(folders) > 1 else []
+    for place, name in enumerate(names_of_folders):
+        if name in names_of_folders[:place]:
+            twice = folders[place].name
+            raise ConfigError(f"two recordings are called {twice!r} and would share a folder; separate them one by one")
     plan = [{name: target / f"{name}{suffix}" for name in names} for target in folders]
-    resolved = {source.resolve() for source in sources}
+    resolved = set(map(real, sources))
     for path in (path for paths in plan for path in paths.values()):
-        if path.resolve() in resolved:
+        if real(path) in resolved:
             raise AudioError(f"{path} is a recording to be separated and would be overwritten; give another --output")
         check_target(path)
         if path.is_dir() or (path.exists() and not overwrite):

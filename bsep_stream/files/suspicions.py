@@ -40,7 +40,7 @@ class Suspicions:
     def remarks(self) -> tuple[str, ...]:
         """What stands behind "RECORDING " in a sentence."""
         if self._channels <= _SILENT * max(1, self._n_samples):
-            return ()
+            return ("is silent from beginning to end, and so are its stems: is it the right file?",)
         if self._n_channels > 1 and self._mono < _CANCELLED * self._channels:
             return (
                 "has channels that cancel each other in their sum, in which the instruments are looked for: turn the "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.filenames import folded, is_device
 from bsep_stream.model.geometry import FrameGeometry
 from bsep_stream.model.strikes import Strike
 from bsep_stream.trust.records import record, typed
@@ -151,11 +151,11 @@ def check_source_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names of the sources; the stems' files are named after them, and every command prints them."""
     for name in names:
         bad = not name.strip() or name.startswith(".") or _NO_FILE_NAMES.intersection(name)
-        if bad or len(name) > LONGEST_NAME or not has_only_plain(name):
+        if bad or len(name) > LONGEST_NAME or not has_only_plain(name) or is_device(name):
             raise ConfigError(f"{brief(name)} cannot be the name of a source, because a file is named after it")
     if not 1 <= len(names) <= MOST_SOURCES:
         raise ConfigError(f"1 to {MOST_SOURCES} sources are possible, got {len(names)}")
-    files = {unicodedata.normalize("NFC", name).casefold() for name in names}  # as some file systems take them
+    files = set(map(folded, names))
     if len(files | set(RESERVED)) != len(names) + len(RESERVED):
         reserved = ", ".join(RESERVED)
         raise ConfigError(

@@ -24,8 +24,8 @@ from bsep_stream.model.step import (
     tones_of,
 )
 from bsep_stream.model.step import Tones as Tones
-from bsep_stream.model.stepcheck import check_step
 from bsep_stream.model.trial import USUAL_PROVIDERS, open_session
+from bsep_stream.model.tryout import try_out
 from bsep_stream.trust.shown import brief
 from bsep_stream.trust.textfiles import Fail, json_object, read_bytes
 from bsep_stream.words import nearest
@@ -126,7 +126,7 @@ class SeparationModel:
         self.metronome = found.metronome
         try:
             check_rules(written, (INPUT_NAME, SPECTRA_SWITCH), SPECTRA_SWITCH)
-            check_step(open_session(content, on_trial=True), self._shapes())
+            try_out(self.path, content, self._shapes())
             self._session = open_session(content, on_trial=False, providers=wanted)
             self._switched = SPECTRA_SWITCH in {value.name for value in self._session.get_inputs()}
         except ModelError as error:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.filenames import is_device
 from bsep_stream.files.atomic import whole_file
 
 FIRST, LEARNED = "first", "learned"
 """Stems by the masks of the search, and by the network."""
 
 LONGEST_NAME = 80
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 def file_name(text: str) -> str:
@@ -34,7 +34,7 @@ def file_name(text: str) -> str:
     if dot and len(suffix) <= 8:
         kept = f"{stem[: LONGEST_NAME - 1 - len(suffix)].rstrip(' .')}.{suffix}"
     kept = kept[:LONGEST_NAME].strip(" .")
-    if not kept or kept.startswith("-") or kept.split(".")[0].lower() in _RESERVED:
+    if not kept or kept.startswith("-") or is_device(kept):
         raise ConfigError(f"{text[:LONGEST_NAME]!r} cannot be the name of a file; give another one")
     return kept
 

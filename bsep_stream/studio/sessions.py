@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.filenames import is_device, real
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, file_name, read_json
 from bsep_stream.words import RESERVED
@@ -30,7 +31,7 @@ class Sessions:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder).expanduser().resolve()
+        self.folder = real(Path(folder).expanduser())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -137,6 +138,8 @@ def checked_sources(sources: object) -> list[dict[str, Any]]:
             raise ConfigError(f"an instrument has a name of 1 to 40 letters, digits, - or _, got {name[:40]!r}")
         if name.lower() in RESERVED:
             raise ConfigError(f"an instrument cannot be called {name}: a file of that name stands beside the stems")
+        if is_device(name):
+            raise ConfigError(f"an instrument cannot be called {name}: Windows has no files of that name")
         if isinstance(tones, bool) or tones not in range(1, MOST_TONES + 1):
             raise ConfigError(f"{name} plays 1 to {MOST_TONES} tones at once, got {tones!r}")
         found.append({"name": name, "tones": tones})

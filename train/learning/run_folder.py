@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import BsepError, ConfigError, RunError
+from bsep_stream.filenames import real
 from bsep_stream.files.atomic import check_target, is_left_behind, whole_file
 from bsep_stream.model.metadata import MOST_STRIKES, check_source_names
 from bsep_stream.model.strikes import Strike
@@ -202,8 +203,8 @@ class RunFolder:
 
 def path_text(path: Path) -> str:
     """A path as it stands in a file of the run: a ``file:`` address where it has characters that are no text."""
-    text = str(path.resolve())
-    return text if has_only_plain(text) else path.resolve().as_uri()
+    text = str(real(path))
+    return text if has_only_plain(text) else real(path).as_uri()
 
 
 def path_of(text: str) -> Path:

@@ -27,9 +27,6 @@ SILENT_SHARE = 0.02
 ALIKE = 0.99
 """Cosine between the roots of two rows of the dictionary. Violin and saxophone reach it, too, but not in one range."""
 
-SAME = 0.997
-"""The same of two that may well be one instrument twice: nothing but the range would tell them apart."""
-
 FOREIGN_SHARE = 0.4
 """Of the energy: tones that explain less are none; sessions of instruments that are named come to 80 % and more."""
 
@@ -210,12 +207,12 @@ def _twins(
 
 
 def _one_kind(dictionary: NDArray[np.float32], names: Sequence[str]) -> list[str]:
-    """Sentences about sources that sound the same: no warning, where each keeps to a range of its own."""
+    """Sentences about sources that sound alike, as one instrument twice: no warning, as each keeps to its range."""
     return [
-        f"{names[one]} and {names[other]} sound the same: if they are the same instrument twice, nothing but their "
-        "ranges tells them apart, and notes beyond them may change sides."
+        f"{names[one]} and {names[other]} sound alike, as one instrument that plays twice: little but their ranges "
+        "tells them apart, and notes beyond them may change sides."
         for one, other in combinations(range(len(names)), 2)
-        if likeness(dictionary[one], dictionary[other]) > SAME
+        if likeness(dictionary[one], dictionary[other]) > ALIKE
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bsep_stream.errors import ConfigError, RunError
+from bsep_stream.filenames import folded, real
 from bsep_stream.files.jobs import run_jobs
 from bsep_stream.files.stempaths import folder_name
 from bsep_stream.plain import pasteable, path_word
@@ -31,14 +32,14 @@ def train_each(request: RunRequest, *, workers: int = 1, scheduler: str | None =
     ConfigError, RunError
         If two recordings have one name or a run is there; or, after the others have ended, if one could not be made.
     """
-    folders = {folder_name(path): request.output.resolve() / folder_name(path) for path in request.recordings}
-    if len(folders) < len(request.recordings):
+    folders = {folder_name(path): real(request.output) / folder_name(path) for path in request.recordings}
+    if len(set(map(folded, folders))) < len(request.recordings):
         raise ConfigError("two recordings have the same name and would share a folder: rename one of them")
     for folder in folders.values() if not resume else ():
         RunFolder(folder).refuse_existing()
-    init = None if request.init is None else request.init.resolve()
+    init = None if request.init is None else real(request.init)
     jobs = {
-        name: (replace(request, recordings=[path.resolve()], output=folders[name], init=init),)
+        name: (replace(request, recordings=[real(path)], output=folders[name], init=init),)
         for name, path in zip(folders, request.recordings, strict=True)
     }
     failed = []

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.filenames import is_device
 from bsep_stream.words import RESERVED
 
 FEWEST_SOURCES, MOST_SOURCES = 2, 4
@@ -36,6 +37,10 @@ def parse_sources(text: str | Sequence[str]) -> tuple[tuple[str, ...], tuple[int
             )
         if name.lower() in RESERVED:
             raise ConfigError(f"a source cannot be called {name}: a file of that name stands beside the stems")
+        if is_device(name):
+            raise ConfigError(
+                f"a source cannot be called {name}: Windows has no such file, and its stem gets that name"
+            )
     if len({name.lower() for name in names}) != len(names):
         raise ConfigError(f"--sources must be different names, got {', '.join(names)}")
     for name, colon, most in parts:

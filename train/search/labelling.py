@@ -100,10 +100,10 @@ def _affordable_seconds(session: Session, config: TrainConfig, clock: SearchCloc
 
 def _remark_on(clock: SearchClock, session: Session, config: TrainConfig, longest: float) -> None:
     whole = sum(take.duration_seconds for take in session.takes)
-    if longest < min(whole, config.imitation.longest_seconds):
-        heard = max(EXCERPT_SECONDS, longest)
+    heard = max(EXCERPT_SECONDS, longest)
+    if heard < min(whole, config.imitation.longest_seconds):
         clock.remarks.append(
-            f"the time was too short to search all of the recording: about {min(heard, whole):.0f} s of {whole:.0f} s"
+            f"the time was too short to search all of the recording: about {heard:.0f} s of {whole:.0f} s"
         )
     if clock.over():
         clock.remarks.append("the time was too short to end the search: it ended with what it had found")

@@ -14,6 +14,7 @@ from bsep_stream.files.pipes.arriving import ArrivingAudio
 from bsep_stream.files.pipes.samples import SampleFormat
 from bsep_stream.files.pipes.wavheader import wav_header
 from bsep_stream.files.separation import aligned
+from bsep_stream.files.suspicions import Suspicions
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.separator import StreamingSeparator
 from bsep_stream.words import REMIX, RESIDUAL, nearest
@@ -59,7 +60,7 @@ def separate_pipe(
     *,
     rack: Rack | None = None,
     raw: SampleFormat | None = None,
-) -> None:
+) -> tuple[str, ...]:
     """Separate what arrives and write what was chosen, as long as the input and aligned with it.
 
     Every block is written as soon as the stream has it, so the delay is the latency of the stream and the memory
@@ -78,6 +79,11 @@ def separate_pipe(
     raw : SampleFormat, optional
         Write samples without a header; else a WAV of float32 samples.
 
+    Returns
+    -------
+    tuple of str
+        What is probably wrong with it: what stands behind its name in a sentence.
+
     Raises
     ------
     AudioError
@@ -87,17 +93,29 @@ def separate_pipe(
     channels = separator.channels * (separator.n_stems if means_all(choice, separator.stem_names) else 1)
     if raw is None:
         out.write(wav_header(separator.sample_rate, channels, arriving.n_samples))
-    for block in _chosen(arriving, separator, choice, rack):
+    suspicions = Suspicions(separator.model.n_sources)
+    for block in _chosen(arriving, separator, choice, rack, suspicions):
         if block.size:
             out.write(block.T.astype("<f4").tobytes() if raw is None else raw.encode(block))
             out.flush()
     arriving.check_end()
+    return suspicions.remarks()
 
 
 def _chosen(
-    arriving: ArrivingAudio, separator: StreamingSeparator, choice: str, rack: Rack | None
+    arriving: ArrivingAudio, separator: StreamingSeparator, choice: str, rack: Rack | None, suspicions: Suspicions
 ) -> Iterator[NDArray[np.float32]]:
-    stems = aligned(separator, arriving.blocks())
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        for block in arriving.blocks():
+            suspicions.hear(block)
+            yield block
+
+    def seen() -> Iterator[NDArray[np.float32]]:
+        for each in aligned(separator, blocks()):
+            suspicions.see(each)
+            yield each
+
+    stems = seen()
     if choice in separator.stem_names:
         index = separator.stem_names.index(choice)
         return (each[index] for each in stems)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
+from bsep_stream.filenames import real
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.notes.pitches import find_pitches
 from bsep_stream.report.page import content
@@ -161,7 +162,7 @@ def _title(subject: Subject) -> str:
         return ", ".join(names)
     for part in (subject.stems, subject.run, subject.model):
         if part is not None:
-            return part.path.resolve().name
+            return real(part.path).name
     raise AssertionError("a subject has at least one part")
 
 

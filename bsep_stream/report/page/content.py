@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.errors import AudioError
+from bsep_stream.filenames import real
 from bsep_stream.files.audiofile import read_recording
 from bsep_stream.files.stemfolder import StemFolder
 from bsep_stream.report.info import describe
@@ -150,7 +151,7 @@ def facts(subject: Subject) -> dict[str, Any]:
 def _settings(subject: Subject, known: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Groups of names and values, nested names joined by dots."""
     # A page is made to be given away: what is called how, not where it lies on this machine.
-    known = {**known, "name": Path(known["path"]).resolve().name}
+    known = {**known, "name": real(known["path"]).name}
     groups = {
         known["kind"]: {
             key: known[key] for key in ("name", "format_version", "megabytes", "output", "gain") if key in known
