@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from bsep_stream import demo  # noqa: E402
-from bsep_stream.errors import BsepError  # noqa: E402
-from bsep_stream.export import sameweights  # noqa: E402
-from bsep_stream.export.sameweights import rewrite  # noqa: E402
+from bsep_stream import demo
+from bsep_stream.errors import BsepError
+from bsep_stream.export import sameweights
+from bsep_stream.export.sameweights import rewrite
 
 
 def test_the_shipped_model_is_what_today_is_made_of_its_weights(
