@@ -133,7 +133,7 @@ def test_three_sources_export_too(of_three: Path, frames: np.ndarray) -> None:
 @pytest.fixture
 def traced_before(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The graph is traced once: what is tested is what happens after that."""
-    monkeypatch.setattr(onnx_file, "_write_graph", lambda separator, path: shutil.copy(exported, path))
+    monkeypatch.setattr(onnx_file, "_write_graph", lambda step, config, path: shutil.copy(exported, path))
 
 
 @pytest.mark.usefixtures("traced_before")
