@@ -71,7 +71,7 @@ def fitted_moduli(
     Tensor, shape (batch, n_tones, n_bins)
     """
     n_tones, n_bins = (int(size) for size in noise.shape)
-    # Axes of length 1 are kept from here on: to add and to drop them would be a fifth of the operations of a graph.
+    # Axes of length 1 are kept from here on: to add or to drop one is an operation of the exported graph.
     switch = (weight > 0).to(observed.dtype).reshape(-1, 1, 1)  # what is no tone may have no height at all
     heights = heights[..., None] * switch
     noise = noise * switch.reshape(-1, n_tones, 1)
