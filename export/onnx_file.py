@@ -104,8 +104,7 @@ def export_model(
     on_cpu.eval()
     full_metadata = _full_metadata(on_cpu, config, metadata)
     with whole_file(Path(path)) as temporary:
-        _write_graph(on_cpu, temporary)
-        _finish_file(temporary, config, full_metadata)
+        write_step(SeparationStep(on_cpu), config, full_metadata, temporary)
         compared, quiet, ambiguous, worst = compare(on_cpu, temporary, parity_frames)
         step_ms = _time_step(temporary, parity_frames[:1])
         size = temporary.stat().st_size
@@ -137,16 +136,22 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
     return full
 
 
-def _write_graph(separator: Separator, path: Path) -> None:
+def write_step(step: SeparationStep, config: TrainConfig, metadata: dict[str, Any], path: Path) -> None:
+    """Write a step and its whole metadata as an ONNX file, compared with nothing."""
+    _write_graph(step, config, path)
+    _finish_file(path, config, metadata)
+
+
+def _write_graph(step: SeparationStep, config: TrainConfig, path: Path) -> None:
     # Two frames: a trace of one could take its batch size for a constant.
-    example = torch.zeros(2, 2, separator.config.geometry.n_bins)
+    example = torch.zeros(2, 2, config.geometry.n_bins)
     names = (INPUT_NAME, *OUTPUT_NAMES)
     with torch.no_grad(), warnings.catch_warnings():
         # The tracer warns of sizes that it takes for constants (they are), and of its age: the newer exporter needs
         # onnxscript and unrolls nothing that this one does not.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            SeparationStep(separator),
+            step,
             (example,),
             str(path),
             dynamo=False,
@@ -163,6 +168,7 @@ def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> N
     except ImportError as error:
         raise MissingDependency("export needs the package onnx: pip install 'bsep-stream[train]'") from error
     from bsep_stream.export.branches import make_optional
+    from bsep_stream.export.shortened import shorten
 
     model = onnx.load(str(path))
     model.ir_version = min(model.ir_version, LARGEST_IR_VERSION)
@@ -173,6 +179,7 @@ def _finish_file(path: Path, config: TrainConfig, metadata: dict[str, Any]) -> N
         for dimension, size in zip(output.type.tensor_type.shape.dim[1:], shapes[output.name], strict=True):
             dimension.ClearField("dim_param")
             dimension.dim_value = size
+    shorten(model)
     make_optional(model, SPECTRA_OUTPUTS, SPECTRA_SWITCH, INPUT_NAME)
     del model.metadata_props[:]
     entry = model.metadata_props.add()

@@ -26,7 +26,7 @@ SLOW = {
     *("masksettings_benchmark", "notebook", "notes", "old_files", "other_hosts", "outputs_of_others"),
     *("package", "page", "page_browser", "phases", "pipes", "policy", "policy_preset", "pretraining"),
     *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_time"),
-    *("search_together", "search_voices", "separate", "separate_pipe", "sessions", "several_tones"),
+    *("search_together", "search_voices", "separate", "separate_pipe", "sameweights", "sessions", "several_tones"),
     *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_browser", "studio_command"),
     *("studio_rooms", "studio_training"),
     *("train_command", "train_endings", "train_many", "train_python", "train_resume"),

@@ -37,7 +37,7 @@ def found(separator: Separator, gap: float, third: float = 1e5, on: float = ON) 
     parameters = torch.zeros(1, 2, 6, n_out)
     parameters[:, :, MAP_NAMES.index("on") - 1] = on - policy.on_offset
     maps = Maps(logit, parameters, torch.zeros(1, 1, 2, separator.config.geometry.n_bins))
-    tones, margin, on_margin = hypotheses(separator, maps, torch.tensor([[1]]), torch.tensor([[BEST]]))
+    tones, _, margin, on_margin = hypotheses(separator, maps, torch.tensor([[1]]), torch.tensor([[BEST]]))
     assert on_margin.item() == pytest.approx(abs(on - OFF_LOGITS[0]), abs=ROUNDING)
     return tones, margin
 

@@ -32,7 +32,7 @@ SMALL_OBJECTS = 8192  # views, integers and frames of Python; the smallest array
 LEAST_IMPULSE = 0.4  # at 96 kHz the model has half of its band
 
 
-def total_ms(model: SeparationModel, name: str, rate: int) -> float:
+def total_ms(model: SeparationModel, name: str, rate: int = 48_000) -> float:
     """The wish, in milliseconds, that just allows a setting at a sample rate."""
     setting = next(setting for setting in latency_settings(model.geometry) if setting.name == name)
     return 1000 * StreamingSeparator(model, sample_rate=rate)._ledger(setting).total_samples / rate
@@ -183,14 +183,8 @@ def test_masks_of_one_give_the_mixture_back(
 ) -> None:
     model = models["allpass"]
     audio = noise(rng, 1, 3000)
-    stems = separate(
-        model,
-        audio,
-        48_000,
-        output="mask",
-        mask=MaskSettings(floor_db=-300),
-        latency=total_ms(model, name, 48_000),
-    )
+    settings = MaskSettings(floor_db=-300)
+    stems = separate(model, audio, 48_000, output="mask", mask=settings, latency=total_ms(model, name))
     late = model.geometry.n_fft  # the network must have heard something
     assert np.abs(stems[0] - audio)[:, late:].max() < ROUNDING
 
@@ -294,7 +288,7 @@ def test_a_stream_that_begins_later_soon_has_the_same_bits(
     """What the live engine relies on when it gives up what waits."""
     model = models["bands"]
     audio = noise(rng, 1, 4000)
-    whole, later = (StreamingSeparator(model, output="mask", latency=total_ms(model, name, 48_000)) for _ in range(2))
+    whole, later = (StreamingSeparator(model, output="mask", latency=total_ms(model, name)) for _ in range(2))
     begin = 5 * whole.setting.network_hop_samples
     settled = begin + model.geometry.n_fft + whole.setting.network_hop_samples + whole.latency_samples
     expected, got = whole.process(audio), later.process(audio[:, begin:])

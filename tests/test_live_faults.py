@@ -65,8 +65,7 @@ def test_model_that_stalls_for_half_a_second(tiny_model_path: Path, rng: np.rand
     stage.stalls = [(0.6, 0.5)]
     stage.run(2.4)
     counters = stage.engine.counters
-    assert counters.underruns == 1
-    assert counters.overruns == 1
+    assert (counters.underruns, counters.overruns) == (1, 1)
     assert 0 < counters.dropped_samples < 0.5 * RATE
     assert 0.4 * RATE < counters.bridged_samples < 0.7 * RATE
     assert counters.late_hops > 0
@@ -87,9 +86,7 @@ def test_short_stall_is_absorbed_by_the_cushion(
     assert (counters.late_hops > 0) == (counters.bridged_samples > 0) == (misses > 0)
 
 
-def test_stalled_stream_is_the_undisturbed_one_again_to_the_bit(
-    tiny_model_path: Path, rng: np.random.Generator
-) -> None:
+def test_stalled_stream_is_undisturbed_again_to_the_bit(tiny_model_path: Path, rng: np.random.Generator) -> None:
     """With a real separator: it starts again on the grid of its hops, with all of the past that it needs."""
     audio = music(rng, 1.6, RATE)
     expected = separated(StreamingSeparator(tiny_model_path), audio).sum(axis=0)

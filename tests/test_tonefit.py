@@ -28,7 +28,8 @@ def rendered(f0: Tensor, width: Tensor) -> Tensor:
 
 def fitted(true: Tensor, f0: Tensor, width: Tensor, weight: Tensor | None = None) -> Tensor:
     weight = torch.ones(1, 2) if weight is None else weight
-    return fitted_moduli(true.sum(dim=1), f0, torch.zeros(1, 2), width, weight, HEIGHTS, NOISE, SIGMA, RADIUS, UPDATES)
+    observed = true.sum(dim=1, keepdim=True)
+    return fitted_moduli(observed, f0, torch.zeros(1, 2), width, weight, HEIGHTS, NOISE, SIGMA, RADIUS, UPDATES)
 
 
 def error(found: Tensor, true: Tensor) -> float:

@@ -134,7 +134,7 @@ def test_salience_is_largest_where_the_tone_is() -> None:
     sound = sum(0.8**h * np.cos(2 * np.pi * f0_bin * h * time + h) for h in range(1, 12))
     spectrum = torch.from_numpy(geometry.analyse(np.asarray(sound, np.float32))[: geometry.n_bins])[None]
     rows = 0.8 ** torch.arange(25.0)[None]
-    salience = Salience(geometry.n_bins, 25, 800)(modulus(as_channels(spectrum)).sqrt(), rows)
+    salience = Salience(geometry.n_bins, 25, 800)(modulus(as_channels(spectrum), keepdim=True).sqrt(), rows)
     assert salience.shape == (1, 1, geometry.n_bins)
     assert salience[0, 0].argmax().item() == 61
     assert not salience[0, 0, 801:].any()

@@ -28,7 +28,7 @@ OFF_LOGITS = (-6.0, -4.0)
 
 
 class Hypotheses(NamedTuple):
-    """Pitches of tones, each of shape (batch, n) or (batch, n_tones, n).
+    """Pitches of tones, each of shape (batch, n).
 
     Attributes
     ----------
@@ -36,6 +36,11 @@ class Hypotheses(NamedTuple):
     weight : Tensor
         0: impossible, to 1: as likely as any.
     """
+
+    @classmethod
+    def chosen(cls, f0_bin: Tensor, inharmonicity: Tensor, width_bins: Tensor) -> Hypotheses:
+        """The chosen tones (batch,) alone."""
+        return cls(f0_bin[:, None], inharmonicity[:, None], width_bins[:, None], torch.ones_like(f0_bin)[:, None])
 
     f0_bin: Tensor
     inharmonicity: Tensor
@@ -45,7 +50,7 @@ class Hypotheses(NamedTuple):
 
 def hypotheses(
     separator: Separator, maps: Maps, source: Tensor, bin_index: Tensor
-) -> tuple[Hypotheses, Tensor, Tensor]:
+) -> tuple[Hypotheses, Tensor, Tensor, Tensor]:
     """The chosen pitch of a source and the next best.
 
     Parameters
@@ -60,6 +65,8 @@ def hypotheses(
     -------
     Hypotheses
         n = 2.
+    Tensor, shape (batch, 6)
+        Parameters of the chosen.
     Tensor, shape (batch,)
         By how much the next best pitch leads the third, where it counts, and how far it is from being impossible: the
         smaller of the two logits. Near 0 it is arbitrary which hypotheses there are.
@@ -88,4 +95,4 @@ def hypotheses(
     margin = torch.minimum(lead, (gap - IMPOSSIBLE_NATS / config.imitation.inverse_temperature).abs())
     on_margin = (switch - off).abs().amin(dim=1)
     found = Hypotheses(f0_bin.reshape(-1, 2), inharmonicity.reshape(-1, 2), width_bins.reshape(-1, 2), weight)
-    return found, margin, on_margin
+    return found, parameters.reshape(-1, 2, int(parameters.shape[1]))[:, 0], margin, on_margin

@@ -82,12 +82,12 @@ def predict(separator: Separator, frames: Tensor, *, masks: bool = True) -> Pred
     alone, jointly = plain_solvers(config)
     state = FrameState.start(frames, config.polyphony)
     by_pass: list[tuple[Tensor, ...]] = []
+    values: list[Tensor] = []
     all_peaks: list[Peaks] = []
     sources: list[Tensor] = []
     places: list[Tensor] = []
     margins: list[Tensor] = []
     on_margins: list[Tensor] = []
-    possible: list[Hypotheses] = []
     for _ in range(config.n_tones):
         maps = _by_register(separator, separator.maps(state))
         is_open = state.open
@@ -97,13 +97,18 @@ def predict(separator: Separator, frames: Tensor, *, masks: bool = True) -> Pred
         sources.append(functional.one_hot(source[:, 0], config.n_sources) * is_open[:, None])
         places.append(_place(config, source, state.left) & is_open[:, None])
         if timbre_model is not None:
-            found, margin, on_margin = hypotheses(separator, maps, source, bin_index)
-            possible.append(found)
+            found, parameters, margin, on_margin = hypotheses(separator, maps, source, bin_index)
             margins.append(torch.where(is_open, margin, torch.inf))
             on_margins.append(torch.where(is_open, on_margin, torch.inf))
-        parameters = maps.read(source, bin_index)
-        inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
-        tones = separator.tones(maps, source, bin_index, parameters, inharmonicity, plain=alone)
+        else:
+            parameters = maps.read(source, bin_index)
+            f0_bin, width_bins = separator.pitch_and_width(bin_index.flatten(), parameters)
+            inharmonicity = gamma_mode(*gamma_parameters(parameters[:, 3], parameters[:, 4], policy))
+            found = Hypotheses.chosen(f0_bin, inharmonicity, width_bins)
+        f0_bin, inharmonicity, width_bins = found.f0_bin[:, 0], found.inharmonicity[:, 0], found.width_bins[:, 0]
+        tones = separator.tones(
+            maps, source, bin_index, parameters, inharmonicity, place=(f0_bin, width_bins), plain=alone
+        )
         switch = on_logit(parameters[:, 5], policy)
         on = ((switch > 0) & is_open).to(frames.dtype)
         on_margins.append(torch.where(is_open, switch.abs(), torch.inf))
@@ -112,32 +117,30 @@ def predict(separator: Separator, frames: Tensor, *, masks: bool = True) -> Pred
         if policy.gate_direct:
             peaks, coefficients = peaks.switched(on), coefficients * on[:, None, None]
         all_peaks.append(peaks)
-        by_pass.append((tones.f0_bin, tones.inharmonicity, tones.width_bins, tones.amplitude, on, coefficients))
+        by_pass.append((tones.amplitude, coefficients))
+        values.append(torch.cat([*found, on[:, None]], dim=1))
     place = torch.stack(places, dim=2).to(frames.dtype)
-    f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
-        torch.stack(values, dim=1) for values in zip(*by_pass, strict=True)
-    )
+    amplitude, coefficients = (torch.stack(each, dim=1) for each in zip(*by_pass, strict=True))
     direct = state.direct
     if config.joint_ridge is not None:
         coefficients, spectra = joint_tones(frames, all_peaks, config.joint_ridge, jointly)
         direct = _placed(torch.stack(sources, dim=2).to(frames.dtype), spectra)
-    if timbre_model is not None:
-        likely = (_placed(place, torch.stack(values, dim=1)) for values in zip(*possible, strict=True))
-        timbre = timbre_model.moduli(frames, *likely)
-    else:
+    n = int(found.weight.shape[1])
+    placed = torch.matmul(place, torch.stack(values, dim=1))  # all in one product
+    f0_bin, inharmonicity, width_bins, weight, on = torch.split(placed, [n, n, n, n, 1], dim=2)
+    if timbre_model is None:
         timbre = modulus(state.dictionary)
-    f0_bin, inharmonicity, width_bins, amplitude, on, coefficients = (
-        _placed(place, values) for values in (f0_bin, inharmonicity, width_bins, amplitude, on, coefficients)
-    )
+    else:
+        timbre = timbre_model.moduli(frames, f0_bin, inharmonicity, width_bins, weight)
     return Prediction(
         direct,
         state.dictionary,
-        f0_bin,
-        inharmonicity,
-        width_bins,
-        amplitude,
-        on,
-        coefficients,
+        f0_bin[:, :, 0],
+        inharmonicity[:, :, 0],
+        width_bins[:, :, 0],
+        _placed(place, amplitude),
+        on[:, :, 0],
+        _placed(place, coefficients),
         timbre,
         torch.stack(margins, dim=1).amin(dim=1),
         torch.stack(on_margins, dim=1).amin(dim=1),

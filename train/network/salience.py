@@ -43,7 +43,7 @@ class Salience(nn.Module):
 
         Parameters
         ----------
-        lifted : Tensor, shape (batch, n_bins)
+        lifted : Tensor, shape (batch, 1, n_bins)
             Lifted moduli of what is left of the frames.
         relative_amplitudes : Tensor, shape (n_sources, n_harmonics)
 
@@ -51,10 +51,10 @@ class Salience(nn.Module):
         -------
         Tensor, shape (batch, n_sources, n_bins)
         """
-        level = lifted.square().mean(dim=1, keepdim=True).sqrt() + _TINY
-        widened = functional.max_pool1d((lifted / level)[:, None], 3, stride=1, padding=1)[:, 0]
+        level = lifted.square().mean(dim=2, keepdim=True).sqrt() + _TINY
+        widened = functional.max_pool1d(lifted / level, 3, stride=1, padding=1)
         # Not index_select, which ONNX Runtime does a tenth as fast.
-        samples = functional.pad(widened, (0, 1)).gather(1, self.index.expand(lifted.shape[0], -1))
+        samples = functional.pad(widened, (0, 1)).gather(2, self.index.expand(lifted.shape[0], 1, -1))
         n_detunings, n_harmonics, n_pitches = self._shape
         rows = relative_amplitudes / (relative_amplitudes.norm(dim=1, keepdim=True) + _TINY)
         sums = torch.matmul(rows, samples.reshape(-1, n_detunings, n_harmonics, n_pitches))

@@ -145,16 +145,16 @@ class Separator(nn.Module):
         dictionary, direct = sum_of_sources(state.dictionary), sum_of_sources(state.direct)
         for spectra, total in ((state.dictionary, dictionary), (state.direct, direct)):
             residual = state.frame - total
-            size = modulus(residual)
+            size = modulus(residual, keepdim=True)
             if self.config.network.lifted_modulus:
                 size = lift(size, delta)
-            channels += [residual, size[:, None], spectra.flatten(1, 2)]
+            channels += [residual, size, spectra.flatten(1, 2)]
         extra = None
         if self.salience is not None:
             # Moduli are subtracted, as phases mean little at first; of both predictions the louder, which is the one
             # that has learned to speak.
-            found = torch.maximum(modulus(dictionary), modulus(direct))
-            unexplained = (modulus(state.frame) - found).clamp_min(0.0).detach()
+            found = torch.maximum(modulus(dictionary, keepdim=True), modulus(direct, keepdim=True))
+            unexplained = (modulus(state.frame, keepdim=True) - found).clamp_min(0.0).detach()
             extra = self.salience(lift(unexplained, delta), self.dictionary.relative_amplitudes.detach())
         scales = self.log_scales.exp()
         outputs = self.network(channels, extra, scales[:n_maps].repeat(n_sources))
@@ -187,6 +187,7 @@ class Separator(nn.Module):
         parameters: Tensor,
         inharmonicity: Tensor,
         *,
+        place: tuple[Tensor, Tensor] | None = None,
         plain: PlainSolver | None = None,
     ) -> Tones:
         """Tones at chosen places (method sections 5 and 6).
@@ -198,6 +199,8 @@ class Separator(nn.Module):
         parameters : Tensor, shape (batch * n_children, 6)
             ``maps.read(source, bin_index)``.
         inharmonicity : Tensor, shape (batch * n_children,)
+        place : (Tensor, Tensor) or None
+            ``pitch_and_width`` of the parameters, where it is known already.
         plain : PlainSolver or None
             See :func:`bsep_stream.train.tones.phases.solve_phases`.
 
@@ -207,7 +210,7 @@ class Separator(nn.Module):
             ``batch * n_children`` of them.
         """
         policy = self.config.policy
-        f0_bin, width = self.pitch_and_width(bin_index.flatten(), parameters)
+        f0_bin, width = place or self.pitch_and_width(bin_index.flatten(), parameters)
         peaks = self.peaks(f0_bin, inharmonicity, width)
         coefficients = solve_phases(peaks.gram(), peaks.project(maps.direct_of(source)), self.config.ridge, plain=plain)
         phases = unit_phases(coefficients, policy.phase_floor)

@@ -12,11 +12,12 @@ from torch import Tensor
 _TINY_SQUARE = 1e-20
 
 
-def modulus(spectra: Tensor) -> Tensor:
-    """Moduli of spectra, (..., 2, n_bins) to (..., n_bins); at least 1e-10."""
-    real, imaginary = spectra.unbind(dim=-2)
+def modulus(spectra: Tensor, *, keepdim: bool = False) -> Tensor:
+    """Moduli of spectra, (..., 2, n_bins) to (..., n_bins), or (..., 1, n_bins); at least 1e-10."""
+    real, imaginary = torch.split(spectra, 1, dim=-2)
     squares: Tensor = torch.addcmul(real.square() + _TINY_SQUARE, imaginary, imaginary)
-    return squares.sqrt()
+    # Not squeeze: where a size is lost on the way, the exporter writes a choice for it.
+    return squares.sqrt() if keepdim else squares.sqrt()[..., 0, :]
 
 
 def lift(moduli: Tensor, delta: float) -> Tensor:

@@ -96,7 +96,7 @@ class Timbre(nn.Module):
         heights = self.harmonics.flatten(0, 1).index_select(0, rows)
         noise = self.noise[source][:, None].expand(-1, n, -1).flatten(0, 1)
         by_tone = fitted_moduli(
-            modulus(frames),
+            modulus(frames, keepdim=True),
             f0_bin.flatten(1),
             inharmonicity.flatten(1),
             width_bins.flatten(1),
@@ -143,16 +143,17 @@ class Timbre(nn.Module):
         rows = self.row_numbers(f0_bin)
         noise = torch.full((len(self.noise), len(bands)), _START_NOISE)
         amplitude = on * moduli.sum(dim=1, keepdim=True) / n_harmonics
+        mixture = moduli[:, None]
         for _ in range(FIT_ROUNDS):
             heights = self.harmonics[source, rows]
             unit = peaks.render_heights(heights.flatten(0, 1)).reshape(n_frames, n_tones, n_bins)
             unit = unit + on[:, :, None] * (noise @ bands)[source]
-            size = unit.sum(dim=2).clamp_min(_TINY)
-            level, shape = amplitude * size, unit / size[:, :, None]
+            size = unit.sum(dim=2, keepdim=True).clamp_min(_TINY)
+            level, shape = amplitude[:, :, None] * size, unit / size
             for _ in range(AMPLITUDE_UPDATES):
-                level = updated(level, shape, moduli)
-            amplitude = level / size
-            ratio = unexplained(level, shape, moduli)
+                level = updated(level, shape, mixture)
+            amplitude = (level / size).squeeze(2)
+            ratio = unexplained(level, shape, mixture).squeeze(1)
             seen = ratio.gather(1, index).reshape(peaks.weight.shape)
             scale = (peaks.weight * seen).sum(dim=2).reshape(area.shape) / area.clamp_min(_TINY)
             observed = amplitude[:, :, None] * heights * scale

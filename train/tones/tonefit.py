@@ -7,6 +7,7 @@ divergence falls on one side of it.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -49,7 +50,7 @@ def fitted_moduli(
 
     Parameters
     ----------
-    observed : Tensor, shape (batch, n_bins)
+    observed : Tensor, shape (batch, 1, n_bins)
         Moduli of the mixture, of a level near 1.
     f0_bin, inharmonicity, width_bins : Tensor, shape (batch, n_tones)
         Where the search for the best begins.
@@ -70,16 +71,17 @@ def fitted_moduli(
     Tensor, shape (batch, n_tones, n_bins)
     """
     n_tones, n_bins = (int(size) for size in noise.shape)
-    switch = (weight > 0).to(observed.dtype).reshape(-1, 1)  # what is no tone may have no height at all
-    heights = heights * switch
+    # Axes of length 1 are kept from here on: to add or to drop one is an operation of the exported graph.
+    switch = (weight > 0).to(observed.dtype).reshape(-1, 1, 1)  # what is no tone may have no height at all
+    heights = heights[..., None] * switch
     noise = noise * switch.reshape(-1, n_tones, 1)
-    ratios = harmonic_bins(torch.ones_like(f0_bin).flatten(), inharmonicity.flatten(), int(heights.shape[1]))
+    ratios = harmonic_bins(torch.ones_like(f0_bin).flatten(), inharmonicity.flatten(), int(heights.shape[1]))[..., None]
     narrowest, widest = (share * sigma_bins for share in WIDTH_RANGE)
-    width_bins = width_bins.clamp(narrowest, widest)
-    level = weight * observed.sum(dim=1, keepdim=True)
+    f0_bin, width_bins = f0_bin.reshape(-1, 1, 1), width_bins.clamp(narrowest, widest).reshape(-1, 1, 1)
+    level = weight[..., None] * observed.sum(dim=2, keepdim=True)
     for turn in range(REFINEMENTS + 1):
         last = turn == REFINEMENTS
-        peaks = PeakSamples.at(f0_bin.reshape(-1, 1) * ratios, width_bins.reshape(-1, 1), heights, n_bins, radius)
+        peaks = PeakSamples.at(f0_bin * ratios, width_bins, heights, n_bins, radius)
         shape = peaks.rendered(n_bins, radius).reshape(-1, n_tones, n_bins) + noise
         size = shape.sum(dim=2, keepdim=True).clamp_min(_TINY)
         shape = shape / size
@@ -91,7 +93,7 @@ def fitted_moduli(
         f0_bin = f0_bin * torch.exp(pitch_step.clamp(-LARGEST_PITCH_STEP, LARGEST_PITCH_STEP))
         width_bins = width_bins * torch.exp(width_step.clamp(-LARGEST_WIDTH_STEP, LARGEST_WIDTH_STEP))
         width_bins = width_bins.clamp(narrowest, widest)
-    return level[:, :, None] * shape
+    return level * shape
 
 
 class PeakSamples(NamedTuple):
@@ -115,14 +117,14 @@ class PeakSamples(NamedTuple):
 
     @classmethod
     def at(cls, centres: Tensor, widths: Tensor, heights: Tensor, n_bins: int, radius: int) -> PeakSamples:
-        """Peaks at `centres` (n, m), all of a tone as wide: (n, 1)."""
+        """Peaks at `centres` (n, m, 1) of `heights` (n, m, 1), all of a tone as wide: (n, 1, 1)."""
         # What is farther outside reaches no bin of the frame; in the margin it disturbs nobody.
         nearest = torch.round(centres.clamp(-1.0 - radius, n_bins + float(radius)))
         offsets = torch.arange(-radius, radius + 1, device=centres.device)
-        distance = ((nearest - centres)[..., None] + offsets.to(centres.dtype)) / widths[..., None]
-        moduli = heights[..., None] * torch.exp(-0.5 * distance.square())
-        bins = nearest.long()[..., None] + (offsets + margin(radius))
-        return cls(bins, distance, moduli, (centres / widths)[..., None])
+        distance = (nearest - centres + offsets.to(centres.dtype)) / widths
+        moduli = heights * torch.exp(-0.5 * distance.square())
+        bins = nearest.long() + (offsets + margin(radius))
+        return cls(bins, distance, moduli, centres / widths)
 
     def rendered(self, n_bins: int, radius: int) -> Tensor:
         """Moduli of peaks that do not interfere, shape (n, n_bins)."""
@@ -139,40 +141,40 @@ def margin(radius: int) -> int:
 def newton_steps(
     level: Tensor, shape: Tensor, size: Tensor, peaks: PeakSamples, observed: Tensor, radius: int
 ) -> tuple[Tensor, Tensor]:
-    """Gauss-Newton steps of the logarithms of pitch and width, each of every tone alone, shape (batch, n_tones).
+    """Gauss-Newton steps of the logarithms of pitch and width, each of every tone alone, shape (batch * n_tones, 1, 1).
 
     Of the divergence's second-order model: squares of what is left over the model's moduli. The peaks of a tone
     count one by one, as if none were in another.
 
     Parameters
     ----------
-    level : Tensor, shape (batch, n_tones)
+    level : Tensor, shape (batch, n_tones, 1)
     shape : Tensor, shape (batch, n_tones, n_bins)
     size : Tensor, shape (batch, n_tones, 1)
         Of the shapes before they were scaled to the sum 1: the peaks are larger by so much.
     peaks : PeakSamples
-    observed : Tensor, shape (batch, n_bins)
+    observed : Tensor, shape (batch, 1, n_bins)
     radius : int
     """
-    n_tones = int(shape.shape[1])
-    total = torch.matmul(level[:, None], shape).squeeze(1) + _FLOOR
-    outside, index = margin(radius), peaks.bins.reshape(-1, n_tones * peaks.bins[0].numel())
+    n_tones, n_samples = int(shape.shape[1]), [int(size) for size in peaks.bins.shape[1:]]
+    total = _model(level, shape)
+    outside, index = margin(radius), peaks.bins.reshape(-1, 1, n_tones * math.prod(n_samples))
     left, share = (
-        functional.pad(row, (outside, outside)).gather(1, index).reshape(peaks.moduli.shape)
+        functional.pad(row, (outside, outside)).gather(2, index).reshape(-1, *n_samples)
         for row in (observed / total - 1.0, 1.0 / total)
     )
-    moduli = (level[:, :, None] / size).reshape(-1, 1, 1) * peaks.moduli
+    moduli = (level / size).reshape(-1, 1, 1) * peaks.moduli
 
     def step(slopes: Tensor) -> Tensor:
-        least = (slopes.square() * share).flatten(1).sum(dim=1) + _TINY
-        return ((slopes * left).flatten(1).sum(dim=1) / least).reshape(-1, n_tones)
+        least = (slopes.square() * share).sum(dim=(1, 2), keepdim=True) + _TINY
+        return (slopes * left).sum(dim=(1, 2), keepdim=True) / least
 
     return step(moduli * peaks.distance * peaks.centres_widths), step(moduli * peaks.distance.square())
 
 
 def unexplained(level: Tensor, shape: Tensor, observed: Tensor) -> Tensor:
-    """Observed modulus over the model's: (batch, n_tones), (batch, n_tones, n_bins), (batch, n_bins)."""
-    return observed / (torch.matmul(level[:, None], shape).squeeze(1) + _FLOOR)
+    """Observed modulus over the model's, shapes as for :func:`updated`."""
+    return observed / _model(level, shape)
 
 
 def updated(level: Tensor, shape: Tensor, observed: Tensor) -> Tensor:
@@ -180,11 +182,16 @@ def updated(level: Tensor, shape: Tensor, observed: Tensor) -> Tensor:
 
     Parameters
     ----------
-    level : Tensor, shape (batch, n_tones)
+    level : Tensor, shape (batch, n_tones, 1)
         Sum of every tone's moduli.
     shape : Tensor, shape (batch, n_tones, n_bins)
         Moduli of a tone of level 1: their sum is 1, or 0.
-    observed : Tensor, shape (batch, n_bins)
+    observed : Tensor, shape (batch, 1, n_bins)
     """
-    ratio = unexplained(level, shape, observed)
-    return level * torch.matmul(shape, ratio[:, :, None]).squeeze(2)
+    n_bins = int(shape.shape[2])
+    return level * torch.matmul(shape, unexplained(level, shape, observed).reshape(-1, n_bins, 1))
+
+
+def _model(level: Tensor, shape: Tensor) -> Tensor:
+    """Moduli of all tones together, shape (batch, 1, n_bins)."""
+    return torch.matmul(level.reshape(-1, 1, int(shape.shape[1])), shape) + _FLOOR
