@@ -27,7 +27,7 @@ export async function ask(path, options = {}) {
 export const get = async (path) => (await ask(path)).json();
 export const bytes = async (path, signal) => (await ask(path, { signal })).arrayBuffer();
 
-async function send(method, path, values = {}) {
+export async function send(method, path, values = {}) {
   const body = JSON.stringify(values);
   return (await ask(path, { method, body, headers: { "Content-Type": "application/json" } })).json();
 }

@@ -48,7 +48,11 @@ class Store extends EventTarget {
   }
 
   async refresh() {
-    this.session = await get(this.path());
+    this.takeIn(await get(this.path()));
+  }
+
+  takeIn(session) {
+    this.session = session;
     if (!this.session.takes.some(({ take }) => take === this.take)) this.take = this.session.takes[0]?.take ?? null;
     this.dispatchEvent(new Event("session"));
   }

@@ -58,7 +58,9 @@ export function trainingCard(store) {
     listen.className = running ? "primary" : "quiet large";
     listen.hidden = phase === "done" || !Object.values(store.news.stems).some(({ first }) => first);
     longer.hidden = running || phase !== "done";
-    anew.hidden = running || !corrected;
+    anew.hidden = running || !(corrected || store.news.newSolos) || phase === "new";
+    anew.replaceChildren(corrected ? "Learn from the corrections" : "Learn again with the passages");
+    anew.title = corrected ? "A new run that takes the corrected notes as given" : "A new run that takes the passages in which one plays alone as given";
     pause.hidden = !running || phase === "writing";
     finish.hidden = !running || phase !== "learning";
     length.hidden = running;

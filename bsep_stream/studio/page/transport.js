@@ -3,6 +3,7 @@
 import { PAUSE_ICON, PLAY_ICON, icon } from "/page/shared.js";
 import { button, clockText, iconButton, node, themeColour } from "/page/dom.js";
 import { drawWaveform } from "/page/recordings.js";
+import { soloBars } from "/page/solos.js";
 import { steer } from "/page/timeline.js";
 
 const SKIP_SECONDS = 5;
@@ -15,7 +16,8 @@ export function transport(deck, extras = []) {
   const part = node("div", { class: "window" });
   const region = node("div", { class: "region" });
   const head = node("div", { class: "playhead" });
-  const overview = node("div", { class: "overview", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0, "aria-valuemax": Math.round(desk.seconds) }, wave, part, region, head);
+  const solos = soloBars(store, desk.seconds);
+  const overview = node("div", { class: "overview", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0, "aria-valuemax": Math.round(desk.seconds) }, wave, solos.element, part, region, head);
   const loop = iconButton("loop", "Loop: drag over a passage to choose it", () => desk.setRegion(desk.region ? null : [timeline.from, timeline.to]), "quiet round");
   const out = iconButton("zoomout", "Zoom out", () => timeline.zoom(1 / 2, desk.position), "quiet round");
   const into = iconButton("zoomin", "Zoom in", () => timeline.zoom(2, desk.position), "quiet round");
@@ -106,7 +108,9 @@ export function transport(deck, extras = []) {
   for (const kind of ["loaded", "ready"]) deck.addEventListener(kind, show);
   document.addEventListener("keydown", key);
   document.addEventListener("theme", paint);
+  store.addEventListener("session", solos.show);
   new ResizeObserver(paint).observe(overview);
+  solos.show();
   show();
   return {
     element,
@@ -118,6 +122,7 @@ export function transport(deck, extras = []) {
       cancelAnimationFrame(waiting);
       document.removeEventListener("keydown", key);
       document.removeEventListener("theme", paint);
+      store.removeEventListener("session", solos.show);
     },
   };
 }
