@@ -110,7 +110,7 @@ function row(store, take, removable, onChange) {
   const play = node("button", { type: "button", class: "play small", disabled: !take.seconds, onclick: () => (ear.playing ? ear.stop() : ear.play(ear.position)) });
   const moved = () => {
     head.hidden = !ear.playing && ear.position === 0;
-    head.style.left = `${(100 * ear.position) / take.seconds}%`;
+    head.style.transform = `translateX(${(100 * ear.position) / take.seconds}%)`;
     const words = ear.playing ? `Pause ${take.file}` : `Hear ${take.file}`;
     if (play.title === words) return;
     [play.title, play.ariaLabel] = [words, words];

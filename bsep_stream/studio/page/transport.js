@@ -11,7 +11,8 @@ const SKIP_SECONDS = 5;
 export function transport(deck, extras = []) {
   const { desk, timeline, store } = deck;
   const play = node("button", { type: "button", class: "play", "aria-label": "Play", disabled: !deck.sounding, onclick: () => desk.toggle() }, icon(PLAY_ICON));
-  const clock = node("span", { class: "clock" });
+  const now = document.createTextNode("");
+  const clock = node("span", { class: "clock" }, now, node("span", {}, ` / ${clockText(desk.seconds)}`));
   const wave = node("canvas", { class: "wave", "aria-hidden": "true" });
   const part = node("div", { class: "window" });
   const region = node("div", { class: "region" });
@@ -56,8 +57,9 @@ export function transport(deck, extras = []) {
     cancelAnimationFrame(waiting);
     desk.tick();
     const { position } = desk;
-    head.style.left = `${(100 * position) / desk.seconds}%`;
-    clock.replaceChildren(clockText(position), node("span", {}, ` / ${clockText(desk.seconds)}`));
+    head.style.transform = `translateX(${(100 * position) / desk.seconds}%)`;
+    const text = clockText(position);
+    if (text !== now.data) now.data = text;
     for (const listener of listeners) listener(position);
     if (desk.playing) {
       timeline.follow(position);
