@@ -1,4 +1,4 @@
-"""The measurement of how smooth the page is: it goes through all of its steps, with a session as the search leaves one."""
+"""The measurement of how smooth the page is goes through all of its steps, on a session as the search leaves one."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def _visit(link: str, folder: SessionFolder) -> dict[str, Seen]:
             tasks, frames, scripts = driver.execute_script(READ)
             p50, p95 = np.percentile(frames or [0.0], (50, 95))
             share = min(1.0, processor / max(clock, 1e-9))
-            found[name] = Seen(max(tasks, default=0.0), share, p50, p95, max(scripts, default=[0, ""])[1])
+            found[name] = Seen(max(tasks, default=0.0), share, p50, p95, str(max(scripts, default=[0, ""])[1]))
         return found
 
 
