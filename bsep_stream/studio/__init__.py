@@ -16,6 +16,7 @@ solos.py          passages in which one plays alone, as the user marks them
 racks.py          effects and racks as the page moves them; remix.py: heard while they move
 parcels.py        what one takes home: stems, remix, notes, model, report
 stage.py          live: an engine on the devices of this machine
+wording.py        sentences as the page shows them
 fulldisk.py       a disk that is full, in words
 guard.py          who may speak to the server; answers.py: what it says; house.py: what all addresses share
 routes/           the addresses; server.py puts them together and serves

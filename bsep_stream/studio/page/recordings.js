@@ -6,7 +6,7 @@ import { Ear } from "/page/ear.js";
 import { PAUSE_ICON, PLAY_ICON, icon } from "/page/shared.js";
 import { soloBars, solosEditor } from "/page/solos.js";
 import { Timeline, steer } from "/page/timeline.js";
-import { clockText, decibels, glyph, iconButton, node, themeColour, toast, trying } from "/page/dom.js";
+import { clockText, glyph, iconButton, node, themeColour, toast, trying } from "/page/dom.js";
 
 export const ACCEPTED = {
   words: "WAV, FLAC, AIFF, OGG, MP3 · mono or stereo · any sample rate",
@@ -118,7 +118,7 @@ function row(store, take, removable, onChange) {
   };
   ear.addEventListener("move", moved);
   moved();
-  const level = take.rms_db === null ? [] : [`level ${decibels(take.rms_db)}`, `peak ${decibels(take.peak_db)}`];
+  const level = take.rms_db === null ? [] : [`level ${levelText(take.rms_db)}`, `peak ${levelText(take.peak_db)}`];
   const kind = { 1: "mono", 2: "stereo" }[take.channels] ?? `${take.channels} channels`;
   const facts = take.sample_rate ? [clockText(take.seconds, 1), kind, `${take.sample_rate / 1000} kHz`, ...level] : [];
   const away = async () => {
@@ -126,13 +126,15 @@ function row(store, take, removable, onChange) {
     onChange();
   };
   const element = node("article", { class: "take" },
-    node("div", { class: "take-head" }, play, node("h3", {}, take.file), node("span", { class: "facts" }, facts.join(" · ")),
+    node("div", { class: "take-head" }, play, node("div", { class: "take-words" }, node("h3", {}, take.file), node("span", { class: "facts" }, facts.join(" · "))),
       ...(removable ? [iconButton("trash", `Leave out ${take.file}`, away, "bare")] : [])),
     frame,
     node("ul", { class: "remarks" }, ...take.remarks.map(({ kind: tone, text }) => node("li", { class: tone }, text))),
     ...(markable ? [editor.element] : []));
   return { element, ear, show: () => (bars.show(), editor.show()) };
 }
+
+const levelText = (value) => `${value.toFixed(1).replace("-", "−")} dB`;
 
 /* low, high: whole numbers from -127 to 127, as many as points. */
 export function drawWaveform(canvas, take, ink = null) {
