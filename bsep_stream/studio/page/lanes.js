@@ -5,6 +5,7 @@ import { button, decibels, fit, iconButton, node, shownName, themeColour } from 
 import { steer } from "/page/timeline.js";
 
 const METER_FLOOR = 1e-6;
+const WORDS = { mixture: "The recording as it is", residual: "What no instrument has: breath, strikes, noise" };
 
 /* openEffects: (name) => element under the lane of a track, or null to close it. */
 export function lanes(deck, transport, openEffects) {
@@ -70,7 +71,7 @@ function lane(deck, transport, track, openEffects) {
     oninput: () => deck.set(track, { level: Number(fader.value) }), ondblclick: () => deck.set(track, { level: 0 }) });
   const level = node("span", { class: "db" });
   const meter = node("div", { class: "meter", "aria-hidden": "true" }, node("div"));
-  const strip = node("div", { class: "strip" }, node("h3", {}, name), node("div", { class: "keys" }, mute, solo, ...(fx ? [fx] : [])), node("div", { class: "level" }, fader, level), meter);
+  const strip = node("div", { class: "strip" }, node("h3", { title: WORDS[track.kind] ?? null }, name), node("div", { class: "keys" }, mute, solo, ...(fx ? [fx] : [])), node("div", { class: "level" }, fader, level), meter);
   const scale = node("div", { class: "scale", "aria-hidden": "true" });
   const canvas = node("canvas", { class: "levels", role: "img", "aria-label": `Spectrogram of ${name}` });
   const [loopPart, head, bar] = [node("div", { class: "loop-part" }), node("div", { class: "playhead" }), meter.firstChild];

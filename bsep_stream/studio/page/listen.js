@@ -129,7 +129,7 @@ function listenTo(deck, mix) {
 }
 
 function versionMenu(store, deck, again) {
-  const words = { learned: "Network", first: "Search" };
+  const words = { first: "First stems", learned: "Better stems" };
   const version = node("div", { class: "segments", role: "group", "aria-label": "Stems of" });
   const takes = node("select", { "aria-label": "Take", onchange: () => ((store.take = takes.value), again()) });
   const element = node("span", { class: "choices" }, takes, version);
@@ -146,6 +146,7 @@ function versionMenu(store, deck, again) {
     const all = store.session.takes.map(({ take }) => take);
     takes.replaceChildren(...all.map((take) => node("option", { value: take, selected: take === store.take }, take)));
     takes.hidden = all.length < 2;
+    element.hidden = takes.hidden && version.hidden; // no gap for nothing
   };
   return { element, show };
 }

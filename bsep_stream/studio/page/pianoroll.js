@@ -223,7 +223,7 @@ export class PianoRoll extends EventTarget {
     pen.beginPath();
     for (const note of notes) {
       const [x, y, width, height] = this.box(note);
-      if (width > 8) pen.roundRect(x, y, width, height, Math.min(4, height / 2));
+      if (width > 4) pen.roundRect(x, y, width, height, Math.min(4, height / 2));
       else pen.rect(x, y, width, height);
     }
     pen.fillStyle = colour;

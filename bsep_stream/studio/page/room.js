@@ -78,7 +78,8 @@ export async function room(name, tab, place) {
   });
   const tabs = node("nav", { class: "tabs", "aria-label": "Rooms of the session" }, ...links);
   const panel = node("div", { id: "panel", class: "panel" });
-  const element = node("div", { class: "room" }, tabs, panel);
+  const lost = node("p", { class: "notice lost", role: "status", hidden: true });
+  const element = node("div", { class: "room" }, lost, tabs, panel);
   const views = {};
   let shown = null;
 
@@ -118,9 +119,16 @@ export async function room(name, tab, place) {
   };
   store.addEventListener("news", onNews);
   const end = listen(store.path("/events"), (news) => {
+    lost.hidden = true;
     const changed = store.news && news.about !== store.news.about;
     store.tell(news);
     if (changed) trying(() => store.refresh());
+  }, (forGood) => {
+    lost.hidden = false;
+    state.replaceChildren();
+    lost.textContent = forGood
+      ? "The studio was started anew: go on with the link that it shows in its terminal. Nothing is lost."
+      : "The studio does not answer: it was closed, or its machine sleeps. Start it again; a training that was at work has saved itself.";
   });
   const leave = () => {
     end();
