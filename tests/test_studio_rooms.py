@@ -188,6 +188,15 @@ def test_names_that_came_out_wrong_are_exchanged_without_learning(visit: Visit, 
     assert SeparationModel(folder.model).source_names == model.source_names
 
 
+def test_who_hurries_through_the_rooms_comes_to_the_last(visit: Visit) -> None:
+    visit.driver.refresh()  # no room has been loaded
+    visit.wait("document.getElementById('panel')?.dataset.ready")
+    visit.run("for (const tab of ['live', 'correct', 'listen', 'home', 'session']) location.hash = `#/demo-duet/${tab}`")
+    visit.wait("document.getElementById('panel').dataset.ready === 'session'")
+    assert visit.run("return document.querySelector('#panel > *').className") == "setup"
+    assert visit.driver.find_elements("css selector", ".toast.bad") == []
+
+
 def test_hostile_names_are_only_words(visit: Visit, house: House) -> None:
     folder = house.sessions.create("<img src=x onerror=window.hacked=1>")
     visit.run("location.hash = '#/'")

@@ -70,8 +70,10 @@ export function recordingsCard(store) {
     const now = JSON.stringify([takes.map(({ file, stamp }) => [file, stamp]), begun]);
     if (now !== shown) { // whoever types the times of a passage goes on
       hush();
+      const open = rows.querySelector(".solo-marks")?.open;
       parts = takes.map((take) => row(store, take, !begun, onChange));
       rows.replaceChildren(...parts.map((part) => part.element));
+      if (open) rows.querySelectorAll(".solo-marks").forEach((each) => (each.open = true));
       more.hidden = begun;
       zone.classList.toggle("big", takes.length === 0);
       requestAnimationFrame(draw);

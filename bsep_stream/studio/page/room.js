@@ -80,8 +80,8 @@ export async function room(name, tab, place) {
   const panel = node("div", { id: "panel", class: "panel" });
   const lost = node("p", { class: "notice lost", role: "status", hidden: true });
   const element = node("div", { class: "room" }, lost, tabs, panel);
-  const views = {};
-  let shown = null;
+  const [views, loading] = [{}, {}];
+  let [shown, turn] = [null, 0];
 
   const show = async (wanted) => {
     const id = TABS.some(([each]) => each === wanted) ? wanted : "session";
@@ -94,12 +94,16 @@ export async function room(name, tab, place) {
     links.find((link) => link.dataset.tab === id).scrollIntoView({ block: "nearest", inline: "nearest" });
     panel.dataset.tab = id;
     delete panel.dataset.ready;
+    const mine = (turn += 1);
     const load = TABS.find(([each]) => each === id)[2];
-    views[id] ??= (await load()).view(store);
-    panel.replaceChildren(views[id].element);
-    shown = views[id];
-    await shown.show?.();
-    panel.dataset.ready = id;
+    loading[id] ??= load().then((module) => (views[id] = module.view(store)));
+    const view = await loading[id];
+    if (mine !== turn) return; // somebody has gone on to another room
+    panel.replaceChildren(view.element);
+    shown = view;
+    await view.show?.();
+    if (mine === turn) panel.dataset.ready = id;
+    else if (shown !== view) view.hide?.();
   };
 
   const onNews = ({ before }) => {

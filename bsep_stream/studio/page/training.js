@@ -44,6 +44,7 @@ export function trainingCard(store) {
   const explained = node("div", { class: "explained" }, node("p", { class: "big-number" }), curve);
   const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, listen, start, anew, longer, pause, finish));
 
+  let drawn = [];
   const show = () => {
     const { training, notes } = store.news;
     const { phase, running, share, seconds_left: left, explained: points = [] } = training;
@@ -92,10 +93,12 @@ export function trainingCard(store) {
     if (points.length) {
       const last = (phase === "done" && store.news.verdict?.explained) || points.at(-1)[1];
       explained.firstChild.replaceChildren(node("b", {}, percent(last)), " of the sound explained");
+      drawn = points;
       drawCurve(curve, points);
     }
   };
   document.addEventListener("theme", () => store.news && show());
+  new ResizeObserver(() => curve.clientWidth && drawCurve(curve, drawn)).observe(curve); // it was told before it had a place
   return { element, show };
 }
 
