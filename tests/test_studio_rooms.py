@@ -191,7 +191,8 @@ def test_names_that_came_out_wrong_are_exchanged_without_learning(visit: Visit, 
 def test_who_hurries_through_the_rooms_comes_to_the_last(visit: Visit) -> None:
     visit.driver.refresh()  # no room has been loaded
     visit.wait("document.getElementById('panel')?.dataset.ready")
-    visit.run("for (const tab of ['live', 'correct', 'listen', 'home', 'session']) location.hash = `#/demo-duet/${tab}`")
+    hurry = "for (const tab of ['live', 'correct', 'listen', 'home', 'session'])"
+    visit.run(f"{hurry} location.hash = `#/demo-duet/${{tab}}`")
     visit.wait("document.getElementById('panel').dataset.ready === 'session'")
     assert visit.run("return document.querySelector('#panel > *').className") == "setup"
     assert visit.driver.find_elements("css selector", ".toast.bad") == []

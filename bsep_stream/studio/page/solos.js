@@ -78,8 +78,14 @@ export function solosEditor(store, hear, choose) {
       who.focus();
     } else if (valid() && (await markSolo(store, who.value, ...span()))) choose(null);
   };
+  let shown = null;
   const show = () => {
     const { sources, solos = [] } = store.session;
+    state.textContent = store.news?.newSolos ? "The notes were found without this: press “Learn again with the passages”." : "";
+    state.hidden = !state.textContent;
+    const now = JSON.stringify([sources, solos]);
+    if (now === shown) return; // a menu that is open stays open
+    shown = now;
     label.textContent = solos.length ? `Where one plays alone (${solos.length})` : "Does one of them play alone somewhere? Say so";
     const chosen = who.value;
     who.replaceChildren(node("option", { value: "" }, sources.length ? "who?" : "name the instruments first"),
@@ -92,8 +98,6 @@ export function solosEditor(store, hear, choose) {
       return node("li", {}, dot, node("span", {}, words), button("Hear", () => hear(solo.from, solo.to), { "aria-label": `Hear: ${words}` }),
         iconButton("close", `Take out: ${words}`, () => unmark(store, solo), "bare"));
     }));
-    state.textContent = store.news?.newSolos ? "The notes were found without this: press “Learn again with the passages”." : "";
-    state.hidden = !state.textContent;
   };
   from.value = clockOf(0);
   return {
