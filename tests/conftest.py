@@ -28,7 +28,7 @@ SLOW = {
     *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_time"),
     *("search_together", "search_voices", "separate", "separate_pipe", "sameweights", "sessions", "several_tones"),
     *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_browser", "studio_command"),
-    *("studio_rooms", "studio_training"),
+    *("studio_rooms", "studio_smoothness", "studio_lost", "studio_training"),
     *("train_command", "train_endings", "train_many", "train_python", "train_resume"),
     *("training_loop", "training_stages", "unet", "unrelated", "verdict"),
 }

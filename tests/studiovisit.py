@@ -75,38 +75,26 @@ def visit(house_and_link: tuple[Any, str], downloads: Path) -> Iterator[Visit]:
 
 
 @contextmanager
-def open_studio(folder: Path) -> Iterator[tuple[Any, str]]:
-    """A server in a thread, whose trainings are tiny: its house, and the link."""
+def open_studio(folder: Path, port: int = 0, token: str = TOKEN) -> Iterator[tuple[Any, str]]:
+    """A server in a thread, whose trainings are tiny: its house, and the link. Port 0: any that is free."""
     from bsep_stream.studio.house import House
     from bsep_stream.studio.server import HERE, listening_socket, make_app, serve
     from bsep_stream.studio.sessions import Sessions
     from bsep_stream.studio.training import Trainings
 
     house = House(Sessions(folder), trainings=Trainings([sys.executable, str(WORKSHOP)]))
-    with socket_of(listening_socket) as listening:
+    with listening_socket(port, False) as listening:
         port = listening.getsockname()[1]
         started, ending = threading.Event(), threading.Event()
-        app = make_app(house, TOKEN, [f"{HERE}:{port}"])
+        app = make_app(house, token, [f"{HERE}:{port}"])
         thread = threading.Thread(target=serve, args=(app, listening, started.set), kwargs={"until": ending})
         thread.start()
         try:
             assert started.wait(PATIENCE_SECONDS)
-            yield house, f"http://{HERE}:{port}/?token={TOKEN}"
+            yield house, f"http://{HERE}:{port}/?token={token}"
         finally:
             ending.set()
             thread.join(PATIENCE_SECONDS)
-
-
-@contextmanager
-def socket_of(listening_socket: Any) -> Iterator[Any]:
-    """On any port that is free."""
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with listening_socket(port, False) as listening:
-        yield listening
 
 
 @contextmanager

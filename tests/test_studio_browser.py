@@ -92,6 +92,15 @@ def test_first_stems_come_before_the_network_and_better_ones_at_the_end(visit: V
         assert np.abs(sum(stems) - mixture).max() < 1e-5
 
 
+def test_who_wants_the_desk_while_it_is_opened_waits_for_it(visit: Visit) -> None:
+    assert visit.run_async(
+        "const done = arguments[0]; const { store } = studio;"
+        "import('/page/deck.js').then(async ({ openDeck }) => {"
+        "const decks = await Promise.all([openDeck(store, 'learned'), openDeck(store, 'learned')]);"
+        "done(decks[0] === decks[1] && decks.every(({ desk }) => desk)); })"
+    )
+
+
 def test_players_play_in_step(visit: Visit) -> None:
     visit.go(DUET, "listen")
     visit.wait("studio.store.deck.sounding && studio.store.deck.spectra")

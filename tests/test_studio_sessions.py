@@ -115,6 +115,7 @@ def test_recordings_of_one_take_are_not_there_twice(session: SessionFolder) -> N
         (np.zeros(RATE * 3), "bad", "silent"),
         (0.1 * np.ones(RATE // 2), "bad", "At least one second"),
         (np.clip(3.0 * np.sin(np.arange(RATE * 3) / 9.0), -1.0, 1.0), "warn", "clips"),
+        (3.0 * np.sin(np.arange(RATE * 3) / 99.0), "hint", "9.5 dB beyond full scale"),  # slow, and not cut
         (0.001 * np.sin(np.arange(RATE * 3) / 9.0), "warn", "quiet"),
         (0.2 + 0.1 * np.sin(np.arange(RATE * 3) / 9.0), "warn", "offset"),
         (0.1 * np.sin(np.arange(RATE * 3) / 9.0), "hint", "mono"),
@@ -136,6 +137,16 @@ def test_waveform_shows_where_it_is_loud(tmp_path: Path) -> None:
     assert not high[: POINTS // 3 - 1].any()
     assert not any(remark["kind"] != "hint" for remark in found["remarks"])
     assert look_at(tmp_path / "x.wav", tmp_path / "cache") == found  # kept
+
+
+def test_a_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.flac", tmp_path / "cut.flac"
+    soundfile.write(whole, 0.1 * np.random.default_rng(1).standard_normal(RATE * 30), RATE)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    said = [remark["text"] for remark in look_at(cut, tmp_path / "cache")["remarks"]]
+    assert any("cut.flac" in text and "missing" in text for text in said), said
+    assert not any(str(tmp_path) in text for text in said)
+    assert not any("missing" in remark["text"] for remark in look_at(whole, tmp_path / "cache")["remarks"])
 
 
 def test_a_file_that_is_no_sound_has_a_remark_and_no_path(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ training.py       processes that learn: start, pause, finish, go on; that correc
 soundfiles.py     stems as a browser plays and paints them
 renaming.py       instruments under other names, after the training
 noteboard.py      notes as they were found, and as the user corrected them
+solos.py          passages in which one plays alone, as the user marks them
 racks.py          effects and racks as the page moves them; remix.py: heard while they move
 parcels.py        what one takes home: stems, remix, notes, model, report
 stage.py          live: an engine on the devices of this machine
+wording.py        sentences as the page shows them
 fulldisk.py       a disk that is full, in words
 guard.py          who may speak to the server; answers.py: what it says; house.py: what all addresses share
 routes/           the addresses; server.py puts them together and serves

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.studio import fulldisk
+from bsep_stream.studio.wording import sentence
 
 LARGEST_JSON = 1_000_000
 EVENT_SECONDS = 0.25
@@ -47,7 +48,7 @@ async def mendable(request: Request, error: Exception) -> Response:
     """The sentence of something that the user can mend."""
     del request
     if isinstance(error, BsepError) and fulldisk.told(error) != fulldisk.FULL_DISK:
-        return answer({"error": _sentence(str(error))}, 400)
+        return answer({"error": sentence(str(error))}, 400)
     text = fulldisk.told(error)
     return answer({"error": text}, 507 if text == fulldisk.FULL_DISK else 500)
 
@@ -71,8 +72,3 @@ def events(look: Callable[[], Mapping[str, Any]], request: Request) -> Streaming
             await asyncio.sleep(EVENT_SECONDS)
 
     return StreamingResponse(lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -95,6 +95,18 @@ def restore_notes(folder: SessionFolder, take: str, sources: Mapping[str, object
     return _change(folder, take, board, moved)
 
 
+def give_solos(folder: SessionFolder, take: str, solos: Sequence[Mapping[str, Any]]) -> None:
+    """Let a corrected table say of passages in which one plays alone that all of their notes are his."""
+    path = folder.notes(take, corrected=True)
+    rows = _read(path)
+    for solo, row in ((solo, row) for solo in solos for row in rows):
+        begin, end = float(row["onset_seconds"]), float(row["offset_seconds"])
+        if min(end, solo["to"]) - max(begin, solo["from"]) > TOGETHER_SHARE * (end - begin):
+            row["source"] = solo["source"]
+    if rows and solos:
+        _write(path, rows)
+
+
 def _in_the_way(
     board: Sequence[dict[str, Any]], note: Mapping[str, Any], wanted: set[int], limit: int
 ) -> list[dict[str, Any]]:
@@ -125,10 +137,7 @@ def _change(
     if all(note["source"] == note["found"] for note in board):
         path.unlink(missing_ok=True)
     else:
-        with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, NOTE_COLUMNS, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        _write(path, rows)
     return {
         "moved": [note["id"] for note in moved],
         "start": min(float(note["start"]) for note in moved),
@@ -146,6 +155,13 @@ def _corrected(found: list[dict[str, str]], rows: list[dict[str, str]]) -> list[
 
 def _place(row: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(row[name] for name in ("onset_seconds", "offset_seconds", "key", "cents"))
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, NOTE_COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bsep_stream.errors import AudioError
 from bsep_stream.files.audiofile import Recording
 from bsep_stream.studio.sessionfolder import read_json, stamp, write_json
+from bsep_stream.studio.wording import sentence
 
 POINTS = 1200
 """Of a waveform: about one per pixel of a large window."""
@@ -19,6 +20,7 @@ SHORTEST_SECONDS, GOOD_SECONDS = 1.0, 20.0
 LONG_SECONDS = 1200.0
 CLIPPED_LEVEL, CLIPPED_RUN = 0.999, 3
 """So many samples in a row at full scale are a cut peak and no chance."""
+BEYOND_DB = 0.05
 QUIET_DB, SILENT_DB = -45.0, -100.0
 DC_SHARE = 0.1
 """Of an offset against the RMS: what a broken interface makes, not music."""
@@ -41,7 +43,7 @@ def look_at(path: Path, cache: Path) -> dict[str, Any]:
     try:
         found = measure(path)
     except AudioError as error:
-        text = str(error).replace(str(path), path.name)
+        text = sentence(str(error).replace(str(path), path.name))
         unknown = {"seconds": 0.0, "sample_rate": 0, "channels": 0, "rms_db": None, "peak_db": None}
         found = {**unknown, "low": [], "high": [], "remarks": [{"kind": "bad", "text": text}]}
     found["stamp"] = stamp(path)
@@ -69,6 +71,7 @@ def measure(path: Path) -> dict[str, Any]:
                 sides += float(np.square(block[0] - block[1], dtype=np.float64).sum())
             _draw(mono, start, edges, low, high)
             start += block.shape[1]
+        missing = [text.replace(str(path), path.name) for text in recording.warnings]
     count = max(start, 1)
     power = float(squares.sum() / (count * channels))
     offset = float(np.abs(sums / count).max())
@@ -86,7 +89,10 @@ def measure(path: Path) -> dict[str, Any]:
         **facts,
         "low": np.round(low * scale).astype(int).tolist(),
         "high": np.round(high * scale).astype(int).tolist(),
-        "remarks": remarks(facts, clipped=clipped, offset=offset, cancelled=cancelled, same=same),
+        "remarks": [
+            *({"kind": "warn", "text": sentence(text)} for text in missing),
+            *remarks(facts, clipped=clipped, offset=offset, cancelled=cancelled, same=same),
+        ],
     }
 
 
@@ -120,7 +126,8 @@ def remarks(facts: dict[str, Any], *, clipped: int, offset: float, cancelled: bo
         say("hint", "It is long: a few minutes are learned from, all of it is separated.")
     if cancelled:
         say("bad", "The channels cancel each other when they are summed: turn the phase of one of them.")
-    if clipped:
+    beyond = peak is not None and peak > BEYOND_DB  # what goes on beyond full scale was not cut there
+    if clipped and not beyond:
         times = "once" if clipped == 1 else f"{clipped} times"
         say("warn", f"It clips: peaks are cut off {times}. Record with 6 dB less gain, if you can.")
     if level < QUIET_DB:
@@ -131,7 +138,7 @@ def remarks(facts: dict[str, Any], *, clipped: int, offset: float, cancelled: bo
         say("hint", "It is mono. In stereo, instruments that stand apart are told apart better.")
     elif same:
         say("hint", "Both channels are the same: it is mono in two channels.")
-    if peak is not None and peak > 0.05 and not clipped:
+    if beyond:
         say("hint", f"Its peaks go {peak:.1f} dB beyond full scale; that is kept.")
     return found
 

@@ -60,7 +60,8 @@ def rename_sources(folder: SessionFolder, names: object) -> None:
         _stage_racks(folder, staged, new_of)
         _stage_run(folder, staged, new_of)
         _stage_model(folder, staged, [source["name"] for source in sources])
-        write_json(staged / folder.about.name, {**about, "sources": sources})
+        solos = [{**solo, "source": new_of.get(solo["source"], solo["source"])} for solo in about.get("solos", [])]
+        write_json(staged / folder.about.name, {**about, "sources": sources, "solos": solos})
         write_json(staged / READY, {"gone": gone})
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)

@@ -13,6 +13,7 @@ from bsep_stream.errors import ConfigError
 from bsep_stream.filenames import is_device, real
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, file_name, read_json
+from bsep_stream.studio.solos import solos_under
 from bsep_stream.words import RESERVED
 
 MOST_SOURCES = 4
@@ -109,7 +110,9 @@ def change(folder: SessionFolder, values: Mapping[str, Any]) -> None:
     if "title" in values:
         known["title"] = _checked_title(values["title"])
     if "sources" in values:
-        known["sources"] = checked_sources(values["sources"])
+        before, known["sources"] = known.get("sources", []), checked_sources(values["sources"])
+        names = ([source["name"] for source in sources] for sources in (before, known["sources"]))
+        known["solos"] = solos_under(known.get("solos", []), *names)
     if "minutes" in values:
         minutes = values["minutes"]
         if minutes is not None and not (_is_number(minutes) and MINUTES[0] <= minutes <= MINUTES[1]):
@@ -150,6 +153,10 @@ def checked_sources(sources: object) -> list[dict[str, Any]]:
 
 def add_recording(folder: SessionFolder, name: str) -> Path:
     """Where a recording of that name is to be written; it counts once :func:`keep_recording` was called."""
+    if folder.read().get("solos"):
+        raise ConfigError(
+            "passages are marked in the recording that is there: take them out first, or make a new session for another"
+        )
     target = folder.recordings / file_name(name)
     there = {take.lower() for take in folder.takes()}
     if target.exists() or target.stem.lower() in there:
@@ -173,6 +180,7 @@ def remove_recording(folder: SessionFolder, name: str) -> None:
     if folder.run.exists():
         raise ConfigError("the training has begun with this recording; make a new session to leave it out")
     values["recordings"] = [each for each in values["recordings"] if each != name]
+    values["solos"] = []  # their times were those of it
     folder.write(values)
     (folder.recordings / name).unlink(missing_ok=True)
 

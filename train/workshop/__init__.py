@@ -6,5 +6,6 @@ firststems.py  stems by masks from labels and timbre, before there is a network
 notesheet.py   labels to notes, and corrected notes to labels
 journal.py     how far it is, in a file
 orders.py      what the studio says meanwhile, on standard input
-stopwatch.py   how long it takes to first stems
+longsession.py made players of five minutes, for the page to bear
+stopwatch.py   how long it takes to first stems; smoothness.py: how smooth the page is meanwhile
 """

@@ -18,7 +18,9 @@ from bsep_stream.notes.events import NoteSettings
 from bsep_stream.notes.tables import read_notes, write_notes
 from bsep_stream.notes.transcription import PitchTrack, Transcription
 from bsep_stream.studio import fulldisk
+from bsep_stream.studio.noteboard import give_solos
 from bsep_stream.studio.sessionfolder import FIRST, LEARNED, SessionFolder
+from bsep_stream.studio.solos import are_new, keep_heard, solo_options
 from bsep_stream.train.config.hints import read_hints
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
@@ -109,14 +111,19 @@ def _learn(folder: SessionFolder, progress: Journal, orders: Orders, anew: bool,
     config = session_config(folder)
     takes = folder.takes()
     session = load_session(list(takes.values()), config.geometry.sample_rate)
+    solos = solo_options(folder)
+    for take in takes:
+        give_solos(folder, take, about.get("solos", []))
     given = [_corrected_notes(folder, take) for take in takes]
-    if len(takes) == 1 and given[0] is not None:  # the times of hints are those of one recording
-        config = replace(config, hints=read_hints((), folder.notes(*takes, corrected=True), config.source_names))
-    found = (folder.search / LABELS).exists()
+    if len(takes) == 1:  # the times of hints are those of one recording
+        table = None if given[0] is None else folder.notes(*takes, corrected=True)
+        config = replace(config, hints=read_hints(solos, table, config.source_names))
+    found = (folder.search / LABELS).exists() and not are_new(folder)
     if not found or config.hints:
         labels = search_labels(session, config, lambda: progress.phase(journal.LISTENING))
         labels = corrected_labels(labels, given, config)
         keep_search(folder, session, labels, fit_timbre(labels, session, config))
+        keep_heard(folder)
     if not found or config.hints or not all(folder.stems(FIRST, take).is_dir() for take in takes):
         progress.phase(journal.FIRST_STEMS)
         write_first_stems(folder, session, config, progress)

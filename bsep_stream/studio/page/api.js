@@ -27,7 +27,7 @@ export async function ask(path, options = {}) {
 export const get = async (path) => (await ask(path)).json();
 export const bytes = async (path, signal) => (await ask(path, { signal })).arrayBuffer();
 
-async function send(method, path, values = {}) {
+export async function send(method, path, values = {}) {
   const body = JSON.stringify(values);
   return (await ask(path, { method, body, headers: { "Content-Type": "application/json" } })).json();
 }
@@ -62,11 +62,12 @@ export function upload(path, file, onShare) {
   });
 }
 
-/* Events of the server; comes back by itself when the server does. Returns what ends it. */
+/* Events of the server; comes back by itself when the server does, unless that does not know the page any more
+   (onLost(true)). Returns what ends it. */
 export function listen(path, onValues, onLost = () => {}) {
   const source = new EventSource(path);
   source.addEventListener("message", (event) => onValues(JSON.parse(event.data)));
-  source.addEventListener("error", () => onLost());
+  source.addEventListener("error", () => onLost(source.readyState === EventSource.CLOSED));
   source.addEventListener("gone", () => source.close());
   return () => source.close();
 }

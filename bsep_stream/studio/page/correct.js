@@ -57,7 +57,7 @@ function build(store, deck) {
 
   const show = () => {
     const n = roll.chosen.size;
-    count.textContent = n ? `${n} note${n === 1 ? "" : "s"} →` : `${deck.notes.length} notes, ${deck.corrected} corrected`;
+    count.textContent = n ? `${n} note${n === 1 ? "" : "s"} →` : deck.corrected ? `${deck.notes.length} notes, ${deck.corrected} corrected` : "Click a note, then who plays it";
     for (const give of givers) give.disabled = !n;
     undo.disabled = !past.length;
     const running = store.news.training.running;

@@ -1,7 +1,6 @@
 /* What plays: desk, sounds, timeline and rack of a take. It goes on while one changes the room. */
 
-import { get } from "/page/api.js";
-import { encoded } from "/page/api.js";
+import { encoded, get } from "/page/api.js";
 import { toast } from "/page/dom.js";
 import { Rack } from "/page/rack.js";
 import { Sounds } from "/page/sounds.js";
@@ -13,11 +12,19 @@ const SETTLE_MS = 3000; // news of a correction come a little after it
 /* The deck of the take that is chosen; the one before is closed if it was another. */
 export async function openDeck(store, version) {
   const key = JSON.stringify([store.take, version, version === "learned" ? store.stamp(version) : 0]);
-  if (store.deck?.key === key) return store.deck;
-  store.deck?.close();
-  store.deck = new Deck(store, version, key);
-  await store.deck.open();
-  return store.deck;
+  if (store.deck?.key !== key) {
+    store.deck?.close();
+    store.deck = new Deck(store, version, key);
+  }
+  const { deck } = store;
+  try {
+    await (deck.opened ??= deck.open()); // news may want it while it is being opened
+  } catch (error) {
+    if (store.deck === deck) store.deck = null; // the next one who comes tries again
+    deck.close();
+    throw error;
+  }
+  return deck;
 }
 
 class Deck extends EventTarget {

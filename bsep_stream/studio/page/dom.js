@@ -91,8 +91,18 @@ export function colour(index) {
   return `var(--source-${(index % 4) + 1})`;
 }
 
-export function themeColour(name, element = document.documentElement) {
-  return getComputedStyle(element).getPropertyValue(name).trim();
+const colours = new Map(); // to ask the browser for one while the page changes costs a look at all of its styles
+document.addEventListener("theme", () => colours.clear());
+
+export function themeColour(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return colours.get(name);
+}
+
+/* A canvas of so many pixels; one that has them keeps its memory. */
+export function fit(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
 }
 
 export function percent(share) {

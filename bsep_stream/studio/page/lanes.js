@@ -1,10 +1,11 @@
 /* A strip and a spectrogram for every track, one playhead over all of them. */
 
 import { LOWEST_DB, METER_DB, clockText, drawLevels, frequencyTicks, timeTicks } from "/page/shared.js";
-import { button, decibels, iconButton, node, shownName, themeColour } from "/page/dom.js";
+import { button, decibels, fit, iconButton, node, shownName, themeColour } from "/page/dom.js";
 import { steer } from "/page/timeline.js";
 
 const METER_FLOOR = 1e-6;
+const WORDS = { mixture: "The recording as it is", residual: "What no instrument has: breath, strikes, noise" };
 
 /* openEffects: (name) => element under the lane of a track, or null to close it. */
 export function lanes(deck, transport, openEffects) {
@@ -13,9 +14,10 @@ export function lanes(deck, transport, openEffects) {
   const rows = desk.tracks.map((track) => lane(deck, transport, track, openEffects));
   const element = node("div", { class: "tracks" }, ...rows.map((row) => row.element), axis);
 
+  let wide = 0; // sizes are remembered: to ask for one while the page changes costs a layout of all of it
   const drawAxis = () => {
     const length = timeline.to - timeline.from;
-    axis.replaceChildren(...timeTicks(timeline.from, length, axis.clientWidth).map(({ label, place }) => {
+    axis.replaceChildren(...timeTicks(timeline.from, length, wide).map(({ label, place }) => {
       const tick = node("span", {}, label);
       tick.style.left = `${100 * place}%`;
       return tick;
@@ -31,15 +33,11 @@ export function lanes(deck, transport, openEffects) {
   };
   const show = () => {
     rows.forEach((row) => row.show());
-    const region = desk.region;
-    element.style.setProperty("--region-from", region ? timeline.place(region[0]) : 0);
-    element.style.setProperty("--region-to", region ? timeline.place(region[1]) : 0);
-    element.classList.toggle("looping", Boolean(region));
+    rows.forEach((row) => row.loop(desk.region));
   };
   transport.onFrame((position) => {
     const place = timeline.place(position);
-    element.style.setProperty("--at", place < 0 || place > 1 ? -1 : place);
-    rows.forEach((row, index) => row.meter(desk.peak(index)));
+    rows.forEach((row, index) => row.move(place < 0 || place > 1 ? -1 : place, desk.peak(index)));
   });
   desk.addEventListener("change", show);
   timeline.addEventListener("change", () => (draw(), show()));
@@ -47,7 +45,14 @@ export function lanes(deck, transport, openEffects) {
   deck.addEventListener("notes", draw);
   const themed = () => element.isConnected && (paint(), draw());
   document.addEventListener("theme", themed);
-  new ResizeObserver(() => element.clientWidth && draw()).observe(axis);
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (target === axis) wide = contentRect.width;
+      else rows.find(({ canvas }) => canvas === target).size = [contentRect.width, contentRect.height];
+    }
+    if (wide) draw();
+  });
+  [axis, ...rows.map(({ canvas }) => canvas)].forEach((each) => sizes.observe(each));
   paint();
   show();
   return { element, draw: () => (paint(), draw()), close: () => document.removeEventListener("theme", themed) };
@@ -66,10 +71,11 @@ function lane(deck, transport, track, openEffects) {
     oninput: () => deck.set(track, { level: Number(fader.value) }), ondblclick: () => deck.set(track, { level: 0 }) });
   const level = node("span", { class: "db" });
   const meter = node("div", { class: "meter", "aria-hidden": "true" }, node("div"));
-  const strip = node("div", { class: "strip" }, node("h3", {}, name), node("div", { class: "keys" }, mute, solo, ...(fx ? [fx] : [])), node("div", { class: "level" }, fader, level), meter);
+  const strip = node("div", { class: "strip" }, node("h3", { title: WORDS[track.kind] ?? null }, name), node("div", { class: "keys" }, mute, solo, ...(fx ? [fx] : [])), node("div", { class: "level" }, fader, level), meter);
   const scale = node("div", { class: "scale", "aria-hidden": "true" });
   const canvas = node("canvas", { class: "levels", role: "img", "aria-label": `Spectrogram of ${name}` });
-  const view = node("div", { class: "view" }, canvas, node("div", { class: "loop-part" }), node("div", { class: "playhead" }));
+  const [loopPart, head, bar] = [node("div", { class: "loop-part" }), node("div", { class: "playhead" }), meter.firstChild];
+  const view = node("div", { class: "view" }, canvas, loopPart, head);
   steer(view, timeline, transport);
   const element = node("div", { class: `track ${track.kind}` }, strip, scale, view);
   element.dataset.track = track.name;
@@ -102,11 +108,9 @@ function lane(deck, transport, track, openEffects) {
   /* The part that the timeline shows. */
   const draw = () => {
     const ratio = devicePixelRatio || 1;
-    const width = Math.round(canvas.clientWidth * ratio);
-    const height = Math.round(canvas.clientHeight * ratio);
+    const [width, height] = row.size.map((pixels) => Math.round(pixels * ratio));
     if (!width || !height) return;
-    canvas.width = width;
-    canvas.height = height;
+    fit(canvas, width, height);
     const pen = canvas.getContext("2d");
     if (!inks) return;
     drawLevels(image, ...pooled(deck.spectra, deck.spectra.levels[track.name], timeline, width, height), inks);
@@ -124,10 +128,20 @@ function lane(deck, transport, track, openEffects) {
     fader.setAttribute("aria-valuetext", text);
     level.replaceChildren(text);
   };
-  return {
-    element, paint, draw, show,
-    meter: (peak) => meter.style.setProperty("--peak", Math.min(1, Math.max(0, 1 + (20 * Math.log10(Math.max(peak, METER_FLOOR))) / METER_DB))),
+  const loop = (region) => {
+    loopPart.style.display = region ? "block" : "none";
+    if (!region) return;
+    loopPart.style.left = `${100 * timeline.place(region[0])}%`;
+    loopPart.style.width = `${100 * (timeline.place(region[1]) - timeline.place(region[0]))}%`;
   };
+  /* For every picture while it plays: nothing that needs a layout. */
+  const move = (place, peak) => {
+    head.style.transform = `translateX(${100 * place}%)`;
+    const high = 1 + (20 * Math.log10(Math.max(peak, METER_FLOOR))) / METER_DB;
+    bar.style.transform = `scaleX(${Math.min(1, Math.max(0, high)).toFixed(3)})`;
+  };
+  const row = { element, canvas, size: [0, 0], paint, draw, show, loop, move };
+  return row;
 }
 
 const CONTRAST = 0.75; // below 1: soft sounds are painted stronger

@@ -4,6 +4,7 @@ import { button, iconButton, node, shownName, toast } from "/page/dom.js";
 import { openDeck } from "/page/deck.js";
 import { effectsPanel } from "/page/effects.js";
 import { lanes } from "/page/lanes.js";
+import { markSolo } from "/page/solos.js";
 import { transport } from "/page/transport.js";
 
 const MIXES = { mixture: "Recording", stems: "Stems" };
@@ -57,7 +58,8 @@ function build(store, deck, again) {
   const notesBox = node("input", { type: "checkbox", checked: true, onchange: () => ((deck.showNotes = notesBox.checked), tracks.draw()) });
   const pitches = node("label", { class: "check" }, notesBox, "Pitches");
   const versions = versionMenu(store, deck, again);
-  const bar = transport(deck, [versions.element, segments, effects, pitches]);
+  const alone = aloneMenu(store, deck);
+  const bar = transport(deck, [versions.element, segments, effects, pitches, alone.element]);
   const tracks = lanes(deck, bar, (name) => effectsPanel(rack, name, () => heard()));
   const master = masterStrip(deck, () => heard());
   const { covered = 1 } = store.news.training;
@@ -85,8 +87,30 @@ function build(store, deck, again) {
   return {
     deck, element,
     refresh: () => (versions.show(), tracks.draw()),
-    close: () => (bar.close(), tracks.close(), store.removeEventListener("news", reload)),
+    close: () => (bar.close(), tracks.close(), alone.close(), store.removeEventListener("news", reload)),
   };
+}
+
+/* Who plays alone in the region that is chosen: for the next training. */
+function aloneMenu(store, deck) {
+  const { desk } = deck;
+  const menu = node("select", { "aria-label": "Who plays alone in the chosen passage", title: "For the next training: who plays alone in the passage that loops" });
+  const show = () => {
+    const { sources, takes } = store.session;
+    menu.hidden = !desk.region || takes.length !== 1;
+    if (menu.childElementCount !== sources.length + 1) {
+      menu.replaceChildren(node("option", { value: "" }, "Plays alone here…"), ...sources.map(({ name }) => node("option", { value: name }, shownName(name))));
+    }
+  };
+  menu.addEventListener("change", async () => {
+    const source = menu.value;
+    menu.value = "";
+    if (source && desk.region) await markSolo(store, source, ...desk.region);
+  });
+  desk.addEventListener("change", show);
+  store.addEventListener("session", show);
+  show();
+  return { element: menu, close: () => store.removeEventListener("session", show) };
 }
 
 /* The recording as it is, or its stems as the desk has them. */
@@ -105,7 +129,7 @@ function listenTo(deck, mix) {
 }
 
 function versionMenu(store, deck, again) {
-  const words = { learned: "Network", first: "Search" };
+  const words = { first: "First stems", learned: "Better stems" };
   const version = node("div", { class: "segments", role: "group", "aria-label": "Stems of" });
   const takes = node("select", { "aria-label": "Take", onchange: () => ((store.take = takes.value), again()) });
   const element = node("span", { class: "choices" }, takes, version);
@@ -122,6 +146,7 @@ function versionMenu(store, deck, again) {
     const all = store.session.takes.map(({ take }) => take);
     takes.replaceChildren(...all.map((take) => node("option", { value: take, selected: take === store.take }, take)));
     takes.hidden = all.length < 2;
+    element.hidden = takes.hidden && version.hidden; // no gap for nothing
   };
   return { element, show };
 }

@@ -1,7 +1,7 @@
 /* Live: the engine on the devices of the machine where the studio runs. */
 
 import { get, listen, post } from "/page/api.js";
-import { button, decibels, node, shownName, trying } from "/page/dom.js";
+import { button, decibels, node, shownName, toast, trying } from "/page/dom.js";
 import { Rack } from "/page/rack.js";
 import { effectsPanel } from "/page/effects.js";
 
@@ -82,6 +82,7 @@ function build(store, rack, order, devices, reason, latencies) {
     failure.hidden = !status.failure;
     for (const part of [record, bypass, wet]) part.disabled = !playing;
     desk.classList.toggle("off", !playing);
+    if (record.getAttribute("aria-pressed") === "true" && !status.recording) toast("Recorded: every stem, input and mix lie in the folder live of the session.");
     record.setAttribute("aria-pressed", Boolean(status.recording));
     record.classList.toggle("recording", Boolean(status.recording));
     bypass.setAttribute("aria-pressed", Boolean(status.bypass));

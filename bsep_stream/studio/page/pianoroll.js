@@ -1,6 +1,6 @@
 /* Notes on a roll: keys upwards, time to the right, a colour for each player. Click or drag chooses some. */
 
-import { node, themeColour } from "/page/dom.js";
+import { fit, node, themeColour } from "/page/dom.js";
 import { NOTE_HEIGHT_KEYS, keyName } from "/page/keys.js";
 
 const DRAG_PIXELS = 4;
@@ -14,10 +14,12 @@ export class PianoRoll extends EventTarget {
     this.canvas = node("canvas", { class: "roll", tabindex: 0, role: "application", "aria-label": "Piano roll: arrow keys go from note to note, 1 to 4 give the chosen notes to a player" });
     this.head = node("div", { class: "playhead" });
     this.tip = node("div", { class: "tip", hidden: true });
-    this.element = node("div", { class: "roll-frame" }, this.canvas, this.head, this.tip);
+    this.band = node("div", { class: "band", hidden: true });
+    this.element = node("div", { class: "roll-frame" }, this.canvas, this.head, this.band, this.tip);
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", (event) => this.up(event));
+    this.canvas.addEventListener("pointercancel", () => ((this.drag = null), (this.band.hidden = true)));
     this.canvas.addEventListener("pointerleave", () => (this.tip.hidden = true));
     this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     new ResizeObserver(() => this.draw()).observe(this.element);
@@ -68,12 +70,13 @@ export class PianoRoll extends EventTarget {
     if (!this.drag) return this.hint(x, y);
     this.drag.to = [x, y];
     this.drag.dragged ||= Math.hypot(x - this.drag.x, y - this.drag.y) > DRAG_PIXELS;
-    if (this.drag.dragged) this.draw();
+    if (this.drag.dragged) this.stretch(this.drag);
   }
 
   up(event) {
     const { drag } = this;
     this.drag = null;
+    this.band.hidden = true;
     if (!drag) return;
     const [x, y] = this.place(event);
     if (drag.dragged) {
@@ -150,15 +153,22 @@ export class PianoRoll extends EventTarget {
     this.head.style.transform = `translateX(${KEYBOARD_PIXELS + place * width}px)`;
   }
 
+  /* The frame that follows the pointer; thousands of notes behind it stay as they are. */
+  stretch({ x, y, to: [right, bottom] }) {
+    this.band.hidden = false;
+    const { style } = this.band;
+    style.transform = `translate(${Math.min(x, right)}px, ${Math.min(y, bottom)}px)`;
+    [style.width, style.height] = [`${Math.abs(right - x)}px`, `${Math.abs(bottom - y)}px`];
+  }
+
   draw() {
     const ratio = devicePixelRatio || 1;
     const { clientWidth, clientHeight } = this.canvas;
     if (!clientWidth || !clientHeight) return;
     this.measure();
-    this.canvas.width = Math.round(clientWidth * ratio);
-    this.canvas.height = Math.round(clientHeight * ratio);
+    fit(this.canvas, Math.round(clientWidth * ratio), Math.round(clientHeight * ratio));
     const pen = this.canvas.getContext("2d");
-    pen.scale(ratio, ratio);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.drawKeys(pen, clientWidth, clientHeight);
     const colours = this.deck.store.session.sources.map((_, index) => themeColour(`--source-${(index % 4) + 1}`));
     pen.save();
@@ -167,17 +177,15 @@ export class PianoRoll extends EventTarget {
     pen.clip();
     const { from, to } = this.deck.timeline;
     const [ink, ground, grey] = ["--ink", "--ground", "--grey"].map((name) => themeColour(name));
-    for (const note of this.deck.notes) {
-      if (note.end < from || note.start > to) continue;
-      this.drawNote(pen, note, colours[this.deck.indexOf(note.source)] ?? grey, ink, ground);
-    }
-    if (this.drag?.dragged) {
-      const { x, y, to } = this.drag;
-      pen.fillStyle = pen.strokeStyle = themeColour("--accent");
-      pen.globalAlpha = 0.15;
-      pen.fillRect(x, y, to[0] - x, to[1] - y);
-      pen.globalAlpha = 1;
-      pen.strokeRect(x, y, to[0] - x, to[1] - y);
+    const shown = this.deck.notes.filter((note) => note.end >= from && note.start <= to);
+    const colourOf = (note) => colours[this.deck.indexOf(note.source)] ?? grey;
+    for (const colour of [...colours, grey]) this.drawNotes(pen, shown.filter((note) => colourOf(note) === colour), colour, 0.86);
+    for (const note of shown) if (this.chosen.has(note.id)) this.drawChosen(pen, note, colourOf(note), ink);
+    pen.fillStyle = ground; // corrected: a bright core
+    for (const note of shown) {
+      if (note.source === note.found) continue;
+      const [x, y, width, height] = this.box(note);
+      pen.fillRect(x + 3, y + height / 2 - 1, Math.max(width - 6, 1), 2);
     }
     pen.restore();
   }
@@ -210,23 +218,24 @@ export class PianoRoll extends EventTarget {
     pen.fillRect(KEYBOARD_PIXELS - 1, 0, 1, height);
   }
 
-  drawNote(pen, note, colour, ink, ground) {
-    const [x, y, width, height] = this.box(note);
-    const chosen = this.chosen.has(note.id);
+  /* One path for all of a colour: a path for each would hold the page up where there are thousands. */
+  drawNotes(pen, notes, colour, alpha) {
     pen.beginPath();
-    pen.roundRect(x, y, width, height, Math.min(4, height / 2));
+    for (const note of notes) {
+      const [x, y, width, height] = this.box(note);
+      if (width > 4) pen.roundRect(x, y, width, height, Math.min(4, height / 2));
+      else pen.rect(x, y, width, height);
+    }
     pen.fillStyle = colour;
-    pen.globalAlpha = chosen ? 1 : 0.86;
+    pen.globalAlpha = alpha;
     pen.fill();
     pen.globalAlpha = 1;
-    if (note.source !== note.found) { // corrected: a bright core
-      pen.fillStyle = ground;
-      pen.fillRect(x + 3, y + height / 2 - 1, Math.max(width - 6, 1), 2);
-    }
-    if (chosen) {
-      pen.lineWidth = 2.5;
-      pen.strokeStyle = ink;
-      pen.stroke();
-    }
+  }
+
+  drawChosen(pen, note, colour, ink) {
+    this.drawNotes(pen, [note], colour, 1);
+    pen.lineWidth = 2.5;
+    pen.strokeStyle = ink;
+    pen.stroke();
   }
 }

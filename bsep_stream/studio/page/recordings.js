@@ -2,7 +2,11 @@
 
 import { encoded, remove, sessionPath, upload } from "/page/api.js";
 import { pickInto, shelf } from "/page/shelf.js";
-import { clockText, decibels, glyph, iconButton, node, themeColour, toast, trying } from "/page/dom.js";
+import { Ear } from "/page/ear.js";
+import { PAUSE_ICON, PLAY_ICON, icon } from "/page/shared.js";
+import { soloBars, solosEditor } from "/page/solos.js";
+import { Timeline, steer } from "/page/timeline.js";
+import { clockText, glyph, iconButton, node, themeColour, toast, trying } from "/page/dom.js";
 
 export const ACCEPTED = {
   words: "WAV, FLAC, AIFF, OGG, MP3 · mono or stereo · any sample rate",
@@ -46,7 +50,10 @@ function uploadToast(name) {
   return { say: (share) => (bar.value = share), done: () => element.remove() };
 }
 
-export function recordingsCard(session, onChange) {
+export function recordingsCard(store) {
+  const onChange = () => store.refresh();
+  const { session } = store;
+  let [shown, parts] = [null, []];
   const rows = node("div", { class: "takes" });
   const zone = dropZone(async (files) => {
     await uploadAll(session.name, files);
@@ -57,34 +64,79 @@ export function recordingsCard(session, onChange) {
   });
   const more = node("div", {}, zone, fromFolder);
   const element = node("section", { class: "card recordings", "aria-label": "Recording" }, node("h2", {}, "Recording"), rows, more);
-  const show = ({ takes }, begun) => {
-    rows.replaceChildren(...takes.map((take) => row(session.name, take, !begun, onChange)));
-    more.hidden = begun;
-    zone.classList.toggle("big", takes.length === 0);
-    requestAnimationFrame(draw);
+  const hush = () => parts.forEach(({ ear }) => ear.stop());
+  const show = (begun) => {
+    const { takes } = store.session;
+    const now = JSON.stringify([takes.map(({ file, stamp }) => [file, stamp]), begun]);
+    if (now !== shown) { // whoever types the times of a passage goes on
+      hush();
+      const open = rows.querySelector(".solo-marks")?.open;
+      parts = takes.map((take) => row(store, take, !begun, onChange));
+      rows.replaceChildren(...parts.map((part) => part.element));
+      if (open) rows.querySelectorAll(".solo-marks").forEach((each) => (each.open = true));
+      more.hidden = begun;
+      zone.classList.toggle("big", takes.length === 0);
+      requestAnimationFrame(draw);
+    }
+    shown = now;
+    parts.forEach((part) => part.show());
   };
   const draw = () => rows.querySelectorAll("canvas").forEach((canvas) => drawWaveform(canvas, canvas.take));
   new ResizeObserver(draw).observe(rows);
   document.addEventListener("theme", draw);
-  return { element, show };
+  return { element, show, hush };
 }
 
-function row(session, take, removable, onChange) {
+function row(store, take, removable, onChange) {
+  const session = store.name;
   const canvas = node("canvas", { class: "wave", role: "img", "aria-label": `Waveform of ${take.file}` });
   canvas.take = take;
-  const level = take.rms_db === null ? [] : [`level ${decibels(take.rms_db)}`, `peak ${decibels(take.peak_db)}`];
+  const ear = new Ear(session, take);
+  const markable = store.session.takes.length === 1 && take.seconds > 0;
+  const [head, region] = [node("div", { class: "playhead", hidden: true }), node("div", { class: "region", hidden: true })];
+  const bars = soloBars(store, take.seconds);
+  const frame = node("div", { class: "wave-frame" }, canvas, bars.element, region, head);
+  const choose = (span) => {
+    region.hidden = !span;
+    if (span) [region.style.left, region.style.width] = [`${(100 * span[0]) / take.seconds}%`, `${(100 * (span[1] - span[0])) / take.seconds}%`];
+  };
+  const editor = solosEditor(store, (from, to) => ear.play(from, to), choose);
+  editor.begin(take.seconds);
+  if (take.seconds > 0) {
+    steer(frame, new Timeline(take.seconds), {
+      whole: true,
+      seek: (seconds) => (choose(null), ear.place(seconds)),
+      choose: (span) => markable && (choose(span), editor.take(span)),
+    });
+  }
+  const play = node("button", { type: "button", class: "play small", disabled: !take.seconds, onclick: () => (ear.playing ? ear.stop() : ear.play(ear.position)) });
+  const moved = () => {
+    head.hidden = !ear.playing && ear.position === 0;
+    head.style.transform = `translateX(${(100 * ear.position) / take.seconds}%)`;
+    const words = ear.playing ? `Pause ${take.file}` : `Hear ${take.file}`;
+    if (play.title === words) return;
+    [play.title, play.ariaLabel] = [words, words];
+    play.replaceChildren(icon(ear.playing ? PAUSE_ICON : PLAY_ICON));
+  };
+  ear.addEventListener("move", moved);
+  moved();
+  const level = take.rms_db === null ? [] : [`level ${levelText(take.rms_db)}`, `peak ${levelText(take.peak_db)}`];
   const kind = { 1: "mono", 2: "stereo" }[take.channels] ?? `${take.channels} channels`;
   const facts = take.sample_rate ? [clockText(take.seconds, 1), kind, `${take.sample_rate / 1000} kHz`, ...level] : [];
   const away = async () => {
     await trying(() => remove(sessionPath(session, `/recordings?name=${encoded(take.file)}`)));
     onChange();
   };
-  return node("article", { class: "take" },
-    node("div", { class: "take-head" }, node("h3", {}, take.file), node("span", { class: "facts" }, facts.join(" · ")),
+  const element = node("article", { class: "take" },
+    node("div", { class: "take-head" }, play, node("div", { class: "take-words" }, node("h3", {}, take.file), node("span", { class: "facts" }, facts.join(" · "))),
       ...(removable ? [iconButton("trash", `Leave out ${take.file}`, away, "bare")] : [])),
-    canvas,
-    node("ul", { class: "remarks" }, ...take.remarks.map(({ kind: tone, text }) => node("li", { class: tone }, text))));
+    frame,
+    node("ul", { class: "remarks" }, ...take.remarks.map(({ kind: tone, text }) => node("li", { class: tone }, text))),
+    ...(markable ? [editor.element] : []));
+  return { element, ear, show: () => (bars.show(), editor.show()) };
 }
+
+const levelText = (value) => `${value.toFixed(1).replace("-", "−")} dB`;
 
 /* low, high: whole numbers from -127 to 127, as many as points. */
 export function drawWaveform(canvas, take, ink = null) {

@@ -48,7 +48,11 @@ class Store extends EventTarget {
   }
 
   async refresh() {
-    this.session = await get(this.path());
+    this.takeIn(await get(this.path()));
+  }
+
+  takeIn(session) {
+    this.session = session;
     if (!this.session.takes.some(({ take }) => take === this.take)) this.take = this.session.takes[0]?.take ?? null;
     this.dispatchEvent(new Event("session"));
   }
@@ -74,9 +78,10 @@ export async function room(name, tab, place) {
   });
   const tabs = node("nav", { class: "tabs", "aria-label": "Rooms of the session" }, ...links);
   const panel = node("div", { id: "panel", class: "panel" });
-  const element = node("div", { class: "room" }, tabs, panel);
-  const views = {};
-  let shown = null;
+  const lost = node("p", { class: "notice lost", role: "status", hidden: true });
+  const element = node("div", { class: "room" }, lost, tabs, panel);
+  const [views, loading] = [{}, {}];
+  let [shown, turn] = [null, 0];
 
   const show = async (wanted) => {
     const id = TABS.some(([each]) => each === wanted) ? wanted : "session";
@@ -89,12 +94,16 @@ export async function room(name, tab, place) {
     links.find((link) => link.dataset.tab === id).scrollIntoView({ block: "nearest", inline: "nearest" });
     panel.dataset.tab = id;
     delete panel.dataset.ready;
+    const mine = (turn += 1);
     const load = TABS.find(([each]) => each === id)[2];
-    views[id] ??= (await load()).view(store);
-    panel.replaceChildren(views[id].element);
-    shown = views[id];
-    await shown.show?.();
-    panel.dataset.ready = id;
+    loading[id] ??= load().then((module) => (views[id] = module.view(store)));
+    const view = await loading[id];
+    if (mine !== turn) return; // somebody has gone on to another room
+    panel.replaceChildren(view.element);
+    shown = view;
+    await view.show?.();
+    if (mine === turn) panel.dataset.ready = id;
+    else if (shown !== view) view.hide?.();
   };
 
   const onNews = ({ before }) => {
@@ -114,9 +123,16 @@ export async function room(name, tab, place) {
   };
   store.addEventListener("news", onNews);
   const end = listen(store.path("/events"), (news) => {
+    lost.hidden = true;
     const changed = store.news && news.about !== store.news.about;
     store.tell(news);
     if (changed) trying(() => store.refresh());
+  }, (forGood) => {
+    lost.hidden = false;
+    state.replaceChildren();
+    lost.textContent = forGood
+      ? "The studio was started anew: go on with the link that it shows in its terminal. Nothing is lost."
+      : "The studio does not answer: it was closed, or its machine sleeps. Start it again; a training that was at work has saved itself.";
   });
   const leave = () => {
     end();

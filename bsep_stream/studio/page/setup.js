@@ -7,11 +7,8 @@ import { trainingCard } from "/page/training.js";
 import { verdictCard } from "/page/verdict.js";
 
 export function view(store) {
-  const recordings = recordingsCard(store.session, () => store.refresh());
-  const instruments = instrumentsCard(store.session, (session) => {
-    store.session = session;
-    store.dispatchEvent(new Event("session"));
-  });
+  const recordings = recordingsCard(store);
+  const instruments = instrumentsCard(store.session, (session) => store.takeIn(session));
   const training = trainingCard(store);
   const verdict = verdictCard(store);
   const element = node("div", { class: "setup" },
@@ -21,7 +18,7 @@ export function view(store) {
     const versions = store.news?.stems ?? {};
     const running = store.news?.training.running;
     const begun = running || Object.values(versions).some((each) => Object.keys(each).length);
-    recordings.show(store.session, begun);
+    recordings.show(begun);
     instruments.lock(Boolean(begun), Boolean(running));
     instruments.show(store.session);
     training.show();
@@ -30,10 +27,10 @@ export function view(store) {
   store.addEventListener("session", show);
   let before = null;
   store.addEventListener("news", () => {
-    const now = JSON.stringify([store.news.training.running, store.news.stems]);
+    const now = JSON.stringify([store.news.training.running, store.news.stems, store.news.newSolos]);
     if (now !== before) show();
     else (training.show(), verdict.show());
     before = now;
   });
-  return { element, show };
+  return { element, show, hide: recordings.hush, leave: recordings.hush };
 }

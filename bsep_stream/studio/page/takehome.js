@@ -25,7 +25,7 @@ function parcel(path, kind, ...parts) {
   return element;
 }
 
-const VERSIONS = { learned: ["Network", "Stems by the trained network"], first: ["Search", "Stems by the notes that the search found, as corrected"] };
+const VERSIONS = { first: ["First stems", "By the notes that the search found, as corrected"], learned: ["Better stems", "By the trained network"] };
 const place = (order, name) => (order.includes(name) ? order.indexOf(name) : order.length);
 
 export function view(store) {

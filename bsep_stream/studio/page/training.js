@@ -44,21 +44,28 @@ export function trainingCard(store) {
   const explained = node("div", { class: "explained" }, node("p", { class: "big-number" }), curve);
   const element = node("section", { class: "card training", "aria-label": "Training" }, node("h2", {}, "Training"), steps, bar, message, explained, length, node("div", { class: "row" }, listen, start, anew, longer, pause, finish));
 
+  let drawn = [];
   const show = () => {
     const { training, notes } = store.news;
     const { phase, running, share, seconds_left: left, explained: points = [] } = training;
-    const named = store.session.sources.length >= 2 && store.session.takes.length > 0;
+    const { sources, takes } = store.session;
+    const useless = takes.find(({ remarks }) => remarks.some(({ kind }) => kind === "bad"));
+    const missing = !takes.length ? (sources.length < 2 ? "Drop a recording and name the instruments; then it can begin." : "Drop a recording; then it can begin.")
+      : useless ? `Nothing can be learned from ${useless.file}: leave it out, or record it again.`
+      : sources.length < 2 ? `Name the instruments${sources.length ? ", two at least" : ""}; then it can begin.` : "";
     const begun = phase !== "new";
     const corrected = Object.values(notes).some((stamp) => stamp > 0);
     element.dataset.phase = phase;
     start.hidden = running || phase === "done";
-    start.disabled = !named;
+    start.disabled = Boolean(missing);
     start.textContent = { paused: "Go on", failed: "Try again" }[phase] ?? "Separate";
-    start.title = named ? "" : "Drop a recording and name two instruments first";
+    start.title = missing;
     listen.className = running ? "primary" : "quiet large";
     listen.hidden = phase === "done" || !Object.values(store.news.stems).some(({ first }) => first);
     longer.hidden = running || phase !== "done";
-    anew.hidden = running || !corrected;
+    anew.hidden = running || !(corrected || store.news.newSolos) || phase === "new";
+    anew.replaceChildren(corrected ? "Learn from the corrections" : "Learn again with the passages");
+    anew.title = corrected ? "A new run that takes the corrected notes as given" : "A new run that takes the passages in which one plays alone as given";
     pause.hidden = !running || phase === "writing";
     finish.hidden = !running || phase !== "learning";
     length.hidden = running;
@@ -66,7 +73,7 @@ export function trainingCard(store) {
     if (![...time.options].some(({ value }) => value === minutes)) time.append(node("option", { value: minutes }, `at most ${minutes} minutes`));
     time.value = minutes;
     steps.hidden = bar.hidden = !begun || (phase === "done" && !running);
-    const at = ORDER.indexOf(phase === "paused" ? "learning" : phase);
+    const at = ORDER.indexOf({ paused: "learning", starting: "listening" }[phase] ?? phase);
     for (const item of steps.children) {
       const place = ORDER.indexOf(item.dataset.phase);
       const now = running && place === at;
@@ -80,16 +87,18 @@ export function trainingCard(store) {
     bar.firstChild.style.width = `${100 * (whole ?? 0)}%`;
     if (whole === null || whole === undefined) bar.removeAttribute("aria-valuenow");
     else bar.setAttribute("aria-valuenow", Math.round(100 * whole));
-    message.textContent = training.message ?? (phase === "paused" ? "Paused. Everything is saved." : !begun && !named ? "Drop a recording and name the instruments; then it can begin." : "");
+    message.textContent = training.message ?? (phase === "paused" ? "Paused. Everything is saved." : begun ? "" : missing);
     message.className = `message ${phase === "failed" ? "warning" : ""}`;
     explained.hidden = points.length < 1;
     if (points.length) {
       const last = (phase === "done" && store.news.verdict?.explained) || points.at(-1)[1];
       explained.firstChild.replaceChildren(node("b", {}, percent(last)), " of the sound explained");
+      drawn = points;
       drawCurve(curve, points);
     }
   };
   document.addEventListener("theme", () => store.news && show());
+  new ResizeObserver(() => curve.clientWidth && drawCurve(curve, drawn)).observe(curve); // it was told before it had a place
   return { element, show };
 }
 

@@ -3,6 +3,7 @@
 import { PAUSE_ICON, PLAY_ICON, icon } from "/page/shared.js";
 import { button, clockText, iconButton, node, themeColour } from "/page/dom.js";
 import { drawWaveform } from "/page/recordings.js";
+import { soloBars } from "/page/solos.js";
 import { steer } from "/page/timeline.js";
 
 const SKIP_SECONDS = 5;
@@ -10,12 +11,14 @@ const SKIP_SECONDS = 5;
 export function transport(deck, extras = []) {
   const { desk, timeline, store } = deck;
   const play = node("button", { type: "button", class: "play", "aria-label": "Play", disabled: !deck.sounding, onclick: () => desk.toggle() }, icon(PLAY_ICON));
-  const clock = node("span", { class: "clock" });
+  const now = document.createTextNode("");
+  const clock = node("span", { class: "clock" }, now, node("span", {}, ` / ${clockText(desk.seconds)}`));
   const wave = node("canvas", { class: "wave", "aria-hidden": "true" });
   const part = node("div", { class: "window" });
   const region = node("div", { class: "region" });
   const head = node("div", { class: "playhead" });
-  const overview = node("div", { class: "overview", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0, "aria-valuemax": Math.round(desk.seconds) }, wave, part, region, head);
+  const solos = soloBars(store, desk.seconds);
+  const overview = node("div", { class: "overview", role: "slider", tabindex: 0, "aria-label": "Position", "aria-valuemin": 0, "aria-valuemax": Math.round(desk.seconds) }, wave, solos.element, part, region, head);
   const loop = iconButton("loop", "Loop: drag over a passage to choose it", () => desk.setRegion(desk.region ? null : [timeline.from, timeline.to]), "quiet round");
   const out = iconButton("zoomout", "Zoom out", () => timeline.zoom(1 / 2, desk.position), "quiet round");
   const into = iconButton("zoomin", "Zoom in", () => timeline.zoom(2, desk.position), "quiet round");
@@ -54,8 +57,9 @@ export function transport(deck, extras = []) {
     cancelAnimationFrame(waiting);
     desk.tick();
     const { position } = desk;
-    head.style.left = `${(100 * position) / desk.seconds}%`;
-    clock.replaceChildren(clockText(position), node("span", {}, ` / ${clockText(desk.seconds)}`));
+    head.style.transform = `translateX(${(100 * position) / desk.seconds}%)`;
+    const text = clockText(position);
+    if (text !== now.data) now.data = text;
     for (const listener of listeners) listener(position);
     if (desk.playing) {
       timeline.follow(position);
@@ -106,7 +110,9 @@ export function transport(deck, extras = []) {
   for (const kind of ["loaded", "ready"]) deck.addEventListener(kind, show);
   document.addEventListener("keydown", key);
   document.addEventListener("theme", paint);
+  store.addEventListener("session", solos.show);
   new ResizeObserver(paint).observe(overview);
+  solos.show();
   show();
   return {
     element,
@@ -118,6 +124,7 @@ export function transport(deck, extras = []) {
       cancelAnimationFrame(waiting);
       document.removeEventListener("keydown", key);
       document.removeEventListener("theme", paint);
+      store.removeEventListener("session", solos.show);
     },
   };
 }

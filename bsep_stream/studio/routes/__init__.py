@@ -1,7 +1,7 @@
 """Addresses of the server, by what they are about.
 
 session.py  sessions and recordings
-learning.py training, stems, notes
+learning.py training, notes, who plays alone where
 desk.py     sound, effects, racks, what one takes home
 live.py     the stage
 """

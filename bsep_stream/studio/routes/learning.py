@@ -1,4 +1,4 @@
-"""Training and notes."""
+"""Training, notes, and who plays alone where."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bsep_stream.studio.answers import answer, told
 from bsep_stream.studio.house import house_of, session_of
 from bsep_stream.studio.noteboard import give_notes, read_board, restore_notes
 from bsep_stream.studio.sessionfolder import SessionFolder
+from bsep_stream.studio.sessions import describe
+from bsep_stream.studio.solos import mark_solo, unmark_solo
 
 STARTS = ("start", "anew", "longer")
 ORDERS = ("pause", "finish")
@@ -28,6 +30,17 @@ async def train(request: Request) -> Response:
     else:
         raise ConfigError(f"a training is started, paused or finished, not {word!r}")
     return answer(house.trainings.state(folder))
+
+
+async def solos(request: Request) -> Response:
+    """Mark a passage in which one plays alone, ``{"source": "oboe", "from": 3.0, "to": 8.0}``; DELETE takes it out."""
+    folder, values = session_of(request), await told(request)
+
+    def work() -> dict[str, object]:
+        (unmark_solo if request.method == "DELETE" else mark_solo)(folder, values)
+        return describe(folder)
+
+    return answer(await run_in_threadpool(work))
 
 
 async def notes(request: Request) -> Response:
@@ -71,6 +84,7 @@ def _take(request: Request) -> tuple[SessionFolder, str]:
 
 ROUTES = [
     Route("/api/sessions/{session}/training", train, methods=["POST"]),
+    Route("/api/sessions/{session}/solos", solos, methods=["POST", "DELETE"]),
     Route("/api/sessions/{session}/notes/{take}", notes),
     Route("/api/sessions/{session}/notes/{take}", correct, methods=["PUT"]),
 ]

@@ -18,6 +18,7 @@ from bsep_stream.studio.answers import answer, events, told
 from bsep_stream.studio.house import House, house_of, session_of
 from bsep_stream.studio.recordings import look_at
 from bsep_stream.studio.sessionfolder import SessionFolder, stamp
+from bsep_stream.studio.solos import are_new
 from bsep_stream.studio.soundfiles import changed_at, versions_of
 from bsep_stream.studio.training import verdict_of
 
@@ -183,6 +184,7 @@ async def session_events(request: Request) -> Response:
             "rack": stamp(folder.rack) // 1_000_000,
             "model": stamp(folder.model) // 1_000_000,
             "verdict": verdict_of(folder),
+            "newSolos": are_new(folder),
             "stems": {
                 take: {version: changed_at(folder, version, take) for version in versions_of(folder, take)}
                 for take in takes
