@@ -74,21 +74,21 @@ def _fit_part(moduli: Tensor, first: Tensor, second: Tensor, background: Tensor,
     b = 0.5 * alone_2[:, None, :].expand_as(out.second).clone()
     a[:, :, 0] *= 2  # exact without a partner and a background
     b[:, 0, :] *= 2
+    # (t, k, l, p): every pair on every peak. Whole passes over few frames, in place: products of matrices, or new
+    # tensors in each step, take twice as long.
+    tones_1, tones_2, background = tones_1[:, :, None], tones_2[:, None], background[:, None, None]
+    root = root[:, None, None]
     for _ in range(_ITERATIONS):
-        ratio = root[:, None, None] / (_spectrum(a, b, tones_1, tones_2, background) + _TINY).sqrt()
-        gain_a = torch.einsum("tklp,tkp->tkl", ratio, tones_1)
-        gain_b = torch.einsum("tklp,tlp->tkl", ratio, tones_2)
-        a *= gain_a.clamp_max(_LARGEST_FACTOR) ** _EXPONENT
-        b *= gain_b.clamp_max(_LARGEST_FACTOR) ** _EXPONENT
-    overlap = torch.einsum("tklp,tp->tkl", _spectrum(a, b, tones_1, tones_2, background).sqrt(), root)
-    total = moduli.sum(dim=1) + background.sum(dim=1)
+        ratio = _spectrum(a, b, tones_1, tones_2, background).add_(_TINY).rsqrt_().mul_(root)
+        gain_a, gain_b = (ratio * tones_1).sum(dim=3), ratio.mul_(tones_2).sum(dim=3)
+        a *= gain_a.clamp_max_(_LARGEST_FACTOR).pow_(_EXPONENT)
+        b *= gain_b.clamp_max_(_LARGEST_FACTOR).pow_(_EXPONENT)
+    overlap = _spectrum(a, b, tones_1, tones_2, background).sqrt_().mul_(root).sum(dim=3)
+    total = moduli.sum(dim=1) + background.sum(dim=3)[:, 0, 0]
     out.loss.copy_(total[:, None, None] + a + b - 2 * overlap)
     out.first.copy_(a)
     out.second.copy_(b)
 
 
 def _spectrum(a: Tensor, b: Tensor, tones_1: Tensor, tones_2: Tensor, background: Tensor) -> Tensor:
-    spectrum = a[..., None] * tones_1[:, :, None]
-    spectrum += b[..., None] * tones_2[:, None]
-    spectrum += background[:, None, None]
-    return spectrum
+    return torch.addcmul(background, a[..., None], tones_1).addcmul_(b[..., None], tones_2)
