@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 DISTRIBUTIONS = {"jack": "JACK-Client", "distributed": "distributed", "mir_eval": "mir_eval"}
 """Where the name of a distribution is not that of its package."""
 
-OPTIONAL = {"IPython", "tensorboard", "dask"}
+OPTIONAL = {"IPython", "tensorboard", "dask", "selenium"}
 """Used where they happen to be, or brought by what is declared."""
 
 if not (ROOT / "pyproject.toml").exists():
