@@ -33,12 +33,24 @@ def command(run: Path, output: Path, sources: str | None, overwrite: bool) -> No
     The file is compared with the trained network over frames of the recording, and written only if they agree.
     """
     report = export(run, output, sources=sources, overwrite=overwrite)
+    if not _has_learned(run):
+        more = pasteable(["bsep", "train", "--output", path_word(run), "--resume"])
+        say(
+            f"{run} has learned nothing yet: the network is the one that a training begins with; to go on: {more}",
+            err=True,
+        )
     say(
         f"{report.path}: {report.file_bytes / 1e6:.1f} MB, differs from the network by at most "
         f"{report.worst_difference:.1e} of the peak in {report.n_frames} frames, {report.step_ms:.1f} ms a frame"
     )
     following = pasteable(["bsep", "separate", path_word(report.path), "RECORDING", "--output", "DIR"])
     say(f"next: {following}")
+
+
+def _has_learned(run: Path) -> bool:
+    from bsep_stream.train.learning.run_folder import RunFolder
+
+    return RunFolder(run).read_info().iterations > 0
 
 
 def export(

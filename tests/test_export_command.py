@@ -46,6 +46,22 @@ def test_export_hands_over_checkpoint_gain_origin_and_frames(
     assert str(tmp_path) not in json.dumps(training)  # where a recording lay is nobody's business
 
 
+@pytest.mark.parametrize(("iterations", "said"), [(3, False), (0, True)])
+def test_a_run_that_has_learned_nothing_is_said_to(
+    iterations: int, said: bool, mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bsep_stream.export import onnx_file
+
+    run = tmp_path / "run"
+    bsep("train", mix, *SOURCES, "--output", run)
+    (run / "run.json").write_text(json.dumps({**run_info(run), "iterations": iterations}))
+    report = onnx_file.ExportReport(tmp_path / "model.onnx", 3_000_000, 1, 0, 0, 1e-6, 2.5)
+    monkeypatch.setattr(onnx_file, "export_model", lambda *given: report)
+    result = bsep("export", run, "--output", tmp_path / "model.onnx")
+    assert result.exit_code == 0, result.output
+    assert (f"{run} has learned nothing yet" in result.stderr) == said
+
+
 def test_a_metronome_goes_from_the_recording_to_the_model(
     mix: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
