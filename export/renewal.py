@@ -7,13 +7,13 @@ and hosts that list only true inputs cannot switch. Nothing else differs: both f
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import onnx
 
 from bsep_stream.errors import ModelError
 from bsep_stream.export.onnx_file import FORMAT_VERSION, METADATA_KEY
+from bsep_stream.export.rewriting import rewriting
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.model.step import SPECTRA_SWITCH
 
@@ -49,4 +49,4 @@ def renew(old: Path, new: Path) -> None:
 
 
 if __name__ == "__main__":
-    renew(*map(Path, sys.argv[1:3]))
+    rewriting(renew)()

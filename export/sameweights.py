@@ -8,7 +8,6 @@ not say what else it was trained with. The model of the demo was renewed by this
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from bsep_stream.export.graph import OUTPUT_NAMES, SeparationStep
 from bsep_stream.export.network import BlockNetwork
 from bsep_stream.export.onnx_file import METADATA_KEY, write_step
 from bsep_stream.export.parity import inputs_of, open_session
+from bsep_stream.export.rewriting import rewriting
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.model.separation_model import SeparationModel
 from bsep_stream.train.config.presets import preset_config
@@ -120,4 +120,4 @@ def _compare(old: Path, new: Path, n_bins: int) -> None:
 
 
 if __name__ == "__main__":
-    rewrite(*map(Path, sys.argv[1:3]))
+    rewriting(rewrite)()

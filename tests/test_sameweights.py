@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -12,6 +14,8 @@ onnx = pytest.importorskip("onnx")
 from bsep_stream import demo
 from bsep_stream.errors import BsepError
 from bsep_stream.export import sameweights
+from bsep_stream.export.renewal import renew
+from bsep_stream.export.rewriting import rewriting
 from bsep_stream.export.sameweights import rewrite
 
 
@@ -53,3 +57,12 @@ def test_other_weights_are_not_written(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_model_of_no_preset_is_refused(tiny_model_path: Path, tmp_path: Path) -> None:
     with pytest.raises(BsepError):
         rewrite(tiny_model_path, tmp_path / "new.onnx")
+
+
+@pytest.mark.parametrize("work", [renew, rewrite])
+def test_what_is_no_model_gets_one_sentence(work: Callable[[Path, Path], None], tmp_path: Path) -> None:
+    (tmp_path / "old.onnx").write_text("no model")
+    result = CliRunner().invoke(rewriting(work), [str(tmp_path / "old.onnx"), str(tmp_path / "new.onnx")])
+    assert result.exit_code == 2
+    assert "made by 'bsep export'" in result.stderr
+    assert not (tmp_path / "new.onnx").exists()
