@@ -1,4 +1,4 @@
-"""A first step of every model is taken in a process of its own: whatever it does there, it does not do here.
+"""A first step of other people's models is taken in a process of its own: what it does there, it does not do here.
 
 ONNX Runtime ends the process over some numbers that a graph works out by itself (a lowest whole number divided by -1),
 and no rule tells all of them before. So a file is tried out where that costs nothing: within bounds of memory and time
@@ -78,9 +78,9 @@ def _in_own_process(content: bytes, shapes: Shapes) -> None:
         return _here(content, shapes)
     # What is imported here is imported there; never what happens to lie in the current folder (-P).
     command = [executable, "-P", "-c", _CHILD, *filter(None, sys.path), str(_PACKAGE.parent)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     except OSError:  # a place where no process can be started
         return _here(content, shapes)
     import onnxruntime  # noqa: F401  # heavy: meanwhile

@@ -209,8 +209,8 @@ def _twins(
 def _one_kind(dictionary: NDArray[np.float32], names: Sequence[str]) -> list[str]:
     """Sentences about sources that sound alike, as one instrument twice: no warning, as each keeps to its range."""
     return [
-        f"{names[one]} and {names[other]} sound alike, as one instrument that plays twice: little but their ranges "
-        "tells them apart, and notes beyond them may change sides."
+        f"{names[one]} and {names[other]} sound alike, as one instrument that plays twice: if they are, little but "
+        "their ranges tells them apart, and notes beyond them may change sides."
         for one, other in combinations(range(len(names)), 2)
         if likeness(dictionary[one], dictionary[other]) > ALIKE
     ]
