@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from notetable import NOTES
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.notes.tables import read_notes
@@ -18,12 +19,6 @@ from bsep_stream.studio.sessions import Sessions, add_recording, change, checked
 from bsep_stream.studio.training import state_of
 
 RATE = 8_000
-
-NOTES = """source,onset_seconds,offset_seconds,key,name,cents,f0_hz,velocity,level_db
-flute,0.0000,0.5000,72,C5,0.0,523.251,80,0.0
-oboe,0.1000,0.4000,60,C4,0.0,261.626,80,0.0
-oboe,0.6000,0.9000,62,D4,0.0,293.665,80,0.0
-"""
 
 
 @pytest.fixture

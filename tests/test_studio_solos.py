@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from notetable import NOTES
 
 pytest.importorskip("tomli_w")
 
@@ -20,12 +21,6 @@ from bsep_stream.studio.solos import are_new, keep_heard, mark_solo, solo_option
 
 RATE, SECONDS = 8_000, 20
 FLUTE, OBOE = ({"name": name, "tones": 1} for name in ("flute", "oboe"))
-
-NOTES = """source,onset_seconds,offset_seconds,key,name,cents,f0_hz,velocity,level_db
-flute,0.0000,0.5000,72,C5,0.0,523.251,80,0.0
-oboe,0.1000,0.4000,60,C4,0.0,261.626,80,0.0
-oboe,0.6000,0.9000,62,D4,0.0,293.665,80,0.0
-"""
 
 
 @pytest.fixture
