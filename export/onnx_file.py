@@ -77,7 +77,7 @@ def export_model(
     metadata : dict
         `gain` (float) and `training` (dict), optionally `output` ("mask", the default, "direct" or "dictionary") and
         `metronome` (list of :meth:`bsep_stream.model.strikes.Strike.to_dict`); see docs/internals.md. Geometry, source
-        names, tones, dictionary and format version are added here.
+        names, tones, dictionary, what rings on and format version are added here.
     path : Path
         Appears whole or not at all; an existing file is replaced.
     parity_frames : ndarray, shape (n_frames, n_bins), complex64
@@ -131,6 +131,8 @@ def _full_metadata(separator: Separator, config: TrainConfig, metadata: dict[str
         "output": output,
         "training": metadata.get("training", {}),
     }
+    if separator.timbre is not None and separator.timbre.decays:
+        full["decay_seconds"] = list(separator.timbre.decays)
     if "metronome" in metadata:
         full["metronome"] = metadata["metronome"]
     return full

@@ -80,6 +80,9 @@ def _take_weights(step: SeparationStep, config: TrainConfig, model: onnx.ModelPr
         known = values[names["odds"]]
         odds[:, : known.shape[1]] = _times(known, config.imitation.inverse_temperature)
         values[names["odds"]] = odds
+    decays = "separator.timbre.decay_seconds"  # in the metadata, which stay as they are, and not in the graph
+    if decays in state:
+        values[decays] = state[decays].numpy()
     if missing := sorted(set(state) - set(values)):
         raise ModelError(f"the model has no {missing[0]}: it was not trained with a preset of today")
     step.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in values.items()})

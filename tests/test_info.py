@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from onnxparts import with_metadata
 
 from bsep_stream.cli import main
 from bsep_stream.effects.rack import load_rack
@@ -65,6 +66,15 @@ def test_model_is_described_as_its_metadata_say(tiny_model_path: Path) -> None:
     assert latency["algorithmic_samples"] == 512 - 64
     assert latency["total_samples"] == 512 - 64 + 63
     assert latency["total_ms"] == pytest.approx(1000 * 511 / 48_000)
+
+
+def test_a_model_says_how_long_its_sources_ring_on(tiny_model_path: Path, tmp_path: Path) -> None:
+    assert json.loads(run(tiny_model_path, "--json").stdout)["decay_seconds"] == []
+    assert "rings on" not in run(tiny_model_path).stdout
+    model = tmp_path / "harp.onnx"
+    model.write_bytes(with_metadata(tiny_model_path, lambda metadata: metadata.update(decay_seconds=[0.25, 2.43])))
+    assert json.loads(run(model, "--json").stdout)["decay_seconds"] == [0.25, 2.43]
+    assert "flute 0.2 s, oboe 2.4 s" in run(model).stdout
 
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])

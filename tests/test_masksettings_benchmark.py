@@ -33,7 +33,7 @@ def test_settings_are_those_that_are_written() -> None:
         ("rings", "0", "one of exponent"),
         ("ring", "much", "'much'"),
         ("ring", "2", "0 to 0.9"),
-        ("ring", "none", "none"),
+        ("exponent", "none", "none"),
     ],
 )
 def test_what_is_no_setting_is_refused(name: str, values: str, message: str) -> None:

@@ -219,6 +219,10 @@ METADATA: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "version of text": (lambda m: m.update(format_version="1"), "cannot be read"),
     "version of a flag": (lambda m: m.update(format_version=True), "cannot be read"),
     "version 0": (lambda m: m.update(format_version=0), "cannot be read"),
+    "decays of one": (lambda m: m.update(decay_seconds=[1.0]), "1 values for 2 sources"),
+    "decay of nothing": (lambda m: m.update(decay_seconds=[1.0, 0.0]), "decay_seconds must be"),
+    "decay for ever": (lambda m: m.update(decay_seconds=[1.0, float("inf")]), "decay_seconds must be"),
+    "decay of text": (lambda m: m.update(decay_seconds="ab"), "damaged metadata"),
     "metronome of a number": (lambda m: m.update(metronome=3), "damaged metadata"),
     "metronome that never strikes": (
         lambda m: m.update(metronome=[{"moduli": [1.0] * 257, "bins": [3], "period_seconds": -1.0}]), "strikes every",

@@ -124,6 +124,9 @@ def _lines(facts: dict[str, Any]) -> dict[str, str]:
         lines["output"] = facts["output"]
     if facts.get("metronome_seconds"):
         lines["metronome"] = f"{periods_text(facts['metronome_seconds'])}; it stays in the residual"
+    if facts.get("decay_seconds"):
+        pairs = zip(facts["source_names"], facts["decay_seconds"], strict=True)
+        lines["rings on"] = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in pairs)
     lines["training"] = _training(facts["training"])
     return lines
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.errors import ConfigError
 from bsep_stream.masks.foreign import Foreign, Strikes
+from bsep_stream.masks.masksettings import DEFAULT_RING
 from bsep_stream.masks.masksettings import FOREIGN_TO_STEMS as FOREIGN_TO_STEMS
 from bsep_stream.masks.masksettings import FOREIGN_TO_STEMS_NEVER as FOREIGN_TO_STEMS_NEVER
 from bsep_stream.masks.masksettings import MaskSettings as MaskSettings
@@ -17,6 +18,7 @@ from bsep_stream.model.separation_model import SeparationModel, Tones
 _TINY = np.float32(1e-30)  # keeps 0 / 0 at 0; far below any power of tones that are scaled to peak 1
 _FADED = 1e3  # how far a peak may be below what rings on: more than that is another sound, and powers would overflow
 _LOUDEST = np.float32(1e9)  # of a mixture over its tones: the powers stay finite
+_SILENT_RING = np.float32(1e-9)  # power below which nothing rings on any more, of a peak of 1
 _AUDIBLE = 1e-6  # peak of the tones, at the level of the network: what is below says nothing of places
 
 
@@ -43,6 +45,8 @@ class MaskOutput:
         What the peaks of the mixture's frames are wider than those of the network's, as a standard deviation.
     hop_samples : int, optional
         Between frames of the mixture; by default the model's.
+    hear_samples : int, optional
+        Between tones; by default as many.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class MaskOutput:
         channels: int = 1,
         spread_bins: float = 0.0,
         hop_samples: int | None = None,
+        hear_samples: int | None = None,
     ) -> None:
         settings, geometry = settings or MaskSettings(), model.geometry
         n_sources, n_bins, all_bins = model.n_sources, model.geometry.n_bins, model.geometry.n_fft // 2 + 1
@@ -72,7 +77,12 @@ class MaskOutput:
         smoothing = min(float(np.hypot(settings.smoothing_bins, spread_bins)), float(widest))
         self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
-        self._ring, self._loudest_ring = settings.ring, np.float32(_FADED**settings.exponent)
+        # What is known of every source is a decay, which nothing is added to while it sounds; what is not, is smoothed.
+        decays = model.decay_seconds if settings.ring is None else ()
+        seconds = (hear_samples or hop_samples or geometry.hop_length) / geometry.sample_rate
+        self._rings = tuple(10.0 ** (-3.0 * settings.exponent * seconds / decay) for decay in decays)
+        self._ring = DEFAULT_RING if settings.ring is None else settings.ring
+        self._loudest_ring = np.float32(_FADED**settings.exponent)
         self._before = np.zeros((n_sources, n_bins), dtype=np.float32)
         self._explained = np.zeros(n_bins, dtype=np.float32)
         self._masks = np.zeros((n_sources, n_bins), dtype=np.float32)
@@ -106,20 +116,43 @@ class MaskOutput:
         # Silence, nobody plays, or a network that failed: everything stays in the residual.
         self._sounding = bool(_TINY < peak < np.inf and tones.on.any())
         if not self._sounding:
-            self._peak = 0.0
+            self._sounding = self._ring_out()
             return
         # Scaled to peak 1 the powers cannot overflow, and the masks do not depend on the level.
         np.multiply(tones.timbre, np.float32(1.0 / peak), out=self._powers)
         self._scale = np.float32(min(self._gain * level / peak, float(1.0 / _TINY)))
         peak /= level
         self._raise(self._powers)
-        if self._ring:
-            faded = min(self._peak / peak, _FADED) ** float(self._exponent)
+        faded = min(self._peak / peak, _FADED) ** float(self._exponent)
+        if self._rings:
+            self._fade(faded)
+            np.maximum(self._powers, self._before, out=self._powers)
+        elif self._ring:
             self._before *= np.float32(self._ring * faded)
             np.minimum(self._before, self._loudest_ring, out=self._before)
             self._powers += self._before
-            np.copyto(self._before, self._powers)
-            self._peak = peak
+        np.copyto(self._before, self._powers)
+        self._peak = peak
+        self._explain()
+
+    def _ring_out(self) -> bool:
+        """Take what is left of the last frame in place of tones, as nobody plays; False if that is nothing."""
+        if self._rings and self._peak:
+            self._fade(1.0)
+            if float(self._before.max()) > _SILENT_RING:
+                np.copyto(self._powers, self._before)
+                self._scale = np.float32(min(self._gain / self._peak, float(1.0 / _TINY)))
+                self._explain()
+                return True
+        self._peak = 0.0
+        return False
+
+    def _fade(self, faded: float) -> None:
+        for before, ring in zip(self._before, self._rings, strict=True):
+            before *= np.float32(ring * faded)
+        np.minimum(self._before, self._loudest_ring, out=self._before)
+
+    def _explain(self) -> None:
         np.add.reduce(self._powers, axis=0, out=self._explained)
         self._explained += _TINY
 

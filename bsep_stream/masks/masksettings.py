@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bsep_stream.errors import ConfigError
 
+DEFAULT_RING = 0.3
+"""Of models that do not say how long their sources ring on."""
+
 
 @dataclass(frozen=True)
 class MaskSettings:
@@ -32,10 +35,11 @@ class MaskSettings:
         Where the mixture is louder than its tones by more than this in the mean of all bins around (12 dB more at low
         frequencies), something strikes that no tone explains: a click, a chair, a metronome. There ``excess_db``
         shrinks to 10. None: there as anywhere.
-    ring : float
+    ring : float or None
         Share of the power of a frame that rings on in the next, of every source: the room, a string, a key that was
-        let go. 0.5 is better in a large room, 0 with a piano in a dry one. Without effect where masks are made from
-        the tones of another frame.
+        let go. None: as long as the sources of the model were heard to ring when it was trained
+        (``SeparationModel.decay_seconds``); a model that does not say has 0.3. A number is without effect where masks
+        are made from the tones of another frame.
     noise_db : float or None
         So far above the noise that is always there a stem begins: what is below stays in ``residual`` (hiss, hum of
         an amplifier, a fan). None: the sources share the noise.
@@ -62,7 +66,7 @@ class MaskSettings:
     excess_db: float | None = 28.0
     strike_db: float | None = 14.0
     noise_db: float | None = 8.0
-    ring: float = 0.3
+    ring: float | None = None
     metronome: bool = True
     places: bool = True
 
@@ -73,8 +77,8 @@ class MaskSettings:
             raise ConfigError(f"smoothing_bins must be 0 to 50, got {self.smoothing_bins}")
         if not -300.0 <= self.floor_db <= 0.0:
             raise ConfigError(f"floor_db must be -300 to 0, got {self.floor_db}")
-        if not 0.0 <= self.ring <= 0.9:
-            raise ConfigError(f"ring must be 0 to 0.9, got {self.ring}")
+        if self.ring is not None and not 0.0 <= self.ring <= 0.9:
+            raise ConfigError(f"ring must be 0 to 0.9 or None, got {self.ring}")
         for name in ("excess_db", "strike_db", "noise_db"):
             value = getattr(self, name)
             if value is not None and not 0.0 <= value <= 60.0:

@@ -108,11 +108,13 @@ class CutFrame:
         window: NDArray[np.float32],
         setting: LatencySetting,
     ) -> None:
-        # Above older tones is what is new, not what is foreign; they are late enough without what rings on; and strikes
-        # are known as they are in the window of the network.
-        mask = replace(mask or MaskSettings(), excess_db=None, ring=0.0, metronome=False)
+        # Above older tones is what is new, not what is foreign; they are late enough without a ring that nobody heard;
+        # and strikes are known as they are in the window of the network.
+        mask = mask or MaskSettings()
+        ring = None if mask.ring is None and model.decay_seconds else 0.0
+        mask = replace(mask, excess_db=None, ring=ring, metronome=False)
         spread = spread_bins(model.geometry, setting)
-        self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples)
+        self._output = MaskOutput(model, mask, channels, spread, setting.hop_samples, setting.network_hop_samples)
         seconds = setting.network_hop_samples / model.geometry.sample_rate
         self._ear = _MonoEar(Listener(model, window, seconds), model.geometry)
         self._analysis = Analysis(window, model.geometry.n_fft, channels)

@@ -25,6 +25,8 @@ MOST_SOURCES, MOST_TONES, MOST_HARMONICS, MOST_STRIKES = 16, 64, 512, 32
 GAINS = (1e-6, 1e6)
 """From a recording at -120 dB to samples that were never divided by the full scale."""
 LARGEST_AMPLITUDE = 1e6
+DECAYS = (0.01, 60.0)
+"""Seconds in which a sound may fall by 60 dB after its end."""
 LONGEST_NAME = 100
 
 MOST_OVERLAP = 256
@@ -75,6 +77,8 @@ class Metadata:
     output : str
     training : dict
     metronome : tuple of Strike
+    decay_seconds : tuple of float
+        In which what a source has played falls by 60 dB once it has ended, one for each; empty: not known.
     """
 
     format_version: int
@@ -86,6 +90,7 @@ class Metadata:
     output: str
     training: dict[str, Any]
     metronome: tuple[Strike, ...]
+    decay_seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class _Written:
     output: str
     training: dict[str, Any]
     metronome: tuple[dict[str, Any], ...] = ()
+    decay_seconds: tuple[float, ...] = ()
 
 
 def read_metadata(values: dict[str, Any]) -> Metadata:
@@ -127,6 +133,7 @@ def read_metadata(values: dict[str, Any]) -> Metadata:
         written.output,
         check_origin(written.training),
         tuple(Strike.from_dict(strike, geometry.n_bins) for strike in written.metronome),
+        check_decays(written.decay_seconds, len(names)),
     )
 
 
@@ -172,6 +179,15 @@ def check_dictionary(rows: Sequence[Sequence[float]], n_sources: int) -> NDArray
     if not all(0.0 <= value <= LARGEST_AMPLITUDE for row in rows for value in row):
         raise ConfigError(f"dictionary must hold numbers from 0 to {LARGEST_AMPLITUDE:g}")
     return np.array(rows, dtype=np.float64)
+
+
+def check_decays(seconds: Sequence[float], n_sources: int) -> tuple[float, ...]:
+    """How long the sources ring on, of each or of none."""
+    if len(seconds) not in (0, n_sources):
+        raise ConfigError(f"decay_seconds has {len(seconds)} values for {n_sources} sources")
+    if not all(DECAYS[0] <= value <= DECAYS[1] for value in seconds):
+        raise ConfigError(f"decay_seconds must be {DECAYS[0]:g} to {DECAYS[1]:g}, got {brief(seconds)}")
+    return tuple(float(value) for value in seconds)
 
 
 def check_origin(values: dict[str, Any]) -> dict[str, Any]:

@@ -37,8 +37,8 @@ METADATA_KEY = "bsep_stream"
 Provider = str | tuple[str, dict[str, Any]]
 """Execution provider of ONNX Runtime, with its options."""
 
-_METRONOME = "metronome"  # only models of recordings that have one
-_FIELDS = tuple(name for name in Metadata.__dataclass_fields__ if name != _METRONOME)
+_SELDOM = {"metronome", "decay_seconds"}  # only models of recordings that have them
+_FIELDS = tuple(name for name in Metadata.__dataclass_fields__ if name not in _SELDOM)
 _WARM_UP_STEPS = 3
 
 
@@ -69,6 +69,8 @@ class SeparationModel:
         What the stream makes of the tones unless it is told otherwise.
     metronome : tuple of Strike
         What strikes in the recording that the model was trained on, if anything.
+    decay_seconds : tuple of float
+        In which what a source has played falls by 60 dB once it has ended; empty in models that do not say.
     training : dict
         Where the model comes from: preset, iterations, seconds, seed, recordings, version.
 
@@ -124,6 +126,7 @@ class SeparationModel:
         self.gain = found.gain
         self.output = found.output
         self.metronome = found.metronome
+        self.decay_seconds = found.decay_seconds
         try:
             check_rules(written, (INPUT_NAME, SPECTRA_SWITCH), SPECTRA_SWITCH)
             try_out(self.path, content, self._shapes())
@@ -207,7 +210,7 @@ def _metadata(path: Path, properties: dict[str, bytes]) -> dict[str, Any]:
         raise ModelError(
             f"{path} has format version {version} and this program reads up to {FORMAT_VERSION}; update bsep-stream"
         )
-    if set(metadata) - {_METRONOME} != set(_FIELDS):
+    if set(metadata) - _SELDOM != set(_FIELDS):
         raise ModelError(
             f"{path} should have the metadata {', '.join(_FIELDS)}, has {brief(list(metadata))}; export the model again"
         )

@@ -72,7 +72,8 @@ def describe_model(
     -------
     dict
         As :func:`describe` has it; and ``format_version``, ``output``, ``megabytes``, ``metronome_seconds`` (from
-        strike to strike of each sound of a metronome), ``stream_sample_rate`` in Hz, to which ``latency`` and
+        strike to strike of each sound of a metronome), ``decay_seconds`` (in which what a source has played falls by
+        60 dB, of each, or empty), ``stream_sample_rate`` in Hz, to which ``latency`` and
         ``live_latency`` (see :func:`latencies`) belong.
 
     Raises
@@ -103,6 +104,7 @@ def describe_model(
         "gain": model.gain,
         "dictionary": [[round(float(value), 6) for value in row] for row in model.dictionary],
         "metronome_seconds": [strike.period_seconds for strike in model.metronome],
+        "decay_seconds": list(model.decay_seconds),
         "training": model.training,
     }
 

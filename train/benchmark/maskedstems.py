@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import load_session
+from bsep_stream.train.session.ringing import decay_seconds
 from bsep_stream.train.tones.spectra import as_channels
 from bsep_stream.train.tones.timbre import Timbre
 
@@ -94,5 +96,11 @@ def masked_stems(
         tones = (values[..., None] for values in (pitch, torch.zeros_like(pitch), width, switch))
         pieces.append(timbre.moduli(as_channels(frame), *tones))
     powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
+    frame_seconds = config.geometry.hop_length / config.geometry.sample_rate
+    cuts = np.zeros(len(frames), dtype=bool)
+    decays = decay_seconds(np.abs(frames), f0_bin.numpy(), config.tone_sources, cuts, frame_seconds)
+    left = np.power(10.0, -6.0 * frame_seconds / decays).astype(np.float32)[:, None]
+    for before, now in pairwise(powers):  # what rings on, as in the stream
+        np.maximum(now, left * before, out=now)
     masks = powers / (powers.sum(axis=1, keepdims=True) + _TINY)
     return [overlap_add(masks[:, source] * frames, config.geometry, length) for source in range(config.n_sources)]

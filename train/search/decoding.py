@@ -68,6 +68,7 @@ def decode(
     tone_costs: Sequence[Tensor],
     state: State,
     on_step: Callable[[], None],
+    behind: Tensor | None = None,
 ) -> tuple[State, float]:
     """Best path of pairs of voices, one pair after the other, the other voices held.
 
@@ -86,6 +87,8 @@ def decode(
         To begin with.
     on_step : callable
         Called after every pair.
+    behind : Tensor, shape (n_frames, n_peaks), optional
+        Moduli that are explained beforehand.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def decode(
     cost = 0.0
     for first, second in pairs:
         others = [voice for voice in range(len(voices)) if voice not in (first, second)]
-        background = torch.zeros(n_frames, n_peaks)
+        background = torch.zeros(n_frames, n_peaks) if behind is None else behind.clone()
         for voice in others:
             background += tone_moduli(templates[voice], choice[:, voice], amplitude[:, voice])
         fit = fit_pairs(

@@ -16,6 +16,7 @@ from bsep_stream.train.search.observations import observe
 from bsep_stream.train.search.pairs import IMPOSSIBLE
 from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
+from bsep_stream.train.search.ringing import Ringing
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.tails import around_path, without_tails
 from bsep_stream.train.search.voices import Voices, high_to_low
@@ -84,6 +85,7 @@ class Hearing:
             level=total + settings.quiet_share * total.mean() + _TINY,
             transitions=settings.transitions.between(candidates.f0_bin, cuts),
         )
+        self._ringing = Ringing(self.evidence, moduli.numpy(), voices, cuts.numpy())
         self.fresh = self.evidence._replace(peaks=without_tails(peaks, moduli, cuts))
 
     def decode(
@@ -93,18 +95,25 @@ class Hearing:
         step: Step,
         state: State | None = None,
         sweep: int = 0,
+        behind: Tensor | None = None,
     ) -> tuple[State, float]:
         """Tones by envelopes and registers, from a state or from silence, and their mean cost of a frame."""
         if state is None:
             state = silence(len(self.pitches), len(self.voices))
-        return self.decode_by(self.tone_costs(registers), envelopes, step, state, sweep)
+        return self.decode_by(self.tone_costs(registers), envelopes, step, state, sweep, behind)
 
     def decode_by(
-        self, costs: Sequence[Tensor], envelopes: Sequence[Tensor], step: Step, state: State, sweep: int
+        self,
+        costs: Sequence[Tensor],
+        envelopes: Sequence[Tensor],
+        step: Step,
+        state: State,
+        sweep: int,
+        behind: Tensor | None = None,
     ) -> tuple[State, float]:
         """The same where what a tone costs is known, (n_frames, n_candidates) for every source."""
         pairs = self.voices.pairs(sweep)
-        return decode(self.fresh, envelopes, self.voices.sources, pairs, self._by_voice(costs), state, step)
+        return decode(self.fresh, envelopes, self.voices.sources, pairs, self._by_voice(costs), state, step, behind)
 
     def anybody(self, step: Step) -> State:
         """Tones, when nothing is known of who plays them."""
@@ -114,9 +123,18 @@ class Hearing:
         assert state is not None
         return state
 
-    def observe(self, state: State, envelopes: Sequence[Tensor]) -> list[ToneObservations]:
+    def behind(self, state: State, envelopes: Sequence[Tensor]) -> Tensor | None:
+        """What rings on of the notes of a state, in what is new, (n_frames, n_peaks); None: nothing."""
+        rung = self._ringing.behind(state, envelopes)
+        if rung is None:
+            return None
+        return rung * (self.fresh.peaks.moduli / self.evidence.peaks.moduli.clamp_min(_TINY))
+
+    def observe(
+        self, state: State, envelopes: Sequence[Tensor], behind: Tensor | None = None
+    ) -> list[ToneObservations]:
         """What tones say of the harmonics of every source."""
-        return observe(self.fresh, envelopes, self.voices, state, self.settings.envelopes.largest)
+        return observe(self.fresh, envelopes, self.voices, state, self.settings.envelopes.largest, behind)
 
     def envelopes(self, observed: Sequence[ToneObservations]) -> list[Tensor]:
         """Envelopes of the sources at every pitch, each (N_SEMITONES, n_harmonics)."""
@@ -152,7 +170,8 @@ class Hearing:
         ]
         # Two rounds: one voice rests in each if they are odd.
         pairs = self.voices.pairs(0) + (self.voices.pairs(1) if self.voices.chords else [])
-        return decode(self.evidence, swept.envelopes, self.voices.sources, pairs, costs, swept.state, step)[0]
+        behind = self._ringing.behind(swept.state, swept.envelopes)
+        return decode(self.evidence, swept.envelopes, self.voices.sources, pairs, costs, swept.state, step, behind)[0]
 
     def _by_voice(self, of_sources: Sequence[Tensor]) -> list[Tensor]:
         return [of_sources[source] for source in self.voices.sources]

@@ -16,7 +16,12 @@ _SMALLEST_SHARE = 0.02
 
 
 def observe(
-    evidence: FrameEvidence, envelopes: Sequence[Tensor], voices: Voices, state: State, largest: float
+    evidence: FrameEvidence,
+    envelopes: Sequence[Tensor],
+    voices: Voices,
+    state: State,
+    largest: float,
+    behind: Tensor | None = None,
 ) -> list[ToneObservations]:
     """Share every peak among the tones that meet on it, and read off each tone's harmonics.
 
@@ -29,6 +34,8 @@ def observe(
     state : State
     largest : float
         Modulus of a harmonic relative to the tone's amplitude.
+    behind : Tensor, shape (n_frames, n_peaks), optional
+        Moduli that are no tone's.
 
     Returns
     -------
@@ -44,6 +51,8 @@ def observe(
         for voice, source in enumerate(voices.sources)
     ]
     total = torch.stack(parts).sum(dim=0) + 1e-2 * _TINY
+    if behind is not None:
+        total += behind
     nothing = torch.zeros(n_frames, 1)
     observed = []
     for voice, part in enumerate(parts):

@@ -37,8 +37,9 @@ def heard_again(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor, held: bool,
         costs = [cost.masked_fill(has.any(dim=0) & ~has[source], IMPOSSIBLE) for source, cost in enumerate(costs)]
     for sweep in range(hearing.settings.sweeps_again):
         used = envelopes
-        state, _ = hearing.decode_by(costs, used, step, state, sweep)
-        observed = hearing.observe(state, used)
+        behind = hearing.behind(state, used)
+        state, _ = hearing.decode_by(costs, used, step, state, sweep, behind)
+        observed = hearing.observe(state, used, behind)
         envelopes = hearing.envelopes(observed)
     return hearing.explanation(Swept(state, 0.0, observed, used, None), "anybody", step)
 

@@ -206,8 +206,9 @@ class SessionSearch:
         for sweep in range(n_sweeps):
             previous = state
             used = envelopes, registers
-            state, cost = hearing.decode(*used, step, previous, sweep)
-            observed = hearing.observe(state, envelopes)
+            behind = None if previous is None else hearing.behind(previous, envelopes)
+            state, cost = hearing.decode(*used, step, previous, sweep, behind)
+            observed = hearing.observe(state, envelopes, behind)
             envelopes = [raised(rows) for rows in hearing.envelopes(observed)]
             free = sweep + 1 < start.free_sweeps
             # Other pairs may still have something to say where not all are decoded in every sweep.

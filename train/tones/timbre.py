@@ -10,6 +10,7 @@ Seung 2001, Kullback-Leibler divergence, multiplicative updates; Ewert and Müll
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,10 +48,13 @@ class Timbre(nn.Module):
         Relative heights of the peaks at every semitone above the lowest pitch; rows of sum 1.
     noise : Tensor, shape (n_sources, n_bins)
         Modulus between the peaks, for a tone whose heights have the sum 1.
+    decay_seconds : Tensor, shape (n_sources,)
+        In which what is left of a tone falls by 60 dB (:mod:`bsep_stream.train.session.ringing`); 0: not known.
     """
 
     harmonics: Tensor
     noise: Tensor
+    decay_seconds: Tensor
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
@@ -61,10 +65,21 @@ class Timbre(nn.Module):
         shape = (config.n_sources, self.n_pitches, config.n_harmonics)
         self.register_buffer("harmonics", (row / row.sum()).expand(shape).clone())
         self.register_buffer("noise", torch.zeros(config.n_sources, config.geometry.n_bins))
+        self.register_buffer("decay_seconds", torch.zeros(config.n_sources))
         self.tone_sources = config.tone_sources
         self.updates = config.timbre_updates
         self.sigma_bins = config.geometry.sigma_bins
         self.radius = math.ceil(RADIUS_WIDTHS * WIDTH_RANGE[1] * self.sigma_bins)
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Runs that were made before what rings on was kept go on without."""
+        state.setdefault(f"{prefix}decay_seconds", torch.zeros_like(self.decay_seconds))
+        super()._load_from_state_dict(state, prefix, *args)
+
+    @property
+    def decays(self) -> tuple[float, ...]:
+        """`decay_seconds` as a model has them: empty if they are not known."""
+        return tuple(round(value, 3) for value in self.decay_seconds.tolist()) if self.decay_seconds.all() else ()
 
     def row_numbers(self, f0_bin: Tensor) -> Tensor:
         """Nearest semitone of every pitch in bins, int64, same shape."""

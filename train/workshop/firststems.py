@@ -48,6 +48,7 @@ class _Ear:
     geometry: FrameGeometry
     n_sources: int
     gain: float
+    decay_seconds: tuple[float, ...] = ()
     metronome: tuple[Strike, ...] = ()
 
 
@@ -62,13 +63,17 @@ class LabelledFrames:
     tones : iterable of Tones
         Of frames centred every ``hop_length``, the first on sample 0 of the stream; after their end nothing sounds.
     channels : int
+    decays : tuple of float, optional
+        Of the sources, as :attr:`bsep_stream.train.tones.timbre.Timbre.decays` has them.
     """
 
     tones: Tones | None = None
 
-    def __init__(self, config: TrainConfig, gain: float, tones: Iterable[Tones], channels: int) -> None:
+    def __init__(
+        self, config: TrainConfig, gain: float, tones: Iterable[Tones], channels: int, decays: tuple[float, ...] = ()
+    ) -> None:
         geometry = config.geometry
-        ear = _Ear(geometry, config.n_sources, gain)
+        ear = _Ear(geometry, config.n_sources, gain, decays)
         self._output = MaskOutput(cast(SeparationModel, ear), None, channels)
         self._tones = iter(tones)
         self._early = geometry.n_fft // 2 // geometry.hop_length - 1  # frames before the one around sample 0
@@ -140,7 +145,8 @@ def stems_of(
     channels, n = at_rate.shape
     setting = choose_setting(QUALITY, geometry, lambda _: 0.0)
     tones = labelled_tones(at_rate.mean(axis=0) * np.float32(gain), f0_bin, config, timbre)
-    engine = HopEngine(geometry, setting, config.n_sources, channels, LabelledFrames(config, gain, tones, channels))
+    frames = LabelledFrames(config, gain, tones, channels, timbre.decays)
+    engine = HopEngine(geometry, setting, config.n_sources, channels, frames)
     hop, late = setting.hop_samples, setting.algorithmic_samples
     n_hops = -(-(n + late) // hop)
     padded = np.zeros((channels, n_hops * hop), np.float32)
