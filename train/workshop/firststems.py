@@ -30,7 +30,7 @@ from bsep_stream.words import RESIDUAL
 
 FRAMES_AT_ONCE = 64
 
-WARM_UP_SECONDS = 1.5
+WARM_UP_SECONDS = 3.0
 """Of sound before a passage: masks remember what rings on, and what noise there is."""
 
 PART_SECONDS = 60.0
