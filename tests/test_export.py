@@ -94,6 +94,15 @@ def test_metadata_reads_back(exported: Path, separator: Separator) -> None:
     }
 
 
+def test_a_model_says_how_long_its_sources_ring_on(frames: np.ndarray, tmp_path: Path) -> None:
+    separator = Separator(tiny_config(timbre_updates=2), torch.Generator().manual_seed(3))
+    assert separator.timbre is not None
+    separator.timbre.decay_seconds.copy_(torch.tensor([0.25, 2.0]))
+    path = tmp_path / "harp.onnx"
+    export_model(separator, separator.config, METADATA, path, frames)
+    assert SeparationModel(path).decay_seconds == (0.25, 2.0)
+
+
 @pytest.mark.parametrize("batch", [1, 3, 17])
 def test_onnx_equals_torch_for_any_batch(exported: Path, separator: Separator, batch: int) -> None:
     tolerance = 1e-4  # float32, and operations fused by the run time

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bsep_stream.masks.maskoutput import MaskOutput, MaskSettings
 from bsep_stream.model.separation_model import SeparationModel, Tones
+from bsep_stream.separator import StreamingSeparator
 
 torch = pytest.importorskip("torch")
 
@@ -18,8 +19,11 @@ from onnxparts import with_metadata
 
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.search.session import SessionSearch
+from bsep_stream.train.session.labels import Labels
+from bsep_stream.train.session.recording import Session, Take
 from bsep_stream.train.session.ringing import SHORTEST_SECONDS, decay_seconds, ended_notes
 from bsep_stream.train.tones.timbre import Timbre
+from bsep_stream.train.tones.timbrefit import fit_timbre
 
 FRAME_SECONDS = 1_024 / 48_000
 N_BINS = 700
@@ -109,11 +113,15 @@ def tones_of(first: float, second: float, on: float = 1.0) -> Tones:
     return Tones(spectra, spectra, none, none, none, none, np.full_like(none, on), spectra[:, :5], timbre)
 
 
+def ringing_copy(model: SeparationModel, folder: Path) -> SeparationModel:
+    path = folder / "ringing.onnx"
+    path.write_bytes(with_metadata(model.path, lambda metadata: metadata.update(decay_seconds=[2.0, 0.25])))
+    return SeparationModel(path)
+
+
 @pytest.fixture
 def ringing(models: dict[str, SeparationModel], tmp_path: Path) -> SeparationModel:
-    path = tmp_path / "ringing.onnx"
-    path.write_bytes(with_metadata(models["split"].path, lambda metadata: metadata.update(decay_seconds=[2.0, 0.25])))
-    return SeparationModel(path)
+    return ringing_copy(models["split"], tmp_path)
 
 
 def test_every_source_rings_as_long_as_it_was_heard_to(ringing: SeparationModel) -> None:
@@ -177,3 +185,41 @@ def test_a_timbre_of_an_older_run_has_no_decays() -> None:
     newer = Timbre(config)
     newer.load_state_dict(timbre.state_dict())
     assert newer.decays == (0.5, 3.142)
+
+
+def test_the_decays_of_a_session_come_from_its_labels_excerpt_by_excerpt() -> None:
+    """Tones of 0.4 s that die away in a known time; frames of two excerpts, between which a second is not heard."""
+    config = preset_config("fast", ("high", "low"))
+    geometry = config.geometry
+    rate, length = geometry.sample_rate, round(0.4 * geometry.sample_rate)
+    hertz = [330.0, 440.0, 392.0, 523.0] * 8
+    seconds = 1.2
+    audio = np.zeros(length * (len(hertz) + 4), np.float32)
+    time = np.arange(4 * length) / rate
+    for number, pitch in enumerate(hertz):
+        tone = sum(0.1 * 0.6**order * np.sin(2 * np.pi * order * pitch * time) for order in range(1, 6))
+        audio[number * length : (number + 4) * length] += (tone * 10 ** (-3 * time / seconds)).astype(np.float32)
+    centres = np.arange(0, len(hertz) * length, geometry.hop_length)
+    f0_bin = np.zeros((len(centres), 2), np.float32)
+    f0_bin[:, 0] = np.array(hertz)[np.minimum(centres // length, len(hertz) - 1)] / geometry.bin_hz
+    kept = np.abs(centres - len(hertz) * length / 2) > rate / 2
+    zeros = np.zeros(int(kept.sum()), np.int64)
+    labels = Labels(zeros, centres[kept], f0_bin[kept], np.ones((2, 5), np.float32), geometry.hop_length)
+    session = Session((Take(Path("take.wav"), audio, audio.size / rate, ""),), rate, 1.0)
+    timbre = fit_timbre(labels, session, config)
+    assert timbre.decays[0] == pytest.approx(seconds, rel=MEASURED)
+    assert timbre.decays[1] == SHORTEST_SECONDS
+
+
+def test_what_rings_is_known_to_the_shorter_latencies_too(models: dict[str, SeparationModel], tmp_path: Path) -> None:
+    ringing = ringing_copy(models["split_fast"], tmp_path)
+    audio = np.random.default_rng(3).standard_normal((1, 8_192)).astype(np.float32)
+
+    def stems(model: SeparationModel, mask: MaskSettings | None = None) -> NDArray[np.float32]:
+        separator = StreamingSeparator(model, output="mask", latency="live", mask=mask)
+        return np.concatenate([separator.process(block) for block in np.split(audio, 8, axis=1)], axis=-1)
+
+    older, without = stems(models["split_fast"]), MaskSettings(ring=0.0)
+    assert np.array_equal(stems(models["split_fast"], without), older)
+    assert np.array_equal(stems(ringing, without), older)
+    assert not np.array_equal(stems(ringing), older)
