@@ -14,8 +14,10 @@ from bsep_stream.train.search.hearing import Hearing, Step, Swept
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import ANYBODY
-from bsep_stream.train.search.players.harmonics import NoteHarmonics, note_harmonics
+from bsep_stream.train.search.players.evidence import Feature
+from bsep_stream.train.search.players.harmonics import NoteHarmonics, mean_harmonics, note_harmonics, tone_harmonics
 from bsep_stream.train.search.players.notes import Notes, cut_notes
+from bsep_stream.train.search.players.playing import playing_evidence
 from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
@@ -121,11 +123,13 @@ class SessionSearch:
                 return apart._replace(explanation=again)
             # Hearing again finds better tones, and sometimes gives them away: whose they are is for the notes to say.
             return self._accompanied(again, sigma_bins, frame_seconds, known)
-        best = explanations[0] if given is None else self._least_contradicted(sigma_bins, explanations, given)
+        best = explanations[0]
+        if given is not None:
+            best = self._least_contradicted(sigma_bins, frame_seconds, explanations, given)
         notes = self.notes_of(best)
         readings = [entry.tones for entry in explanations if entry is not best]
-        harmonics, limits, fixed = self.harmonics_of(notes, best, sigma_bins), self.voices.limits, known(notes)
-        evidence = note_evidence(notes.pitch, harmonics, len(limits))
+        limits, fixed = self.voices.limits, known(notes)
+        harmonics, evidence = self._evidence(notes, best, sigma_bins, frame_seconds)
         decision = decide_players(notes, evidence, limits, readings, fixed)
         shared = shared_out(notes, decision.labels, limits)
         envelope = envelopes_of(self.hearing, *self._tensors(shared))
@@ -149,8 +153,22 @@ class SessionSearch:
         order = high_to_low(f0_bin, self.voices)
         return f0_bin.gather(0, order), amplitude.gather(0, order)
 
+    def _evidence(
+        self, notes: Notes, explanation: Explanation, sigma_bins: float, frame_seconds: float
+    ) -> tuple[NoteHarmonics, list[Feature]]:
+        """Harmonics of notes, and all that is known of who plays them."""
+        moduli, n_players = self.moduli.numpy(), len(self.voices.limits)
+        tones = tone_harmonics(notes, moduli, explanation.envelope.double().numpy(), sigma_bins)
+        harmonics = mean_harmonics(notes, tones)
+        playing = playing_evidence(notes, tones, moduli, frame_seconds, n_players)
+        return harmonics, [*note_evidence(notes.pitch, harmonics, n_players), *playing]
+
     def _least_contradicted(
-        self, sigma_bins: float, explanations: Sequence[Explanation], given: Callable[[Notes], NDArray[np.int64]]
+        self,
+        sigma_bins: float,
+        frame_seconds: float,
+        explanations: Sequence[Explanation],
+        given: Callable[[Notes], NDArray[np.int64]],
     ) -> Explanation:
         """The explanation whose notes lose least evidence when what is given of their players is held to."""
         losses = []
@@ -159,8 +177,7 @@ class SessionSearch:
             known = given(notes)
             if not (known >= 0).any():
                 return explanations[0]
-            harmonics = self.harmonics_of(notes, explanation, sigma_bins)
-            evidence = note_evidence(notes.pitch, harmonics, len(self.voices.limits))
+            _, evidence = self._evidence(notes, explanation, sigma_bins, frame_seconds)
             free, held = (decide_players(notes, evidence, self.voices.limits, (), fixed) for fixed in (None, known))
             losses.append(free.evidence - held.evidence)
         # The cheapest of those that are nearly as good: evidence of different notes differs by chance.

@@ -2,7 +2,8 @@
 
 File by file: the tones are cut into notes (`notes`), the harmonics of each are read where nothing else sounds
 (`harmonics`), what sounds together is linked (`links`), every feature says how well notes go together with one player
-(`evidence`; `timbre`, `register`), and the likeliest labels that keep the links are sought (`decision`).
+(`evidence`; `timbre`, `register`, and with vibrato or without, dying away or held: `playing`), and the likeliest labels
+that keep the links are sought (`decision`).
 
 A further feature is one more :class:`evidence.NoteEvidence` in the list that :class:`decision.Players` gets. For one
 number a note, :func:`evidence.scalar_evidence` makes it: the values (NaN where a note does not tell), how far
