@@ -70,7 +70,7 @@ def visit(house_and_link: tuple[Any, str], downloads: Path) -> Iterator[Visit]:
     with open_browser(downloads) as driver:
         driver.get(house_and_link[1])
         visit = Visit(driver, house_and_link[1])
-        visit.wait("document.documentElement.dataset.state === 'ready'")
+        visit.wait("document.documentElement?.dataset.state === 'ready'")
         yield visit
 
 

@@ -68,7 +68,7 @@ def browser(
             {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
         )
         driver.get((folder / "report.html").as_uri())
-        wait_for(driver, "document.documentElement.dataset.state !== undefined")
+        wait_for(driver, "document.documentElement?.dataset.state !== undefined")
         yield driver
     finally:
         driver.quit()
@@ -109,7 +109,7 @@ def error_of(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def test_all_players_load(browser: Any) -> None:
-    assert browser.execute_script("return document.documentElement.dataset.state") == "ready"
+    assert browser.execute_script("return document.documentElement?.dataset.state") == "ready"
     tracks = browser.execute_script(
         "return bsep.desk.tracks.map(({name, buffer}) => [name, buffer.sampleRate, buffer.duration])"
     )

@@ -31,6 +31,7 @@ duet, house_and_link, house = studiovisit.duet, studiovisit.house_and_link, stud
 downloads, visit = studiovisit.downloads, studiovisit.visit
 
 DUET = "mix"
+RACK_IS_KEPT = "!studio.store.deck.rack.pending && !studio.store.deck.rack.sending"  # what was moved is on the server
 LOOP = "const { desk } = studio.store.deck; desk.setRegion([0, desk.seconds])"  # however late one looks, it plays
 WRONG = 1  # the note that the tiny workshop gives to the wrong player: see tinyworkshop.py
 STEP = 1e-3  # of FLAC with 16 bits, four tracks, against the sound itself
@@ -172,8 +173,7 @@ def test_mute_solo_and_level_are_kept_with_the_session(visit: Visit, house: Hous
         "const f = document.querySelector('[aria-label=\"Level of english horn\"]'); f.value = -6;"
         "f.dispatchEvent(new Event('input'))"
     )
-    script = "const done = arguments[0]; const { rack } = studio.store.deck;"
-    visit.run_async(f"{script} rack.addEventListener('sent', () => done(true), {{ once: true }}); rack.sends();")
+    visit.wait(RACK_IS_KEPT)
     rack = load_rack(house.sessions.find(DUET).rack)
     assert rack.stems["residual"].mute
     assert rack.stems["english_horn"].gain_db == -6.0
@@ -187,11 +187,11 @@ def test_what_another_window_moves_is_moved_here_and_not_undone(visit: Visit, ho
         "return fetch(path, { method: 'PUT', body: JSON.stringify({ rack }) }); }).then(() => done(true));"
     )
     visit.wait("studio.store.deck.desk.tracks.find(({ name }) => name === 'recorder').level === -9")
-    visit.run_async(
-        "const done = arguments[0]; const { rack, desk } = studio.store.deck;"
-        "rack.addEventListener('sent', () => done(true), { once: true });"
+    visit.run(
+        "const { desk } = studio.store.deck;"
         "studio.store.deck.set(desk.tracks.find(({ name }) => name === 'english_horn'), { level: -4 });"
     )
+    visit.wait(RACK_IS_KEPT)
     stems = load_rack(house.sessions.find(DUET).rack).stems
     assert (stems["recorder"].gain_db, stems["english_horn"].gain_db) == (-9.0, -4.0)
 

@@ -24,7 +24,7 @@ def test_a_page_says_that_its_studio_has_ended_and_goes_on_with_it(tmp_path: Pat
             folder = house.sessions.create("Duet")
             driver.get(link)
             visit = Visit(driver, link)
-            visit.wait("document.documentElement.dataset.state === 'ready'")
+            visit.wait("document.documentElement?.dataset.state === 'ready'")
             visit.go("duet", "session")
             assert not visit.find(".lost").is_displayed()
         visit.wait(f"!{LOST}.hidden && {LOST}.textContent.includes('does not answer')")

@@ -35,7 +35,7 @@ def test_two_sessions_side_by_side(visit: Visit, house: House, duet: Path) -> No
     first = visit.driver.current_window_handle
     visit.driver.switch_to.new_window("tab")
     visit.driver.get(visit.link)
-    visit.wait("document.documentElement.dataset.state === 'ready'")
+    visit.wait("document.documentElement?.dataset.state === 'ready'")
     visit.run("[...document.querySelectorAll('.or button')][0].click()")
     visit.wait("location.hash === '#/demo-duet/session' && studio.store?.name === 'demo-duet'")
     folder = house.sessions.find("demo-duet")
@@ -143,7 +143,7 @@ def test_a_recording_of_the_folder_is_picked(visit: Visit, house: House, duet: P
     (folder / "tour/mix.flac").write_bytes(duet.read_bytes())
     visit.run("location.hash = '#/'")
     visit.wait("document.querySelectorAll('.shelf-item').length === 1")
-    visit.wait("document.documentElement.dataset.state === 'ready'")
+    visit.wait("document.documentElement?.dataset.state === 'ready'")
     visit.press(".from-folder summary")
     visit.press(".shelf-item")
     visit.wait("location.hash === '#/mix-2/session' && document.getElementById('panel')?.dataset.ready === 'session'")
@@ -201,7 +201,7 @@ def test_who_hurries_through_the_rooms_comes_to_the_last(visit: Visit) -> None:
 def test_hostile_names_are_only_words(visit: Visit, house: House) -> None:
     folder = house.sessions.create("<img src=x onerror=window.hacked=1>")
     visit.run("location.hash = '#/'")
-    visit.wait("document.documentElement.dataset.state === 'ready' && document.querySelectorAll('.tile').length === 3")
+    visit.wait("document.documentElement?.dataset.state === 'ready' && document.querySelectorAll('.tile').length === 3")
     assert "<img src=x" in visit.find(".sessions").text
     visit.go(folder.name, "session")
     assert visit.run("return [window.hacked ?? null, document.querySelectorAll('main img').length]") == [None, 0]

@@ -221,7 +221,7 @@ def _visit(link: str, folder: SessionFolder) -> dict[str, Seen]:
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
         driver.execute_cdp_cmd("Performance.enable", {})
         driver.get(link)
-        _do(driver, "await until(() => document.documentElement.dataset.state);")
+        _do(driver, "await until(() => document.documentElement?.dataset.state);")
         found = {}
         for name, step in STEPS.items():
             driver.execute_script(READ)
