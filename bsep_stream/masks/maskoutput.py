@@ -77,7 +77,7 @@ class MaskOutput:
         smoothing = min(float(np.hypot(settings.smoothing_bins, spread_bins)), float(widest))
         self._smoother = BinSmoother(smoothing, n_bins) if smoothing else None
         self._powers = np.zeros((n_sources, n_bins), dtype=np.float32)
-        # What is known of every source is a decay, which nothing is added to while it sounds; what is not, is smoothed.
+        # A decay that was heard is that of a sound that has ended; the share of models without one smooths all of them.
         decays = model.decay_seconds if settings.ring is None else ()
         seconds = (hear_samples or hop_samples or geometry.hop_length) / geometry.sample_rate
         self._rings = tuple(10.0 ** (-3.0 * settings.exponent * seconds / decay) for decay in decays)
@@ -113,7 +113,7 @@ class MaskOutput:
             What their frame was multiplied by beside the model's gain.
         """
         peak = float(tones.timbre.max())
-        # Silence, nobody plays, or a network that failed: everything stays in the residual.
+        # Silence, nobody plays, or a network that failed: everything but what rings on stays in the residual.
         self._sounding = bool(_TINY < peak < np.inf and tones.on.any())
         if not self._sounding:
             self._sounding = self._ring_out()
@@ -131,8 +131,9 @@ class MaskOutput:
             self._before *= np.float32(self._ring * faded)
             np.minimum(self._before, self._loudest_ring, out=self._before)
             self._powers += self._before
-        np.copyto(self._before, self._powers)
-        self._peak = peak
+        if self._rings or self._ring:
+            np.copyto(self._before, self._powers)
+            self._peak = peak
         self._explain()
 
     def _ring_out(self) -> bool:
@@ -148,6 +149,7 @@ class MaskOutput:
         return False
 
     def _fade(self, faded: float) -> None:
+        """What rings on of every source, a frame later, in units of a peak that has fallen by ``1 / faded``."""
         for before, ring in zip(self._before, self._rings, strict=True):
             before *= np.float32(ring * faded)
         np.minimum(self._before, self._loudest_ring, out=self._before)

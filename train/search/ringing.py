@@ -18,7 +18,7 @@ from bsep_stream.train.search.decoding import FrameEvidence, State, tone_moduli
 from bsep_stream.train.search.voices import Voices
 from bsep_stream.train.session.ringing import ended_notes, frame_decays
 
-RINGING = 0.88
+_RINGING = 0.88
 """Of a modulus after a frame: a source with less left is taken to end with its notes."""
 
 _LONGEST_FRAMES = 140
@@ -59,11 +59,11 @@ class Ringing:
         f0_bin = torch.where(state.choice > 0, chosen, 0.0).T.numpy()
         notes = ended_notes(f0_bin, sources, self._cuts, _LONGEST_FRAMES)
         left = frame_decays(self._moduli, f0_bin, sources, notes)
-        if left.max(initial=0.0) < RINGING:
+        if left.max(initial=0.0) < _RINGING:
             return None
         behind = np.zeros_like(self._peak_moduli)
         for voice, source in enumerate(sources):
-            if left[source] < RINGING:
+            if left[source] < _RINGING:
                 continue
             template = self._evidence.templates([envelopes[source]])[0]
             levels = tone_moduli(template, state.choice[:, voice], state.amplitude[:, voice]).numpy()

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SAME_SEMITONES = 0.6
+_SAME_SEMITONES = 0.6
 """A pitch that moves by more from one frame to the next is another note."""
-END_FRAMES = 2
+_END_FRAMES = 2
 """So long before a note's end it is still itself: a frame is long, and already has what comes."""
 SHORTEST_SECONDS = 0.25
 """Even the driest sound falls by 60 dB no faster, in frames of the default preset."""
@@ -80,14 +80,14 @@ def ended_notes(
     for voice, row in enumerate(pitch):
         own = pitch[np.asarray(sources) == sources[voice]]
         new = np.ones(n_frames, dtype=bool)
-        new[1:] = (np.abs(np.diff(row)) > SAME_SEMITONES) | cuts[1:]
+        new[1:] = (np.abs(np.diff(row)) > _SAME_SEMITONES) | cuts[1:]
         begins = np.flatnonzero(new)
         for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
             if f0_bin[voice, begin] <= 0 or cuts[end]:
                 continue
-            last = max(begin, end - END_FRAMES)
+            last = max(begin, end - _END_FRAMES)
             after = slice(end, end + longest)
-            over = np.flatnonzero((np.abs(own[:, after] - row[last]) < SAME_SEMITONES).any(axis=0) | cuts[after])
+            over = np.flatnonzero((np.abs(own[:, after] - row[last]) < _SAME_SEMITONES).any(axis=0) | cuts[after])
             until = end + int(over[0]) if len(over) else min(n_frames, end + longest)
             if until > end:
                 found.append(Ended(voice, last, end, until))
