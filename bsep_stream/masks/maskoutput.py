@@ -32,8 +32,10 @@ class MaskOutput:
     where the excess is what ``|mixture|**p`` has above a multiple of the sum, and foreign is the larger of a multiple
     of the noise that is always there (:mod:`bsep_stream.masks.foreign`) and the strikes of a metronome
     (:mod:`bsep_stream.masks.metronome`), all of it smoothed over frequency if wished. Above ``n_bins`` the network
-    is deaf: there every source keeps the share of the power that it has in the upper half of the bins below. Where no
-    tone is on all masks are 0: the sound belongs to nobody, and ``residual`` has it. In stereo the masks are what
+    is deaf: there every source keeps the share of the power that it has in the upper half of the bins below. Of a
+    tone that has ended each source keeps what the model says that it rings on (``decay_seconds``), or a share that is
+    the same for all (``ring``). Where no tone is on and nothing is known to ring on all masks are 0: the sound belongs
+    to nobody, and ``residual`` has it. In stereo the masks are what
     :mod:`bsep_stream.masks.places` makes a filter of.
 
     Parameters
