@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: check checks demo docs fuzz test test-live soak lint types clean
+.PHONY: check checks demo docs fuzz test test-live test-programs soak lint types clean
 
 demo: $(VENV)/runtime.stamp
 	$(VENV)/bin/bsep demo --output demo --overwrite
@@ -16,9 +16,13 @@ docs: $(VENV)/everything.stamp
 # a core: the tests' networks are tiny, more threads only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# All tests, on all cores; the slowest ten are shown.
+# All tests but those of whole programs, on all cores; the slowest ten are shown.
 test: $(VENV)/everything.stamp
 	$(PYTEST) --durations 10
+
+# The studio in a browser (Chromium and its driver), and trainings in processes of their own.
+test-programs: $(VENV)/everything.stamp
+	$(PYTEST) -m programs --durations 10
 
 # What one runs all the time: lint, types, and the tests that are fast.
 check: $(VENV)/everything.stamp

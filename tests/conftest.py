@@ -20,24 +20,30 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 
 SLOW = {
-    *("ablation", "bad_input", "benchmark", "benchmark_tables", "chords", "demo", "disturbances", "docs"),
-    *("docstrings", "errorcosts", "export", "export_command", "find_metronome", "foreign", "hypotheses"),
-    *("imitation", "jobs", "labels", "latency_benchmark", "learner", "level", "live_engine", "live_soak"),
-    *("masksettings_benchmark", "notebook", "notes", "old_files", "other_hosts", "outputs_of_others"),
-    *("package", "page", "page_browser", "phases", "pipes", "policy", "policy_preset", "pretraining"),
-    *("profile", "race", "readme", "recordings", "report", "revoiced", "search", "search_time"),
-    *("search_together", "search_voices", "separate", "separate_pipe", "sameweights", "sessions", "several_tones"),
-    *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_browser", "studio_command"),
-    *("studio_rooms", "studio_smoothness", "studio_lost", "studio_training"),
-    *("train_command", "train_endings", "train_many", "train_python", "train_resume"),
-    *("training_loop", "training_stages", "unet", "unrelated", "verdict"),
+    *("bad_input", "benchmark_tables", "chords", "demo", "disturbances", "docs", "docstrings", "errorcosts"),
+    *("export", "export_command", "find_metronome", "foreign", "hypotheses", "imitation", "jobs", "labels"),
+    *("latency", "latency_benchmark", "learner", "level", "live_engine", "live_faults", "live_soak"),
+    *("masksettings_benchmark", "notebook", "notes", "old_files", "other_hosts", "outputs_of_others", "package"),
+    *("page", "page_browser", "phases", "pipes", "policy", "policy_preset", "pretraining", "profile", "race"),
+    *("readme", "recordings", "report", "revoiced", "ringing", "sameweights", "search", "search_players"),
+    *("search_time", "search_together", "search_voices", "separate", "separate_pipe", "sessions", "several_tones"),
+    *("standard_streams", "steadiness", "stereo_benchmark", "stopping", "studio_command", "suspicions"),
+    *("train_command", "train_endings", "train_many", "train_python", "train_resume", "training_loop"),
+    *("training_stages", "unet", "unrelated", "verdict"),
 }
 """Files whose tests train, search, build, open a browser or start programs: `make check` leaves them out."""
 
+PROGRAMS = (
+    *("studio_rooms", "studio_browser", "studio_smoothness", "studio_training"),
+    *("studio_lost", "benchmark", "ablation"),
+)
+"""Files that open a studio in a browser, or train in processes of their own: `make test-programs` runs these."""
+
 LONG = (
-    *("studio_browser", "studio_rooms", "benchmark", "studio_training", "latency", "export", "find_metronome"),
-    *("several_tones", "docstrings", "standard_streams", "live_engine", "demo", "notes", "report", "labels", "search"),
-    *("live_faults", "suspicions", "ablation", "training_stages"),
+    *PROGRAMS,
+    *("export", "find_metronome", "latency", "several_tones", "standard_streams", "docstrings", "live_engine"),
+    *("report", "demo", "old_files", "race", "training_stages", "imitation", "ringing", "suspicions", "notebook"),
+    *("notes", "live_faults", "outputs_of_others", "policy_preset", "docs", "readme", "recordings", "search"),
 )
 """Files that take longest, in this order: they begin first, so that no core waits for the last one at the end."""
 
@@ -46,14 +52,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Also where the tests run beside an installed wheel, without pyproject.toml."""
     config.addinivalue_line("markers", "slow: trains, builds, starts programs or plays for minutes")
     config.addinivalue_line("markers", "servers: starts sound servers and plays in real time")
+    config.addinivalue_line("markers", "programs: a studio in a browser, or trainings in processes of their own")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem.removeprefix("test_"), len(LONG)))  # stable
     for item in items:
-        if item.path.stem.removeprefix("test_") in SLOW:
+        name = item.path.stem.removeprefix("test_")
+        if name in SLOW or name in PROGRAMS:
             item.add_marker(pytest.mark.slow)
+        if name in PROGRAMS:
+            item.add_marker(pytest.mark.programs)
     # Long files first: then no core waits in the end for one that began late (needs --no-loadscope-reorder).
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

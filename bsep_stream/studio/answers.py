@@ -54,11 +54,11 @@ async def mendable(request: Request, error: Exception) -> Response:
 
 
 def events(look: Callable[[], Mapping[str, Any]], request: Request) -> StreamingResponse:
-    """Server-sent events: what ``look`` sees, whenever it has changed."""
+    """Server-sent events: what ``look`` sees, whenever it has changed; until the page goes or the server ends."""
 
     async def lines() -> AsyncIterator[str]:
         last, quiet = None, 0
-        while not await request.is_disconnected():
+        while not (request.app.state.ending or await request.is_disconnected()):
             try:
                 seen = json.dumps(await run_in_threadpool(look))
             except BsepError as error:  # the session was deleted

@@ -69,6 +69,7 @@ def make_app(house: House, token: str, hosts: Iterable[str]) -> Starlette:
         lifespan=lifespan,
     )
     app.state.house = house
+    app.state.ending = False
     return app
 
 
@@ -160,6 +161,7 @@ def serve(
 
         async def on_tick(self, counter: int) -> bool:
             self.should_exit |= until is not None and until.is_set()
+            app.state.ending = self.should_exit  # else streams of events would be waited for
             return await super().on_tick(counter)
 
     Server(config).run(sockets=[listening])
