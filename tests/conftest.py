@@ -31,7 +31,7 @@ SLOW = {
     *("train_command", "train_endings", "train_many", "train_python", "train_resume", "training_loop"),
     *("training_stages", "unet", "unrelated", "verdict"),
 }
-"""Files whose tests train, search, build, open a browser or start programs: `make check` leaves them out."""
+"""Files whose tests train, search, build, start programs or take long sums: `make check` leaves them out."""
 
 PROGRAMS = (
     *("studio_rooms", "studio_browser", "studio_smoothness", "studio_training"),
