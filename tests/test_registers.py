@@ -7,8 +7,7 @@ torch = pytest.importorskip("torch")
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.network.prediction import predict
 from bsep_stream.train.network.separator import Separator
-from bsep_stream.train.search.registers import LARGEST_NATS
-from bsep_stream.train.tones.registers import WEIGHT, Registers
+from bsep_stream.train.tones.registers import LARGEST_NATS, WEIGHT, Registers
 
 CONFIG = preset_config("fast", ("oboe", "euphonium"))
 HIGH, LOW = torch.arange(60.0, 90.0), torch.arange(15.0, 25.0)

@@ -21,7 +21,7 @@ from bsep_stream.errors import BsepError
 from bsep_stream.files.jobs import run_jobs
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.lonenotes import LoneNotes, lone_notes
-from bsep_stream.train.benchmark.maskedstems import listen, search_of
+from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.config.hints import Hints
 from bsep_stream.train.search.players.given import given_players
 from bsep_stream.train.search.settings import SearchSettings
@@ -74,7 +74,7 @@ def hinted(item: Item, hints: Hints, settings: SearchSettings) -> Row:
     row: Row = {"item": item.folder.name}
     for name, given in (("without", Hints()), ("with", hints)):
         known = partial(given_players, given, seconds=centres, bin_hz=geometry.bin_hz)
-        played = search.played(geometry.sigma_bins, found, known, hop_seconds)
+        played = played_by(heard, search, found, known)
         f0_bin = played.explanation.f0_bin
         measured = heard.evaluated(f0_bin)
         alone = lone_notes(item, f0_bin.float().numpy(), sources, measured.permutation, geometry)

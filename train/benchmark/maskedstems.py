@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,14 +18,16 @@ from bsep_stream.train.benchmark.resynthesis import overlap_add
 from bsep_stream.train.config.policy_config import pitch_range
 from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.config.trainconfig import TrainConfig
-from bsep_stream.train.search.explanation import Explanation
+from bsep_stream.train.search.explanation import Explanation, Played
 from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.settings import SearchSettings
+from bsep_stream.train.search.whoplays import Given
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import load_session
 from bsep_stream.train.session.ringing import decay_seconds
 from bsep_stream.train.tones.spectra import as_channels
 from bsep_stream.train.tones.timbre import Timbre
+from bsep_stream.train.tones.unexplained import source_moduli, unexplained_share
 
 _TINY = 1e-20
 
@@ -76,10 +79,18 @@ def explanations(heard: Listened, settings: SearchSettings, polyphony: Sequence[
     """What labels are made of, whose players are decided by notes; then what the starts end in, the cheapest first."""
     search = search_of(heard, settings, polyphony)
     found = search.explain()
+    labels = played_by(heard, search, found).explanation
+    return [labels._replace(start=f"by notes, from {labels.start}"), *found]
+
+
+def played_by(
+    heard: Listened, search: SessionSearch, found: Sequence[Explanation], given: Given | None = None
+) -> Played:
+    """Who plays what was found, as a training of the default preset decides it."""
     geometry = heard.config.geometry
     seconds = geometry.hop_length / geometry.sample_rate
-    played = search.played(geometry.sigma_bins, found, frame_seconds=seconds).explanation
-    return [played._replace(start=f"by notes, from {played.start}"), *found]
+    unexplained = partial(unexplained_share, heard.config, search.moduli)
+    return search.played(geometry.sigma_bins, found, given, seconds, unexplained)
 
 
 def masked_stems(
@@ -89,13 +100,8 @@ def masked_stems(
     mixture, pitches = torch.from_numpy(frames), f0_bin.T.contiguous()
     timbre = Timbre(config)
     timbre.fit(mixture.abs(), pitches)
-    pieces = []
-    for frame, pitch in zip(torch.split(mixture, 256), torch.split(pitches, 256), strict=True):
-        width = torch.full_like(pitch, config.geometry.sigma_bins)
-        switch = (pitch > 0).to(pitch.dtype)
-        tones = (values[..., None] for values in (pitch, torch.zeros_like(pitch), width, switch))
-        pieces.append(timbre.moduli(as_channels(frame), *tones))
-    powers = torch.cat(pieces).square().numpy()  # (n_frames, n_sources, n_bins)
+    moduli = source_moduli(timbre, as_channels(mixture), pitches, config.geometry.sigma_bins)
+    powers = moduli.square().numpy()  # (n_frames, n_sources, n_bins)
     frame_seconds = config.geometry.hop_length / config.geometry.sample_rate
     cuts = np.zeros(len(frames), dtype=bool)
     decays = decay_seconds(np.abs(frames), f0_bin.numpy(), config.tone_sources, cuts, frame_seconds)

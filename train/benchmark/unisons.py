@@ -23,7 +23,7 @@ from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, searched
-from bsep_stream.train.benchmark.maskedstems import listen, search_of
+from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.benchmark.melodies import played_shares
 from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, UnisonModel, candidates
 from bsep_stream.train.search.settings import SearchSettings
@@ -59,10 +59,9 @@ def labelled_candidates(item: Item, path: Path) -> None:
     heard = listen(item)
     geometry = heard.config.geometry
     search = search_of(heard, SearchSettings(), item.polyphony)
-    found = search.explain()
-    notes, labels = search.played(geometry.sigma_bins, found)[1:]
+    explanation, notes, labels = played_by(heard, search, search.explain())
     share = _in_order(played_shares(item, notes, geometry), labels.labels, notes.loudness)
-    harmonics = search.harmonics_of(notes, found[0], geometry.sigma_bins)
+    harmonics = search.harmonics_of(notes, explanation, geometry.sigma_bins)
     tried = [
         entry
         for entry in candidates(notes, harmonics, labels.labels, share.shape[1])

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from bsep_stream.train.search.envelopes import N_SEMITONES, ToneObservations
+from bsep_stream.train.tones.registers import log_odds
 
-_NARROWEST = 4.0  # semitones: a few notes do not tell how far an instrument goes
-LARGEST_NATS = 15.0
 _TINY = 1e-12
 
 
@@ -41,22 +40,3 @@ def register_costs(observed: Sequence[ToneObservations], weight: float) -> list[
         means.append(mean)
         variances.append((sounding * (entry.pitch - mean).square()).sum() / total)
     return list(weight * -log_odds(torch.arange(float(N_SEMITONES)), torch.stack(means), torch.stack(variances)))
-
-
-def log_odds(pitch: Tensor, means: Tensor, variances: Tensor) -> Tensor:
-    """``log P(source | pitch)`` of normally distributed registers of one spread, at least ``-LARGEST_NATS``.
-
-    Parameters
-    ----------
-    pitch : Tensor, shape (n_pitches,)
-        In semitones, as all here.
-    means, variances : Tensor, shape (n_sources,)
-        Of the pitches of every source; the variances are pooled.
-
-    Returns
-    -------
-    Tensor, shape (n_sources, n_pitches)
-    """
-    pooled = variances.mean().clamp_min(_NARROWEST**2)
-    log_density = -0.5 * (pitch - means[:, None]).square() / pooled
-    return log_density.log_softmax(dim=0).clamp_min(-LARGEST_NATS)

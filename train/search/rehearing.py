@@ -10,10 +10,13 @@ from bsep_stream.train.search.envelopes import ToneObservations
 from bsep_stream.train.search.explanation import Explanation, mean_envelopes
 from bsep_stream.train.search.hearing import Hearing, Step, Swept
 from bsep_stream.train.search.pairs import IMPOSSIBLE
+from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.tails import around_path
 
 
-def heard_again(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor, held: bool, step: Step) -> Explanation:
+def heard_again(
+    hearing: Hearing, f0_bin: Tensor, amplitude: Tensor, held: bool, by_register: bool, step: Step
+) -> Explanation:
     """Tones of sources that are told apart, searched once more with what each of them is made of.
 
     Parameters
@@ -23,25 +26,32 @@ def heard_again(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor, held: bool,
         Candidates of their frames; 0: silent.
     held : bool
         Whether no source may have a note that only another has.
+    by_register : bool
+        Whether tones cost more where another source has its register.
     step : callable
     """
     state = _state_of(hearing, f0_bin, amplitude)
     observed, envelopes = _learned(hearing, state)
-    costs = hearing.tone_costs(None)
-    if held:
-        own = [
-            torch.stack([around_path(hearing.pitches, state.choice[:, voice]) for voice in hearing.voices.of(source)])
-            for source in range(hearing.n_sources)
-        ]
-        has = torch.stack([places.any(dim=0) for places in own])
-        costs = [cost.masked_fill(has.any(dim=0) & ~has[source], IMPOSSIBLE) for source, cost in enumerate(costs)]
+    forbidden = _of_others(hearing, state) if held else None
     for sweep in range(hearing.settings.sweeps_again):
-        used = envelopes
+        used, registers = envelopes, hearing.registers(observed) if by_register else None
+        costs = hearing.tone_costs(registers)
+        if forbidden is not None:
+            costs = [cost.masked_fill(places, IMPOSSIBLE) for cost, places in zip(costs, forbidden, strict=True)]
         behind = hearing.behind(state, used)
-        state, _ = hearing.decode_by(costs, used, step, state, sweep, behind)
+        state, cost = hearing.decode_by(costs, used, step, state, sweep, behind)
         observed = hearing.observe(state, used, behind)
-        envelopes = hearing.envelopes(observed)
-    return hearing.explanation(Swept(state, 0.0, observed, used, None), "anybody", step)
+        envelopes = [raised(rows) for rows in hearing.envelopes(observed)]
+    return hearing.explanation(Swept(state, cost, observed, used, registers), "again", step)
+
+
+def _of_others(hearing: Hearing, state: State) -> list[Tensor]:
+    """Where every source would have a note that only another has, each of shape (n_frames, n_candidates), bool."""
+    paths = [around_path(hearing.pitches, choice) for choice in state.choice.T]
+    voices_of = [hearing.voices.of(source) for source in range(hearing.n_sources)]
+    has = [torch.stack([paths[voice] for voice in own]).any(dim=0) for own in voices_of]
+    anybody = torch.stack(has).any(dim=0)
+    return [anybody & ~own for own in has]
 
 
 def envelopes_of(hearing: Hearing, f0_bin: Tensor, amplitude: Tensor) -> Tensor:

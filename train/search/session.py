@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bsep_stream.train.search.explanation import Explanation, Played
 from bsep_stream.train.search.hearing import Hearing, Step, Swept
-from bsep_stream.train.search.players.accompaniment import decide_accompanied
-from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
-from bsep_stream.train.search.players.decision import ANYBODY
-from bsep_stream.train.search.players.evidence import Feature
-from bsep_stream.train.search.players.harmonics import NoteHarmonics, mean_harmonics, note_harmonics, tone_harmonics
-from bsep_stream.train.search.players.notes import Notes, cut_notes
-from bsep_stream.train.search.players.playing import playing_evidence
-from bsep_stream.train.search.players.threads import threaded
-from bsep_stream.train.search.players.unisons import with_unisons
-from bsep_stream.train.search.rehearing import envelopes_of, heard_again
+from bsep_stream.train.search.players.harmonics import NoteHarmonics, note_harmonics
+from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.starts import Start, find_starts
 from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.visited import Place, Visited
-from bsep_stream.train.search.voices import Voices, high_to_low
+from bsep_stream.train.search.voices import Voices
+from bsep_stream.train.search.whoplays import Given, Unexplained, WhoPlays, notes_of
 
 FRAME_SECONDS = 1_024 / 48_000
 """From frame to frame, if nothing else is said."""
-
-_ALIKE_NATS = 2.0
 
 
 class SessionSearch:
@@ -98,104 +87,38 @@ class SessionSearch:
         self,
         sigma_bins: float,
         explanations: Sequence[Explanation],
-        given: Callable[[Notes], NDArray[np.int64]] | None = None,
+        given: Given | None = None,
         frame_seconds: float = FRAME_SECONDS,
+        unexplained: Unexplained | None = None,
     ) -> Played:
-        """The first of some explanations, its tones shared out among the players note by note.
+        """One of some explanations, its tones shared out among the players note by note.
 
         Parameters
         ----------
         sigma_bins : float
             Width of a peak.
         explanations : sequence of Explanation
-            The best first. Who plays what in the others is tried as well.
+            The cheapest first. Who plays what in the others is tried as well.
         given : callable, optional
             Players that are known: gets the notes, returns a source for each; -1 where it does not know.
         frame_seconds : float
             From frame to frame.
+        unexplained : callable, optional
+            What tones, shape (n_voices, n_frames), leave unexplained of the sound, as a share of it. Without it the
+            cheapest explanation is taken.
         """
-        known = given or (lambda notes: np.full(len(notes), ANYBODY))
+        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given)
         if self.voices.accompanied:
-            apart = self._accompanied(explanations[0], sigma_bins, frame_seconds, known)
-            hinted = bool((known(apart.notes) >= 0).any())
-            again = heard_again(self.hearing, *apart.explanation[:2], hinted, lambda: None)
-            if hinted:  # and held to while hearing again
-                return apart._replace(explanation=again)
-            # Hearing again finds better tones, and sometimes gives them away: whose they are is for the notes to say.
-            return self._accompanied(again, sigma_bins, frame_seconds, known)
-        best = explanations[0]
-        if given is not None:
-            best = self._least_contradicted(sigma_bins, frame_seconds, explanations, given)
-        notes = self.notes_of(best)
-        readings = [entry.tones for entry in explanations if entry is not best]
-        limits, fixed = self.voices.limits, known(notes)
-        harmonics, evidence = self._evidence(notes, best, sigma_bins, frame_seconds)
-        decision = decide_players(notes, evidence, limits, readings, fixed)
-        shared = shared_out(notes, decision.labels, limits)
-        envelope = envelopes_of(self.hearing, *self._tensors(shared))
-        f0_bin, amplitude = self._tensors(with_unisons(shared, notes, harmonics, decision.labels, fixed, limits))
-        return Played(best._replace(f0_bin=f0_bin, amplitude=amplitude, envelope=envelope), notes, decision)
+            return whoplays.accompanied(explanations[0])
+        return whoplays.alone(explanations, unexplained)
 
-    def _accompanied(
-        self, heard: Explanation, sigma_bins: float, frame_seconds: float, known: Callable[[Notes], NDArray[np.int64]]
-    ) -> Played:
-        """A melody told from chords by its notes."""
-        notes = self.notes_of(heard)
-        moduli, envelope = self.moduli.numpy(), heard.envelope.double().numpy()
-        limits = self.voices.limits
-        decision = decide_accompanied(notes, moduli, envelope, sigma_bins, frame_seconds, limits, known(notes))
-        f0_bin, amplitude = self._tensors(shared_out(notes, decision.labels, limits))
-        return Played(heard._replace(f0_bin=f0_bin, amplitude=amplitude), notes, decision)
-
-    def _tensors(self, tones: Tones) -> tuple[Tensor, Tensor]:
-        """``f0_bin`` and ``amplitude`` of tones, those of every source from high to low."""
-        f0_bin, amplitude = (torch.from_numpy(values).to(self.moduli.dtype) for values in tones)
-        order = high_to_low(f0_bin, self.voices)
-        return f0_bin.gather(0, order), amplitude.gather(0, order)
-
-    def _evidence(
-        self, notes: Notes, explanation: Explanation, sigma_bins: float, frame_seconds: float
-    ) -> tuple[NoteHarmonics, list[Feature]]:
-        """Harmonics of notes, and all that is known of who plays them."""
-        moduli, n_players = self.moduli.numpy(), len(self.voices.limits)
-        tones = tone_harmonics(notes, moduli, explanation.envelope.double().numpy(), sigma_bins)
-        harmonics = mean_harmonics(notes, tones)
-        playing = playing_evidence(notes, tones, moduli, frame_seconds, n_players)
-        return harmonics, [*note_evidence(notes.pitch, harmonics, n_players), *playing]
-
-    def _least_contradicted(
-        self,
-        sigma_bins: float,
-        frame_seconds: float,
-        explanations: Sequence[Explanation],
-        given: Callable[[Notes], NDArray[np.int64]],
-    ) -> Explanation:
-        """The explanation whose notes lose least evidence when what is given of their players is held to."""
-        losses = []
-        for explanation in explanations:
-            notes = self.notes_of(explanation)
-            known = given(notes)
-            if not (known >= 0).any():
-                return explanations[0]
-            _, evidence = self._evidence(notes, explanation, sigma_bins, frame_seconds)
-            free, held = (decide_players(notes, evidence, self.voices.limits, (), fixed) for fixed in (None, known))
-            losses.append(free.evidence - held.evidence)
-        # The cheapest of those that are nearly as good: evidence of different notes differs by chance.
-        return next(
-            explanation
-            for explanation, loss in zip(explanations, losses, strict=True)
-            if loss < min(losses) + _ALIKE_NATS
-        )
+    def notes_of(self, explanation: Explanation) -> Notes:
+        """Its tones, cut into notes."""
+        return notes_of(explanation, self.cuts, self.voices)
 
     def harmonics_of(self, notes: Notes, explanation: Explanation, sigma_bins: float) -> NoteHarmonics:
         """What is seen of the harmonics of an explanation's notes."""
         return note_harmonics(notes, self.moduli.numpy(), explanation.envelope.double().numpy(), sigma_bins)
-
-    def notes_of(self, explanation: Explanation) -> Notes:
-        """Its tones, cut into notes."""
-        tones, cuts = explanation.tones, self.cuts.numpy()
-        # Where voices are not players, a tone may go on in another of them.
-        return cut_notes(*(threaded(*tones, cuts) if self.voices.accompanied else tones), cuts)
 
     def _likeliest(self, starts: Sequence[list[Start]], step: Step) -> list[Start]:
         """The starts of that order of the sources in which they cost least after a few sweeps."""

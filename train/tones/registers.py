@@ -2,8 +2,7 @@
 
 A network knows whose pitches they are that it has heard. A higher note of the next take it may give to anybody, with
 full confidence. What a musician would say, that the oboe plays it and not the euphonium, follows from where the
-pitches of each lie: the odds of :mod:`bsep_stream.train.search.registers`, in force as far as a source has not been
-heard there.
+pitches of each lie, in force as far as a source has not been heard there.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from bsep_stream.train.config.trainconfig import TrainConfig
-from bsep_stream.train.search.registers import log_odds
 
 WEIGHT = 4.0
 """Of the odds, where a source was never heard: the network's confidence there is none."""
@@ -23,6 +21,8 @@ FAMILIAR_FRAMES = 10.0
 KERNEL_SEMITONES = 0.7
 """How far a frame makes the pitches beside its own familiar."""
 
+LARGEST_NATS = 15.0
+_NARROWEST = 4.0  # semitones: a few notes do not tell how far an instrument goes
 _FRAMES_AT_ONCE = 1024
 _TINY = 1e-9
 
@@ -65,6 +65,25 @@ class Registers(nn.Module):
         odds = log_odds(place, means, variances)
         heard = torch.stack([_familiarity(place, pitches) for pitches in own])
         self.log_odds.copy_(WEIGHT * FAMILIAR_FRAMES / (FAMILIAR_FRAMES + heard) * odds)
+
+
+def log_odds(pitch: Tensor, means: Tensor, variances: Tensor) -> Tensor:
+    """``log P(source | pitch)`` of normally distributed registers of one spread, at least ``-LARGEST_NATS``.
+
+    Parameters
+    ----------
+    pitch : Tensor, shape (n_pitches,)
+        In semitones, as all here.
+    means, variances : Tensor, shape (n_sources,)
+        Of the pitches of every source; the variances are pooled.
+
+    Returns
+    -------
+    Tensor, shape (n_sources, n_pitches)
+    """
+    pooled = variances.mean().clamp_min(_NARROWEST**2)
+    log_density = -0.5 * (pitch - means[:, None]).square() / pooled
+    return log_density.log_softmax(dim=0).clamp_min(-LARGEST_NATS)
 
 
 def _semitones(f0_bin: Tensor) -> Tensor:
