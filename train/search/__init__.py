@@ -7,6 +7,6 @@ likeliest way through all frames (`tracking`, `decoding`) for as many tones at o
 that of higher tones (`subharmonics`), what is left of tones that have ended (`ringing`), and all of it in turns
 (`session`, by means of `hearing`), from starts by register, by brightness (`starts`), and by what tones that sound at
 once are made of (`together`), each until it comes to where another was (`visited`). Each ends in an explanation
-(`explanation`). Who plays what is then decided by notes (`players`), and a melody and its chords are heard once more
-with what each of them is made of (`rehearing`).
+(`explanation`). Who plays what is then decided by notes (`players`), one of the explanations is taken, its tones are
+heard once more with what every player is made of (`rehearing`), and decided anew (`whoplays`).
 """

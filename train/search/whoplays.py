@@ -23,7 +23,7 @@ from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.voices import Voices, high_to_low
 
-NEAR_COST = 0.02
+NEAR_COST = 0.01
 """Explanations that cost so much more than the cheapest are no longer considered."""
 
 _ALIKE_NATS = 2.0
