@@ -41,7 +41,8 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         longest = min(longest, _affordable_seconds(session, config, clock))
     pieces = label_positions(session, geometry.hop_length, longest)
     search = _search(session, config, pieces)
-    found = search.explain(on_step, None if clock is None else clock.over)
+    enough = None if clock is None else clock.over
+    found = search.explain(on_step, enough)
     seconds = np.concatenate([centres for _, centres in pieces]) / geometry.sample_rate
     bin_hz = geometry.sample_rate / geometry.n_fft
     played = search.played(
@@ -50,6 +51,8 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         lambda notes: given_players(config.hints, notes, seconds, bin_hz),
         geometry.hop_length / geometry.sample_rate,
         partial(unexplained_share, config, search.moduli),
+        on_step,
+        enough,
     )
     best = played.explanation
     if clock is not None:

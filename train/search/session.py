@@ -16,7 +16,7 @@ from bsep_stream.train.search.starts import Start, find_starts
 from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.visited import Place, Visited
 from bsep_stream.train.search.voices import Voices
-from bsep_stream.train.search.whoplays import Given, Unexplained, WhoPlays, notes_of
+from bsep_stream.train.search.whoplays import Given, Pace, Unexplained, WhoPlays, notes_of
 
 FRAME_SECONDS = 1_024 / 48_000
 """From frame to frame, if nothing else is said."""
@@ -90,6 +90,8 @@ class SessionSearch:
         given: Given | None = None,
         frame_seconds: float = FRAME_SECONDS,
         unexplained: Unexplained | None = None,
+        on_step: Step | None = None,
+        enough: Callable[[], bool] | None = None,
     ) -> Played:
         """One of some explanations, its tones shared out among the players note by note.
 
@@ -106,8 +108,13 @@ class SessionSearch:
         unexplained : callable, optional
             What tones, shape (n_voices, n_frames), leave unexplained of the sound, as a share of it. Without it the
             cheapest explanation is taken.
+        on_step : callable, optional
+            Called after every decision and every decoding of a pair of voices.
+        enough : callable, optional
+            Whether to end with what there is.
         """
-        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given)
+        pace = Pace(on_step or (lambda: None), enough or (lambda: False))
+        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given, pace)
         if self.voices.accompanied:
             return whoplays.accompanied(explanations[0])
         return whoplays.alone(explanations, unexplained)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bsep_stream.train.search.explanation import Explanation, Played
-from bsep_stream.train.search.hearing import Hearing
+from bsep_stream.train.search.hearing import Hearing, Step
 from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import ANYBODY
@@ -35,6 +36,13 @@ Unexplained = Callable[[Tensor], float]
 """What tones, shape (n_voices, n_frames), leave unexplained of the sound, as a share of it."""
 
 
+class Pace(NamedTuple):
+    """A sign of life, called after every decision and every decoding, and whether to end with what there is."""
+
+    step: Step
+    enough: Callable[[], bool]
+
+
 class WhoPlays:
     """Players of the notes of explanations.
 
@@ -48,8 +56,9 @@ class WhoPlays:
         Width of a peak.
     frame_seconds : float
         From frame to frame.
-    given : callable, optional
+    given : callable or None
         Players that are known.
+    pace : Pace
     """
 
     def __init__(
@@ -60,6 +69,7 @@ class WhoPlays:
         sigma_bins: float,
         frame_seconds: float,
         given: Given | None,
+        pace: Pace,
     ) -> None:
         self.hearing = hearing
         self.moduli = moduli.numpy()
@@ -67,6 +77,7 @@ class WhoPlays:
         self.sigma_bins = sigma_bins
         self.frame_seconds = frame_seconds
         self.given: Given = given or (lambda notes: np.full(len(notes), ANYBODY))
+        self.pace = pace
         self.voices = hearing.voices
         self.limits = hearing.voices.limits
 
@@ -82,9 +93,11 @@ class WhoPlays:
         """
         readings = [entry.tones for entry in explanations]
         told = self._least_contradicted(explanations, readings) or self._best(explanations, readings, unexplained)
+        if self.pace.enough():
+            return told
         shared = self._tensors(shared_out(told.notes, told.decision.labels, self.limits))
         # What its notes say of a player finds better tones, and better tones say better whose they are.
-        again = heard_again(self.hearing, *shared, True, True, lambda: None)
+        again = heard_again(self.hearing, *shared, True, True, self.pace.step)
         played = self._told(again, readings)
         heard = told.explanation
         return played._replace(explanation=played.explanation._replace(cost=heard.cost, start=heard.start))
@@ -93,7 +106,7 @@ class WhoPlays:
         """A melody told from chords by its notes."""
         told = self._told_from_chords(heard)
         hinted = bool((self.given(told.notes) >= 0).any())
-        again = heard_again(self.hearing, *told.explanation[:2], hinted, False, lambda: None)
+        again = heard_again(self.hearing, *told.explanation[:2], hinted, False, self.pace.step)
         if hinted:  # and held to while hearing again
             return told._replace(explanation=again)
         # Hearing again finds better tones, and sometimes gives them away: whose they are is for the notes to say.
@@ -103,7 +116,7 @@ class WhoPlays:
         self, explanations: Sequence[Explanation], readings: Sequence[Tones], unexplained: Unexplained | None
     ) -> Played:
         """The explanation that costs least, and leaves least unexplained when whole spectra are fitted to its tones."""
-        if unexplained is None:
+        if unexplained is None or self.pace.enough():
             return self._told(explanations[0], readings)
         dearest = explanations[0].cost + NEAR_COST
         near = [self._told(entry, readings) for entry in explanations if entry.cost < dearest]
@@ -135,6 +148,7 @@ class WhoPlays:
         fixed = self.given(notes)
         harmonics, evidence = self._evidence(notes, heard)
         decision = decide_players(notes, evidence, self.limits, readings, fixed)
+        self.pace.step()
         shared = shared_out(notes, decision.labels, self.limits)
         envelope = envelopes_of(self.hearing, *self._tensors(shared))
         both = with_unisons(shared, notes, harmonics, decision.labels, fixed, self.limits)
