@@ -10,7 +10,7 @@ from bsep_stream.train.config.trainconfig import TrainConfig
 from bsep_stream.train.search.explanation import Explanation
 from bsep_stream.train.search.rehearing import heard_again
 from bsep_stream.train.search.session import SessionSearch
-from bsep_stream.train.search.whoplays import NEAR_COST
+from bsep_stream.train.search.whoplays import NEAR_COST, Unexplained
 from bsep_stream.train.tones.unexplained import unexplained_share
 
 N_BINS = 400
@@ -97,13 +97,15 @@ def test_of_explanations_that_cost_the_same_the_one_that_leaves_less_unexplained
     def unexplained(f0_bin: torch.Tensor) -> float:
         return 0.5 - 0.005 * float((f0_bin[:, :NOTE] > 0).all())
 
-    def taken(*explanations: Explanation, by: object = unexplained) -> str:
-        return search.played(WIDTH_BINS, explanations, unexplained=by).explanation.start  # type: ignore[arg-type]
+    def taken(*explanations: Explanation, by: Unexplained | None = unexplained) -> str:
+        return search.played(WIDTH_BINS, explanations, unexplained=by).explanation.start
 
     assert taken(cheapest, other) == "other"
     assert taken(cheapest, other, by=None) == "cheapest"
     assert taken(cheapest, other._replace(cost=0.107)) == "cheapest"  # dearer by more than it explains
-    assert taken(cheapest, other._replace(cost=0.101 + NEAR_COST), by=lambda f0_bin: 0.0) == "cheapest"
+    far = other._replace(cost=0.101 + NEAR_COST)  # would win by what it explains, but is not considered
+    assert taken(cheapest, far._replace(cost=0.099 + NEAR_COST), by=lambda f0_bin: 9 * unexplained(f0_bin)) == "other"
+    assert taken(cheapest, far, by=lambda f0_bin: 9 * unexplained(f0_bin)) == "cheapest"
 
 
 def test_true_tones_leave_less_unexplained_than_others(duet_config: TrainConfig) -> None:
