@@ -47,8 +47,8 @@ def source_moduli(timbre: Timbre, frames: Tensor, f0_bin: Tensor, sigma_bins: fl
 def unexplained_share(config: TrainConfig, moduli: Tensor, f0_bin: Tensor) -> float:
     """Kullback-Leibler divergence of the sound from what a timbre makes of tones, as a share of all moduli.
 
-    The search knows the 40 highest peaks of a frame; a timbre also knows how strong they are at every pitch, and what is
-    between them. So it tells explanations apart that cost the search the same.
+    The search knows the 40 highest peaks of a frame; a timbre also knows how strong they are at every pitch, and what
+    is between them. So it tells explanations apart that cost the search the same.
 
     Parameters
     ----------
