@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from itemfolders import write_item
 
 from bsep_stream.train.benchmark import unisons
+from bsep_stream.train.benchmark.logistic import RIDGE
 from bsep_stream.train.benchmark.unisons import LabelledCandidates, fitted, save_model, shown_apart
 from bsep_stream.train.search.players.unisons import SHIPPED, Signs, UnisonModel, read_model, shipped_model
 
@@ -47,7 +48,7 @@ def test_weights_are_where_the_likelihood_is_flat(generator: np.random.Generator
     model = fitted(known)
     signs, both = np.concatenate([s.signs for s in known]), np.concatenate([s.both for s in known])
     slope = ((signs - model.mean) / model.deviation).T @ (both - 1 / (1 + np.exp(-model.log_odds(signs))))
-    np.testing.assert_allclose(slope, unisons._RIDGE * model.weight, atol=1e-6)
+    np.testing.assert_allclose(slope, RIDGE * model.weight, atol=1e-6)
 
 
 def test_sessions_left_out_are_not_learned_from(generator: np.random.Generator) -> None:

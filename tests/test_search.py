@@ -16,7 +16,7 @@ from bsep_stream.train.search.pairs import fit_pairs
 from bsep_stream.train.search.peaks import SpectralPeaks, pick_peaks
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.session import SessionSearch
-from bsep_stream.train.search.tails import around_path, without_tails
+from bsep_stream.train.search.tails import around_path, until_next, without_tails
 from bsep_stream.train.search.tracking import best_path
 
 PARABOLA = 1e-3  # the logarithm of a Gaussian peak is a parabola: only float32 rounding is left
@@ -184,6 +184,17 @@ def test_only_the_notes_of_a_path_may_be_prolonged() -> None:
     near = around_path(pitches, path)
     assert torch.equal(near[:, 0], (torch.arange(30) >= 8) & (torch.arange(30) <= 22))
     assert not near[:, 1].any()
+
+
+def test_a_tail_ends_where_the_next_note_of_its_player_begins() -> None:
+    pitches = torch.tensor([30.0, 45.0]).expand(30, 2)
+    path = torch.zeros(30, dtype=torch.int64)
+    path[6:10], path[14:20] = 1, 2
+    near = until_next(pitches, path)
+    assert near[:, 0].nonzero().flatten().tolist() == [*range(4, 14), 20, 21]  # rings on into the rest behind it
+    assert near[:, 1].nonzero().flatten().tolist() == list(range(12, 30))
+    rests = torch.where(path == 2, 0, path)
+    assert torch.equal(until_next(pitches, rests), around_path(pitches, rests))
 
 
 def test_a_tone_must_explain_less_the_more_sources_there_are() -> None:

@@ -7,8 +7,8 @@ chords.py    mixtures with chords, of chordscores.py; sessions/: by seed; revoic
 ceilings.py  what masks and tones could reach; truetones.py: in a stream
 judge.py     the search alone, of maskedstems.py; lonenotes.py: notes that sound alone; errorcosts.py: what its errors
              cost, as mending.py mends them
-melodies.py  what the search knows of melodies, unisons.py: and of notes that two have,
-             learned from made sessions by keptnotes.py
+melodies.py  what the search knows of melodies, unisons.py: of notes that two have, links.py: of notes together,
+             learned from made sessions by keptnotes.py and logistic.py
 trained.py   models that the benchmark has trained, judged: latencies.py, masksettings.py, steadiness.py,
              disturbances.py (foreignsounds.py), stereo.py (stereoimages.py)
 curve.py     quality against compute; ablation.py, lastpart.py, startingpoints.py: parts of a training; profile.py: what

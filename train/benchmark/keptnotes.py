@@ -1,4 +1,4 @@
-"""Notes of made sessions, searched once and kept: what melodies.py and unisons.py learn from."""
+"""Notes of made sessions, searched once and kept: what melodies.py, unisons.py and links.py learn from."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from bsep_stream.train.search.whoplays import Given
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import load_session
 from bsep_stream.train.session.ringing import decay_seconds
+from bsep_stream.train.session.sides import Sides, sides_of
 from bsep_stream.train.tones.spectra import as_channels
 from bsep_stream.train.tones.timbre import Timbre
 from bsep_stream.train.tones.unexplained import source_moduli, unexplained_share
@@ -43,6 +44,8 @@ class Listened(NamedTuple):
     truth : list of ndarray
         True stems in mono, each (1, n_samples).
     names : tuple of str
+    sides : Sides or None
+        Of a mixture in stereo.
     """
 
     config: TrainConfig
@@ -50,6 +53,7 @@ class Listened(NamedTuple):
     n_samples: int
     truth: list[NDArray[np.float32]]
     names: tuple[str, ...]
+    sides: Sides | None
 
     def evaluated(self, f0_bin: Tensor) -> Evaluation:
         """Measures of the masks of given pitches, see :func:`masked_stems`."""
@@ -62,9 +66,11 @@ def listen(item: Item) -> Listened:
     config = preset_config("fast", item.names, item.polyphony)
     session = load_session([item.mixture], config.geometry.sample_rate)
     samples = session.takes[0].samples
-    frames = frames_at(samples, np.arange(0, len(samples), config.geometry.hop_length), config.geometry)
+    centres = np.arange(0, len(samples), config.geometry.hop_length)
+    frames = frames_at(samples, centres, config.geometry)
     truth = [stem.mean(axis=0, keepdims=True) for stem in item.true_stems()]
-    return Listened(config, frames, len(samples), truth, item.names)
+    sides = sides_of(session, [(0, centres)], config.geometry)
+    return Listened(config, frames, len(samples), truth, item.names, sides)
 
 
 def search_of(heard: Listened, settings: SearchSettings, polyphony: Sequence[int]) -> SessionSearch:
@@ -90,7 +96,7 @@ def played_by(
     geometry = heard.config.geometry
     seconds = geometry.hop_length / geometry.sample_rate
     unexplained = partial(unexplained_share, heard.config, search.moduli)
-    return search.played(geometry.sigma_bins, found, given, seconds, unexplained)
+    return search.played(geometry.sigma_bins, found, given, seconds, unexplained, sides=heard.sides)
 
 
 def masked_stems(

@@ -23,6 +23,7 @@ from bsep_stream.errors import BsepError, ConfigError
 from bsep_stream.files.atomic import whole_file
 from bsep_stream.train.benchmark.items import Item, find_items
 from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, searched
+from bsep_stream.train.benchmark.logistic import fit_logistic
 from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.benchmark.melodies import played_shares
 from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, UnisonModel, candidates
@@ -31,9 +32,6 @@ from bsep_stream.trust.terminal import say
 
 _BOTH_SHARE = 0.5
 """Of a note's sound, that each of two must play."""
-
-_RIDGE = 1.0
-_STEPS = 50
 
 _Array = NDArray[np.float64]
 
@@ -82,19 +80,9 @@ def _in_order(share: _Array, labels: NDArray[np.int64], loudness: _Array) -> _Ar
 
 
 def fitted(sessions: Sequence[LabelledCandidates]) -> UnisonModel:
-    """The logistic model of some sessions, by Newton's method, every note weighing the same."""
+    """The logistic model of some sessions, every note weighing the same."""
     signs = np.concatenate([session.signs for session in sessions])
-    both = np.concatenate([session.both for session in sessions]).astype(float)
-    mean, deviation = signs.mean(axis=0), signs.std(axis=0) + 1e-6
-    design = np.column_stack([(signs - mean) / deviation, np.ones(len(signs))])
-    ridge = _RIDGE * np.eye(design.shape[1])
-    ridge[-1, -1] = 1e-6
-    weight = np.zeros(design.shape[1])
-    for _ in range(_STEPS):
-        likely = 1 / (1 + np.exp(-design @ weight))
-        slope = design.T @ (both - likely) - ridge @ weight
-        weight = weight + np.linalg.solve((design.T * (likely * (1 - likely))) @ design + ridge, slope)
-    return UnisonModel(mean, deviation, weight[:-1], float(weight[-1]))
+    return UnisonModel(*fit_logistic(signs, np.concatenate([session.both for session in sessions])))
 
 
 def shown_apart(sessions: Sequence[LabelledCandidates]) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from bsep_stream.train.search.peaks import pick_peaks
 from bsep_stream.train.search.registers import register_costs
 from bsep_stream.train.search.ringing import Ringing
 from bsep_stream.train.search.settings import SearchSettings
-from bsep_stream.train.search.tails import around_path, without_tails
+from bsep_stream.train.search.tails import until_next, without_tails
 from bsep_stream.train.search.voices import Voices, high_to_low
 
 _TINY = 1e-12
@@ -165,7 +165,7 @@ class Hearing:
     def _with_tails(self, swept: Swept, step: Step) -> State:
         """The same notes, each as long as all the sound says."""
         costs = [
-            cost.masked_fill(~around_path(self.pitches, swept.state.choice[:, voice]), IMPOSSIBLE)
+            cost.masked_fill(~until_next(self.pitches, swept.state.choice[:, voice]), IMPOSSIBLE)
             for voice, cost in enumerate(self._by_voice(self.tone_costs(swept.registers)))
         ]
         # Two rounds: one voice rests in each if they are odd.

@@ -16,6 +16,7 @@ from bsep_stream.train.search.searchclock import SearchClock
 from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.session.labels import EXCERPT_SECONDS, Labels, frames_at, from_high_to_low, label_positions
 from bsep_stream.train.session.recording import Session
+from bsep_stream.train.session.sides import sides_of
 from bsep_stream.train.tones.unexplained import unexplained_share
 
 _TRIAL_SECONDS = 4.0
@@ -53,6 +54,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         partial(unexplained_share, config, search.moduli),
         on_step,
         enough,
+        sides_of(session, pieces, geometry),
     )
     best = played.explanation
     if clock is not None:

@@ -17,6 +17,7 @@ from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.visited import Place, Visited
 from bsep_stream.train.search.voices import Voices
 from bsep_stream.train.search.whoplays import Given, Pace, Unexplained, WhoPlays, notes_of
+from bsep_stream.train.session.sides import Sides
 
 FRAME_SECONDS = 1_024 / 48_000
 """From frame to frame, if nothing else is said."""
@@ -92,6 +93,7 @@ class SessionSearch:
         unexplained: Unexplained | None = None,
         on_step: Step | None = None,
         enough: Callable[[], bool] | None = None,
+        sides: Sides | None = None,
     ) -> Played:
         """One of some explanations, its tones shared out among the players note by note.
 
@@ -112,9 +114,11 @@ class SessionSearch:
             Called after every decision and every decoding of a pair of voices.
         enough : callable, optional
             Whether to end with what there is.
+        sides : Sides, optional
+            Of a stereo recording: where notes come from.
         """
         pace = Pace(on_step or (lambda: None), enough or (lambda: False))
-        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given, pace)
+        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given, pace, sides)
         if self.voices.accompanied:
             return whoplays.accompanied(explanations[0])
         return whoplays.alone(explanations, unexplained)

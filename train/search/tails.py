@@ -60,7 +60,21 @@ def around_path(pitches: Tensor, path: Tensor) -> Tensor:
     -------
     Tensor, shape (n_frames, n_candidates), bool
     """
+    return _near_path(pitches, path).any(dim=2)
+
+
+def until_next(pitches: Tensor, path: Tensor) -> Tensor:
+    """As :func:`around_path`, but a tail ends where the path goes on to another tone.
+
+    The last note of a player is often the loudest thing to be heard while his next one begins, but he plays that one.
+    """
+    near = _near_path(pitches, path)
+    return torch.where((path > 0)[:, None], near[:, :, _FRAMES_AFTER:].any(dim=2), near.any(dim=2))
+
+
+def _near_path(pitches: Tensor, path: Tensor) -> Tensor:
+    """Which candidates are near the tones of neighbouring frames, (n_frames, n_candidates, n_neighbours), bool."""
     own = torch.where(path > 0, pitches.gather(1, (path - 1).clamp_min(0)[:, None])[:, 0], _ABSENT)
     padded = functional.pad(own, (_FRAMES_AFTER, _FRAMES_BEFORE), value=_ABSENT)
     neighbours = padded.unfold(0, _FRAMES_AFTER + 1 + _FRAMES_BEFORE, 1)
-    return ((pitches[:, :, None] - neighbours[:, None]).abs() < _SAME_SEMITONES).any(dim=2)
+    return (pitches[:, :, None] - neighbours[:, None]).abs() < _SAME_SEMITONES

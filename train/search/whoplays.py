@@ -18,11 +18,13 @@ from bsep_stream.train.search.players.decision import ANYBODY
 from bsep_stream.train.search.players.evidence import Feature
 from bsep_stream.train.search.players.harmonics import NoteHarmonics, mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.notes import Notes, cut_notes
+from bsep_stream.train.search.players.places import place_evidence
 from bsep_stream.train.search.players.playing import playing_evidence
 from bsep_stream.train.search.players.threads import threaded
 from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.voices import Voices, high_to_low
+from bsep_stream.train.session.sides import Sides
 
 NEAR_COST = 0.01
 """Explanations that cost so much more than the cheapest are no longer considered."""
@@ -59,6 +61,8 @@ class WhoPlays:
     given : callable or None
         Players that are known.
     pace : Pace
+    sides : Sides, optional
+        Of a stereo recording: where notes come from.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class WhoPlays:
         frame_seconds: float,
         given: Given | None,
         pace: Pace,
+        sides: Sides | None = None,
     ) -> None:
         self.hearing = hearing
         self.moduli = moduli.numpy()
@@ -78,6 +83,7 @@ class WhoPlays:
         self.frame_seconds = frame_seconds
         self.given: Given = given or (lambda notes: np.full(len(notes), ANYBODY))
         self.pace = pace
+        self.sides = sides
         self.voices = hearing.voices
         self.limits = hearing.voices.limits
 
@@ -159,7 +165,7 @@ class WhoPlays:
         notes = notes_of(heard, self.cuts, self.voices)
         envelope, known = heard.envelope.double().numpy(), self.given(notes)
         decision = decide_accompanied(
-            notes, self.moduli, envelope, self.sigma_bins, self.frame_seconds, self.limits, known
+            notes, self.moduli, envelope, self.sigma_bins, self.frame_seconds, self.limits, known, self.sides
         )
         f0_bin, amplitude = self._tensors(shared_out(notes, decision.labels, self.limits))
         return Played(heard._replace(f0_bin=f0_bin, amplitude=amplitude), notes, decision)
@@ -176,7 +182,8 @@ class WhoPlays:
         tones = tone_harmonics(notes, self.moduli, explanation.envelope.double().numpy(), self.sigma_bins)
         harmonics = mean_harmonics(notes, tones)
         playing = playing_evidence(notes, tones, self.moduli, self.frame_seconds, n_players)
-        return harmonics, [*note_evidence(notes.pitch, harmonics, n_players), *playing]
+        places = place_evidence(notes, tones, self.sides, n_players)
+        return harmonics, [*note_evidence(notes.pitch, harmonics, n_players), *playing, *places]
 
 
 def notes_of(explanation: Explanation, cuts: Tensor, voices: Voices) -> Notes:

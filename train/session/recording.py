@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import soxr
@@ -28,6 +29,9 @@ LOWEST_RMS = 1e-6
 OFFSET_SHARE = 1e-3
 """Of the level; a smaller offset does no harm, and the samples stay as they are."""
 
+ALIKE_SHARE = 1e-3
+"""Of the RMS of all channels; if two differ by less, they are one."""
+
 LOWEST_MONO_SHARE = 1e-3
 """Of the RMS of all channels; below it the channels cancel each other in the sum."""
 
@@ -44,12 +48,15 @@ class Take:
     duration_seconds : float
     sha256 : str
         Of the file, so that a run can be continued only with the same recording.
+    sides : ndarray, shape (2, n_samples), float32, optional
+        The first two channels, like `samples`; None of a recording in mono, or with the same in both.
     """
 
     path: Path
     samples: NDArray[np.float32]
     duration_seconds: float
     sha256: str
+    sides: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,23 +95,32 @@ def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
     if not paths:
         raise AudioError("a session needs at least one recording, got none")
     read = [_read_take(Path(path), sample_rate) for path in paths]
-    powers = np.concatenate([power for _, _, power in read])
+    powers = np.concatenate([entry.block_powers for entry in read])
     audible = powers >= powers.max() * 10 ** (SILENCE_DB / 10)
     gain = float(1 / np.sqrt(powers[audible].mean()))
     takes = tuple(
         Take(
             path=Path(path),
-            samples=mono * np.float32(gain),
-            duration_seconds=seconds,
+            samples=entry.mono * np.float32(gain),
+            duration_seconds=entry.duration_seconds,
             sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+            sides=None if entry.sides is None else entry.sides * np.float32(gain),
         )
-        for path, (mono, seconds, _) in zip(paths, read, strict=True)
+        for path, entry in zip(paths, read, strict=True)
     )
     return Session(takes=takes, sample_rate=sample_rate, gain=gain)
 
 
-def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float, NDArray[np.float64]]:
-    """Mono samples at the model's rate, duration in seconds, and the power of every block over all channels."""
+class _Read(NamedTuple):
+    """A recording at the model's rate, and the power of every block over all channels."""
+
+    mono: NDArray[np.float32]
+    sides: NDArray[np.float32] | None
+    duration_seconds: float
+    block_powers: NDArray[np.float64]
+
+
+def _read_take(path: Path, sample_rate: int) -> _Read:
     if reads_once(path):
         raise AudioError(f"{path} can be read only once, and --resume reads it again: write it to a file first")
     audio, rate = read_recording(path)  # (channels, samples)
@@ -126,9 +142,16 @@ def _read_take(path: Path, sample_rate: int) -> tuple[NDArray[np.float32], float
         raise AudioError(f"{path}: the channels cancel each other when they are summed: turn the phase of one of them")
     mean = abs(float(audio.mean(dtype=np.float64)))
     heard = moving if mean > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
-    mono = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
-    resampled = soxr.resample(mono, rate, sample_rate, quality="VHQ").astype(np.float32)
-    return resampled, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate)))
+    mono = _resampled(heard.mean(axis=0, dtype=np.float64), rate, sample_rate)
+    sides = None
+    if len(heard) > 1 and float(np.sqrt(np.mean((moving[0] - moving[1]) ** 2))) > ALIKE_SHARE * level:
+        sides = np.stack([_resampled(side, rate, sample_rate) for side in heard[:2]])
+    return _Read(mono, sides, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate))))
+
+
+def _resampled(samples: NDArray[Any], rate: int, sample_rate: int) -> NDArray[np.float32]:
+    resampled: NDArray[np.float32] = soxr.resample(samples.astype(np.float32), rate, sample_rate, quality="VHQ")
+    return resampled.astype(np.float32)
 
 
 def _block_powers(audio: NDArray[np.float64], block_size: int) -> NDArray[np.float64]:

@@ -2,15 +2,16 @@
 
 File by file: the tones are cut into notes (`notes`), the harmonics of each are read where nothing else sounds
 (`harmonics`), what sounds together is linked (`links`), every feature says how well notes go together with one player
-(`evidence`; `timbre`, `register`, and with vibrato or without, dying away or held: `playing`), and the likeliest labels
-that keep the links are sought (`decision`).
+(`evidence`; `timbre`, `register`, with vibrato or without, dying away or held: `playing`, in stereo where from:
+`places`), and the likeliest labels that keep the links are sought (`decision`).
 
 A further feature is one more :class:`evidence.NoteEvidence` in the list that :class:`decision.Players` gets. For one
 number a note, :func:`evidence.scalar_evidence` makes it: the values (NaN where a note does not tell), how far
 notes of one player spread, how far players differ, and, where it is known beforehand, what each player is expected to
 have (so a source of several tones may be expected to decay). For several numbers a note,
-:func:`evidence.linear_evidence`. What pairs of notes say (rather one player, rather two) belongs into
-:class:`links.Links`, in nats.
+:func:`evidence.linear_evidence`; for a value that a player has one of, whatever it is, :class:`evidence.GridEvidence`.
+What pairs of notes say (rather one player, rather two) belongs into :class:`links.Links`, in nats: how likely one
+player is by their signs was learned from made sessions (``python -m bsep_stream.train.benchmark.links``).
 
 Where a player of one tone at a time stands beside one of chords, the tones are threaded into notes whatever their
 voices (`threads`). Every note has signs of whose it is (`signs`): how it decays (`decay`), whether its pitch moves

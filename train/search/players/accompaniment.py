@@ -11,10 +11,12 @@ from bsep_stream.train.search.players.decision import Decision
 from bsep_stream.train.search.players.harmonics import mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.melody import WEIGHT, NoteOdds, shipped_network
 from bsep_stream.train.search.players.notes import Notes
+from bsep_stream.train.search.players.places import place_evidence
 from bsep_stream.train.search.players.register import register_evidence
 from bsep_stream.train.search.players.signs import note_signs
 from bsep_stream.train.search.players.solo import decide_solos
 from bsep_stream.train.search.players.timbre import TimbreSpreads, timbre_evidence
+from bsep_stream.train.session.sides import Sides
 
 _TIMBRE_WEIGHT = 0.3
 """Less than where nobody plays chords: five tones at once leave few harmonics that only one of them has."""
@@ -32,6 +34,7 @@ def decide_accompanied(
     frame_seconds: float,
     limits: Sequence[int],
     given: NDArray[np.int64] | None = None,
+    sides: Sides | None = None,
 ) -> Decision:
     """Who plays the notes.
 
@@ -48,6 +51,8 @@ def decide_accompanied(
         How many tones every player has at most at once: one has 1, one has more.
     given : ndarray, shape (n_notes,), int64, optional
         Players that are known; -1 elsewhere.
+    sides : Sides, optional
+        Of a stereo recording.
     """
     n_players = len(limits)
     tones = tone_harmonics(notes, moduli, envelope, sigma_bins)
@@ -57,7 +62,8 @@ def decide_accompanied(
     side = np.where(np.array(limits) == 1, 0.5, -0.5)
     alone = NoteOdds(WEIGHT * odds[:, None] * side)
     timbre = timbre_evidence(notes.pitch, harmonics, n_players, TimbreSpreads(weight=_TIMBRE_WEIGHT))
-    evidence = [alone, timbre, register_evidence(notes.pitch, n_players)]
+    places = place_evidence(notes, tones, sides, n_players)
+    evidence = [alone, timbre, register_evidence(notes.pitch, n_players), *places]
     return decide_solos(notes, evidence, limits, alone.rows, given)
 
 

@@ -74,6 +74,7 @@ class Players:
         self._alive = alive
         self._given = np.full(self.n_notes, ANYBODY) if given is None else given
         self._links = links
+        self.single = np.array(self.limits) == 1
         self._apart: list[list[int]] = [[] for _ in range(self.n_notes)]
         self.pair_costs = np.zeros((self.n_notes, self.n_notes))
         for (one, other), nats in zip(links.rather_apart.tolist(), links.nats.tolist(), strict=True):
@@ -110,7 +111,8 @@ class Players:
         """Evidence of labels in nats."""
         total = sum(feature.begin(labels).total for feature in self.features)
         one, other = self._links.rather_apart.T
-        return total - float(self._links.nats[labels[one] == labels[other]].sum())
+        same = (labels[one] == labels[other]) & self.single[labels[one]]
+        return total - float(self._links.nats[same].sum())
 
     def exchange(self, labels: _Labels, note: int, player: int) -> _Labels | None:
         """Labels in which a note has another player, with all that this moves; None if it cannot."""
@@ -139,10 +141,9 @@ class Players:
 
     def _set_links(self, first: _Labels) -> None:
         """Links that hold in the first labels; where the search says otherwise, it may be right."""
-        single = np.array(self.limits) == 1
         self._apart = [[] for _ in range(self.n_notes)]
         for one, other in self._links.apart.tolist():
-            if first[one] != first[other] or not single[first[one]]:
+            if first[one] != first[other] or not self.single[first[one]]:
                 self._apart[one].append(other)
                 self._apart[other].append(one)
 
@@ -273,8 +274,9 @@ class _State:
         before, now = self.labels[moved], labels[moved]
         self._tried = [account.after(moved, before, now) for account in self._accounts]
         gain = sum(new.total - old.total for new, old in zip(self._tried, self._accounts, strict=True))
-        same_before = before[:, None] == self.labels
-        same_after = now[:, None] == labels
+        single = self._players.single
+        same_before = (before[:, None] == self.labels) & single[before, None]
+        same_after = (now[:, None] == labels) & single[now, None]
         # A pair of two moved notes is seen from both sides.
         share = np.ones(len(self.labels))
         share[moved] = 0.5

@@ -127,6 +127,45 @@ class _Sums(NamedTuple):
         return _Sums(self.evidence, precision, information, values)
 
 
+class GridEvidence(NamedTuple):
+    """Evidence of something that a player has one value of, whatever that is, among those of a grid.
+
+    How likely his notes are is the mean over the grid of the product of their likelihoods.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (n_notes, n_values)
+        Log-likelihood of every value by a note; zero where nothing is known.
+    n_players : int
+    """
+
+    rows: _Array
+    n_players: int
+
+    def begin(self, labels: NDArray[np.int64]) -> Account:
+        """Account of labels, shape (n_notes,)."""
+        sums = np.stack([self.rows[labels == player].sum(axis=0) for player in range(self.n_players)])
+        return _GridSums(self, sums)
+
+
+class _GridSums(NamedTuple):
+    """Sums over the notes of every player, shape (n_players, n_values)."""
+
+    evidence: GridEvidence
+    sums: _Array
+
+    @property
+    def total(self) -> float:
+        largest = self.sums.max(axis=1)
+        return float((largest + np.log(np.exp(self.sums - largest[:, None]).mean(axis=1))).sum())
+
+    def after(self, moved: NDArray[np.int64], before: NDArray[np.int64], now: NDArray[np.int64]) -> Account:
+        sums = self.sums.copy()
+        np.subtract.at(sums, before, self.evidence.rows[moved])
+        np.add.at(sums, now, self.evidence.rows[moved])
+        return _GridSums(self.evidence, sums)
+
+
 def linear_evidence(
     design: _Array, seen: _Array, noise_precision: _Array, n_players: int, weight: float, mean: _Array | None = None
 ) -> NoteEvidence:

@@ -109,8 +109,7 @@ def described(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64], numbe
     total = np.bincount(of_tone, loud, n_notes)
     by_voice = np.zeros((n_notes, n_voices))
     np.add.at(by_voice, (of_tone, voices), loud)
-    level = np.zeros((n_notes, n_frames))
-    np.maximum.at(level, (of_tone, frames), loud)
+    level = _levels(compact, amplitude, n_notes)
     # The louder part of a note: what its frames come to, each weighted by itself.
     usual = (level**2).sum(axis=1) / np.maximum(level.sum(axis=1), _TINY)
     return Notes(
@@ -124,6 +123,18 @@ def described(f0_bin: NDArray[np.float64], amplitude: NDArray[np.float64], numbe
         alive=level > 10 ** (ALIVE_DB / 20) * usual[:, None],
         voice=by_voice.argmax(axis=1) if n_notes else np.zeros(0, np.int64),
     )
+
+
+def note_levels(notes: Notes) -> NDArray[np.float64]:
+    """Amplitude of every note in every frame, shape (n_notes, n_frames); 0: silent."""
+    return _levels(notes.number, notes.amplitude, len(notes))
+
+
+def _levels(number: NDArray[np.int64], amplitude: NDArray[np.float64], n_notes: int) -> NDArray[np.float64]:
+    voices, frames = np.nonzero(number >= 0)
+    level = np.zeros((n_notes, number.shape[1]))
+    np.maximum.at(level, (number[voices, frames], frames), amplitude[voices, frames])
+    return level
 
 
 def _pieces(pitch: NDArray[np.float64], amplitude: NDArray[np.float64], cuts: NDArray[np.bool_]) -> NDArray[np.int64]:
