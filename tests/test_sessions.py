@@ -223,6 +223,22 @@ def test_the_same_seed_writes_the_same_session_and_another_one_another(kind: str
     assert (max(item.polyphony) > 1) == (kind == "chords")
 
 
+@playable
+@pytest.mark.usefixtures("one_soundfont")
+def test_a_session_elsewhere_is_the_same_but_for_its_place(tmp_path: Path) -> None:
+    pytest.importorskip("mido")
+    dry, panned = (maker.make_session("duet", 1, tmp_path / name, 6.0, name) for name in ("dry", "panned"))
+    described = [json.loads((folder / "meta.json").read_text()) for folder in (dry, panned)]
+    assert [(meta.pop("place"), meta.pop("channels")) for meta in described] == [("dry", 1), ("panned", 2)]
+    assert described[0] == described[1]
+    for one, other in zip(_stems(dry), _stems(panned), strict=True):
+        alone, sides = soundfile.read(one)[0], soundfile.read(other)[0]
+        assert sides.shape == (len(alone), 2)
+        for side in sides.T:
+            gain = side @ alone / (alone @ alone)
+            assert np.abs(side - gain * alone).max() < ROUNDING
+
+
 def _stems(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.flac") if path.name != "mix.flac"]
 

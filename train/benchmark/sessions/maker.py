@@ -33,7 +33,7 @@ _RING_SECONDS = 2.5  # before and after the notes
 _SCORE, _CAST, _PLAYERS, _SOUND = range(4)  # stages, see seeds.py
 
 
-def make_session(kind: str, seed: int, output: Path, seconds: float | None = None) -> Path:
+def make_session(kind: str, seed: int, output: Path, seconds: float | None = None, place: str | None = None) -> Path:
     """Write a session into a folder below `output`, whose name begins with its kind and seed.
 
     Parameters
@@ -44,6 +44,8 @@ def make_session(kind: str, seed: int, output: Path, seconds: float | None = Non
     output : Path
     seconds : float, optional
         Else by lot, see :data:`SECONDS`.
+    place : str, optional
+        One of :data:`~bsep_stream.train.benchmark.sessions.rooms.PLACES`, else by lot; all else stays the same.
 
     Returns
     -------
@@ -69,7 +71,8 @@ def make_session(kind: str, seed: int, output: Path, seconds: float | None = Non
         gestures.append(played)
         players.append(player)
     lot = generator_of(kind, seed, _SOUND)
-    place, sounds, described = place_of(lot), [], []
+    by_lot, sounds, described = place_of(lot), [], []
+    place = place or by_lot
     levels = np.clip(_LEVEL_DB * lot.standard_normal(len(players)), -_MOST_DB, _MOST_DB)
     for instrument, played, level in zip(instruments, gestures, levels, strict=True):
         program = instrument.programs[int(lot.integers(len(instrument.programs)))]
