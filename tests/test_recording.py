@@ -61,17 +61,15 @@ def test_stereo_becomes_the_mean_and_its_level_is_that_of_all_channels(tmp_path:
     np.testing.assert_allclose(session.takes[0].samples, left / 2 * session.gain, atol=1e-5)
 
 
-def test_both_sides_of_a_stereo_recording_are_kept_at_the_level_of_the_mean(tmp_path: Path) -> None:
+def test_the_side_of_a_stereo_recording_is_kept_at_the_level_of_its_middle(tmp_path: Path) -> None:
     left, right = tone(2.0), tone(2.0, amplitude=0.05, frequency_hz=660.0)
     session = load_session([write(tmp_path / "a.wav", np.stack([left, right], axis=1))], RATE)
     take = session.takes[0]
-    assert take.sides is not None
-    np.testing.assert_allclose(take.sides, np.stack([left, right]) * session.gain, atol=1e-5)
-    np.testing.assert_allclose(take.sides.mean(axis=0), take.samples, atol=1e-5)
-    four = np.stack([left, right, left, right], axis=1)
-    (take,) = load_session([write(tmp_path / "four.wav", four)], RATE).takes
-    assert take.sides is not None
-    assert take.sides.shape == (2, len(left))
+    assert take.side is not None
+    np.testing.assert_allclose(take.samples + take.side, left * session.gain, atol=1e-5)
+    np.testing.assert_allclose(take.samples - take.side, right * session.gain, atol=1e-5)
+    (four,) = load_session([write(tmp_path / "four.wav", np.stack([left, right, left, right], axis=1))], RATE).takes
+    assert four.side is None
 
 
 def test_one_signal_on_both_sides_is_mono(tmp_path: Path) -> None:
@@ -79,9 +77,9 @@ def test_one_signal_on_both_sides_is_mono(tmp_path: Path) -> None:
     almost = left + 1e-6 * tone(2.0, frequency_hz=100.0)
     for name, right in (("same", left), ("almost", almost)):
         (take,) = load_session([write(tmp_path / f"{name}.wav", np.stack([left, right], axis=1))], RATE).takes
-        assert take.sides is None
+        assert take.side is None
     (take,) = load_session([write(tmp_path / "quieter.wav", np.stack([left, 0.9 * left], axis=1))], RATE).takes
-    assert take.sides is not None
+    assert take.side is not None
 
 
 def test_other_sample_rates_are_resampled(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +15,14 @@ pytest.importorskip("torch")
 from playednotes import cut
 
 from bsep_stream.model.geometry import FrameGeometry
+from bsep_stream.train.config.presets import preset_config
+from bsep_stream.train.search.labelling import search_labels
 from bsep_stream.train.search.players.assignment import decide_players
 from bsep_stream.train.search.players.evidence import Feature, GridEvidence
 from bsep_stream.train.search.players.harmonics import ToneHarmonics, tone_harmonics
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.places import note_places, place_evidence
+from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.session.labels import frames_at
 from bsep_stream.train.session.recording import Session, Take
 from bsep_stream.train.session.sides import Sides, sides_of
@@ -29,8 +34,9 @@ WHO = np.array([0, 1, 1, 0, 1, 0, 0, 1])
 PITCH = np.array([300.0, 330.0, 360.0, 400.0, 440.0, 330.0, 360.0, 300.0])  # Hz: one register, one timbre
 
 
-def _take(samples: NDArray[np.float32], sides: NDArray[np.float32] | None) -> Take:
-    return Take(Path("mix.wav"), samples, len(samples) / RATE, "", sides)
+def _take(audio: NDArray[np.float64]) -> Take:
+    middle, side = ((audio[0] + sign * audio[1]).astype(np.float32) / 2 for sign in (1, -1))
+    return Take(Path("mix.wav"), middle, audio.shape[1] / RATE, "", side)
 
 
 def _line(level_db: float, delay: float, who: NDArray[np.int64] = WHO) -> NDArray[np.float64]:
@@ -47,10 +53,9 @@ def _line(level_db: float, delay: float, who: NDArray[np.int64] = WHO) -> NDArra
 
 
 def _heard(audio: NDArray[np.float64]) -> tuple[Notes, ToneHarmonics, Sides | None]:
-    sides = audio.astype(np.float32)
-    mono = sides.mean(axis=0)
-    centres = np.arange(0, len(mono), HOP)
-    moduli = np.abs(frames_at(mono, centres, GEOMETRY))
+    take = _take(audio)
+    centres = np.arange(0, len(take.samples), HOP)
+    moduli = np.abs(frames_at(take.samples, centres, GEOMETRY))
     f0_bin = np.zeros((2, len(centres)))
     played = np.minimum(np.arange(len(centres)) // FRAMES, N_NOTES - 1)
     inside = (np.arange(len(centres)) % FRAMES > 1) & (np.arange(len(centres)) % FRAMES < FRAMES - 1)
@@ -58,7 +63,7 @@ def _heard(audio: NDArray[np.float64]) -> tuple[Notes, ToneHarmonics, Sides | No
     notes = cut(f0_bin)
     assert len(notes) == N_NOTES
     tones = tone_harmonics(notes, moduli, np.array(0.7 ** np.arange(1.0, 21.0)[None], np.float64), GEOMETRY.sigma_bins)
-    return notes, tones, sides_of(Session((_take(mono, sides),), RATE, 1.0), [(0, centres)], GEOMETRY)
+    return notes, tones, sides_of(Session((take,), RATE, 1.0), [(0, centres)], GEOMETRY)
 
 
 def _decided(notes: Notes, evidence: list[Feature]) -> NDArray[np.int64]:
@@ -90,7 +95,7 @@ def test_level_and_delay_are_read_as_they_are() -> None:
 
 def test_mono_says_nothing_of_places() -> None:
     notes, tones, _ = _heard(_line(6.0, 0.0))
-    mono = Session((_take(np.zeros(RATE, np.float32), None),), RATE, 1.0)
+    mono = Session((replace(_take(np.zeros((2, RATE))), side=None),), RATE, 1.0)
     assert sides_of(mono, [(0, np.arange(3))], GEOMETRY) is None
     assert place_evidence(notes, tones, None, 2) == []
 
@@ -100,7 +105,7 @@ def test_takes_have_places_of_their_own() -> None:
     there, back = _line(9.0, 0.0), _line(-9.0, 0.0)
     notes, tones, _ = _heard(np.concatenate([there, back], axis=1)[:, : there.shape[1]])
     half = N_NOTES // 2 * FRAMES
-    takes = tuple(_take(a.mean(axis=0).astype(np.float32), a.astype(np.float32)) for a in (there, back))
+    takes = (_take(there), _take(back))
     centres = np.arange(0, there.shape[1], HOP)
     pieces = [(0, centres[:half]), (1, centres[half:])]
     sides = sides_of(Session(takes, RATE, 1.0), pieces, GEOMETRY)
@@ -111,6 +116,31 @@ def test_takes_have_places_of_their_own() -> None:
     crossed = np.where(np.arange(N_NOTES) < N_NOTES // 2, WHO, 1 - WHO)
     total = [sum(feature.begin(labels).total for feature in evidence) for labels in (WHO, crossed)]
     assert total[0] == pytest.approx(total[1], abs=1e-6)  # what is said in one take is not held against the other
+
+
+class _Asked(Exception):
+    """Who plays is asked for: the search is over."""
+
+
+@pytest.mark.parametrize("stereo", [True, False])
+def test_training_hears_both_sides(monkeypatch: pytest.MonkeyPatch, stereo: bool) -> None:
+    asked: list[Any] = []
+
+    def played(*arguments: Any) -> None:
+        asked.append(arguments[-1])
+        raise _Asked
+
+    monkeypatch.setattr(SessionSearch, "explain", lambda *arguments: [])
+    monkeypatch.setattr(SessionSearch, "played", played)
+    take = _take(_line(9.0, 0.0))
+    session = Session((take if stereo else replace(take, side=None),), RATE, 1.0)
+    with pytest.raises(_Asked):
+        search_labels(session, preset_config("fast", ("one", "other")))
+    assert (asked[0] is not None) == stereo
+    if stereo:
+        level = np.abs(asked[0].at(np.array([3, FRAMES + 3]))).sum(axis=2)
+        assert level[0, 0] > level[0, 1]  # the first player's note
+        assert level[1, 0] < level[1, 1]
 
 
 def test_a_grid_knows_what_a_move_changes() -> None:

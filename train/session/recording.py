@@ -30,7 +30,7 @@ OFFSET_SHARE = 1e-3
 """Of the level; a smaller offset does no harm, and the samples stay as they are."""
 
 ALIKE_SHARE = 1e-3
-"""Of the RMS of all channels; if two differ by less, they are one."""
+"""Of the RMS of all channels; if two of them differ by less from their mean, they are one."""
 
 LOWEST_MONO_SHARE = 1e-3
 """Of the RMS of all channels; below it the channels cancel each other in the sum."""
@@ -48,15 +48,16 @@ class Take:
     duration_seconds : float
     sha256 : str
         Of the file, so that a run can be continued only with the same recording.
-    sides : ndarray, shape (2, n_samples), float32, optional
-        The first two channels, like `samples`; None of a recording in mono, or with the same in both.
+    side : ndarray, shape (n_samples,), float32, optional
+        Of a stereo recording half of what the first channel has more than the second, as `samples` is the middle of
+        both; None of a recording in mono, with the same in both, or with more of them.
     """
 
     path: Path
     samples: NDArray[np.float32]
     duration_seconds: float
     sha256: str
-    sides: NDArray[np.float32] | None = None
+    side: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
             samples=entry.mono * np.float32(gain),
             duration_seconds=entry.duration_seconds,
             sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest(),
-            sides=None if entry.sides is None else entry.sides * np.float32(gain),
+            side=None if entry.side is None else entry.side * np.float32(gain),
         )
         for path, entry in zip(paths, read, strict=True)
     )
@@ -115,7 +116,7 @@ class _Read(NamedTuple):
     """A recording at the model's rate, and the power of every block over all channels."""
 
     mono: NDArray[np.float32]
-    sides: NDArray[np.float32] | None
+    side: NDArray[np.float32] | None
     duration_seconds: float
     block_powers: NDArray[np.float64]
 
@@ -143,10 +144,12 @@ def _read_take(path: Path, sample_rate: int) -> _Read:
     mean = abs(float(audio.mean(dtype=np.float64)))
     heard = moving if mean > OFFSET_SHARE * level else audio  # an offset is no sound, and no tone explains it
     mono = _resampled(heard.mean(axis=0, dtype=np.float64), rate, sample_rate)
-    sides = None
-    if len(heard) > 1 and float(np.sqrt(np.mean((moving[0] - moving[1]) ** 2))) > ALIKE_SHARE * level:
-        sides = np.stack([_resampled(side, rate, sample_rate) for side in heard[:2]])
-    return _Read(mono, sides, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate))))
+    side = None
+    if len(heard) == 2:
+        difference = (moving[0] - moving[1]) / 2
+        if float(np.sqrt(np.mean(difference**2))) > ALIKE_SHARE * level:
+            side = _resampled(difference, rate, sample_rate)
+    return _Read(mono, side, seconds, _block_powers(moving, max(1, round(LEVEL_BLOCK_SECONDS * rate))))
 
 
 def _resampled(samples: NDArray[Any], rate: int, sample_rate: int) -> NDArray[np.float32]:

@@ -39,10 +39,10 @@ class Sides:
         spectra = np.zeros((len(frames), 2, self.geometry.n_bins), np.complex64)
         for take in np.unique(self.take[frames]):
             place = self.take[frames] == take
-            sides = self.session.takes[take].sides
-            assert sides is not None, "asked for the sides of a recording in mono"
-            for number, side in enumerate(sides):
-                spectra[place, number] = frames_at(side, self.centre[frames[place]], self.geometry)
+            recording, centres = self.session.takes[take], self.centre[frames[place]]
+            assert recording.side is not None, "asked for the sides of a recording in mono"
+            middle, side = (frames_at(signal, centres, self.geometry) for signal in (recording.samples, recording.side))
+            spectra[place, 0], spectra[place, 1] = middle + side, middle - side
         return spectra
 
 
@@ -50,9 +50,9 @@ def sides_of(
     session: Session, pieces: Sequence[tuple[int, NDArray[np.int64]]], geometry: FrameGeometry
 ) -> Sides | None:
     """The sides of frames that follow one another in pieces (take, centres); None where all takes are mono."""
-    if all(take.sides is None for take in session.takes):
+    if all(take.side is None for take in session.takes):
         return None
-    numbers = [MONO if session.takes[take].sides is None else take for take, _ in pieces]
+    numbers = [MONO if session.takes[take].side is None else take for take, _ in pieces]
     return Sides(
         session,
         np.concatenate([np.full(len(centres), number) for number, (_, centres) in zip(numbers, pieces, strict=True)]),
