@@ -12,7 +12,7 @@ from playednotes import cut, voices
 
 from bsep_stream.train.search.players.decision import Players
 from bsep_stream.train.search.players.evidence import scalar_evidence
-from bsep_stream.train.search.players.links import Links, links_between, pair_signs, sounding_together
+from bsep_stream.train.search.players.links import HARMONIC_NATS, Links, links_between, pair_signs, sounding_together
 
 SEMITONE = 2 ** (1 / 12)
 
@@ -49,6 +49,7 @@ def test_what_lies_on_a_harmonic_may_be_nobodys(order: int, quieter: float) -> N
     amplitude[1] *= quieter
     links = links_between(cut(f0_bin, amplitude))
     assert not len(links.apart)
+    assert links.nats[0] >= HARMONIC_NATS  # but what tells for it must tell something
     off = links_between(cut(np.where(f0_bin > 45, 1.1 * f0_bin, f0_bin), amplitude))
     assert len(off.apart) == 1
 

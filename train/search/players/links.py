@@ -24,6 +24,10 @@ TOGETHER_SHARE = 0.8
 UNLIKELY_LOG_ODDS = -3.5
 """Of one player: below it notes that sound together for long have different players, whatever else is known."""
 
+HARMONIC_NATS = 1.0
+"""What it costs at least if a note and one on a harmonic of it have one player: most of what would tell them apart is
+hidden, and a tone that is lost is worse than one that nobody plays."""
+
 _MOST_NATS = 4.0
 _STEP_SEMITONES = 3.0
 _BESIDE_SEMITONES = 0.8
@@ -105,10 +109,12 @@ def links_between(notes: Notes) -> Links:
     pairs, together = sounding_together(notes)
     length = notes.alive.sum(axis=1)
     share = together / np.maximum(length[pairs].min(axis=1), 1)
-    odds = np.column_stack(pair_signs(notes, pairs)) @ weights() + OFFSET
+    signs = pair_signs(notes, pairs)
+    odds = np.column_stack(signs) @ weights() + OFFSET
     long = (together >= TOGETHER_FRAMES) | (share >= TOGETHER_SHARE)
     never = long & (odds < UNLIKELY_LOG_ODDS)
-    return Links(pairs[never], pairs[~never], np.clip(-odds[~never], -_MOST_NATS, _MOST_NATS))
+    least = np.where((signs.octave > 0) | (signs.higher > 0), HARMONIC_NATS, -_MOST_NATS)
+    return Links(pairs[never], pairs[~never], np.clip(-odds, least, _MOST_NATS)[~never])
 
 
 def weights() -> _Array:
