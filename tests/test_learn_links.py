@@ -24,7 +24,7 @@ def test_plain_weights_say_the_same_of_signs_as_they_are() -> None:
     happened = signs[:, 0] + 0.5 * generator.normal(size=200) > 3.5
     model = fit_logistic(signs, happened)
     weight, offset = model.plain
-    odds = (signs - model.mean) / model.deviation @ model.weight + model.offset
+    odds = model.log_odds(signs)
     np.testing.assert_allclose(signs @ weight + offset, odds)
     assert abs(model.weight[0]) > 5 * abs(model.weight[1])
     assert ((odds > 0) == happened).mean() > 0.8

@@ -15,7 +15,8 @@ from itemfolders import write_item
 from bsep_stream.train.benchmark import unisons
 from bsep_stream.train.benchmark.logistic import RIDGE
 from bsep_stream.train.benchmark.unisons import LabelledCandidates, fitted, save_model, shown_apart
-from bsep_stream.train.search.players.unisons import SHIPPED, Signs, UnisonModel, read_model, shipped_model
+from bsep_stream.train.search.players.logistic import Logistic
+from bsep_stream.train.search.players.unisons import SHIPPED, Signs, read_model, shipped_model
 
 N_SIGNS = len(Signs._fields)
 TELLING = 3
@@ -68,7 +69,7 @@ def test_players_get_the_names_by_which_most_sound_is_right() -> None:
 
 def test_a_model_that_was_written_gives_the_same_odds(generator: np.random.Generator, tmp_path: Path) -> None:
     values = generator.normal(size=(3, N_SIGNS)).astype(np.float32).astype(np.float64)
-    model = UnisonModel(values[0], np.abs(values[1]), values[2], -0.5)
+    model = Logistic(values[0], np.abs(values[1]), values[2], -0.5)
     save_model(tmp_path / "u.safetensors", model, {"sessions": "0"})
     signs = generator.normal(size=(5, N_SIGNS))
     np.testing.assert_array_equal(read_model(tmp_path / "u.safetensors").log_odds(signs), model.log_odds(signs))

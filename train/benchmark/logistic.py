@@ -1,37 +1,16 @@
-"""Logistic models of a few signs, fitted to made sessions."""
+"""Logistic models, fitted to the signs of made sessions."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
+
+from bsep_stream.train.search.players.logistic import Logistic
 
 RIDGE = 1.0
 _STEPS = 50
 
 _Array = NDArray[np.float64]
-
-
-class Logistic(NamedTuple):
-    """Log-odds are ``(signs - mean) / deviation @ weight + offset``.
-
-    Attributes
-    ----------
-    mean, deviation, weight : ndarray, shape (n_signs,)
-    offset : float
-    """
-
-    mean: _Array
-    deviation: _Array
-    weight: _Array
-    offset: float
-
-    @property
-    def plain(self) -> tuple[_Array, float]:
-        """Weights and offset for signs as they are."""
-        weight = self.weight / self.deviation
-        return weight, float(self.offset - weight @ self.mean)
 
 
 def fit_logistic(signs: _Array, happened: NDArray[np.bool_]) -> Logistic:

@@ -26,7 +26,8 @@ from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, sea
 from bsep_stream.train.benchmark.logistic import fit_logistic
 from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.benchmark.melodies import played_shares
-from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, UnisonModel, candidates
+from bsep_stream.train.search.players.logistic import Logistic
+from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, candidates
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.trust.terminal import say
 
@@ -79,10 +80,10 @@ def _in_order(share: _Array, labels: NDArray[np.int64], loudness: _Array) -> _Ar
     return share[:, best]
 
 
-def fitted(sessions: Sequence[LabelledCandidates]) -> UnisonModel:
+def fitted(sessions: Sequence[LabelledCandidates]) -> Logistic:
     """The logistic model of some sessions, every note weighing the same."""
     signs = np.concatenate([session.signs for session in sessions])
-    return UnisonModel(*fit_logistic(signs, np.concatenate([session.both for session in sessions])))
+    return fit_logistic(signs, np.concatenate([session.both for session in sessions]))
 
 
 def shown_apart(sessions: Sequence[LabelledCandidates]) -> tuple[float, float]:
@@ -102,7 +103,7 @@ def shown_apart(sessions: Sequence[LabelledCandidates]) -> tuple[float, float]:
     return right / max(true, 1e-12), right / max(found, 1e-12)
 
 
-def save_model(path: Path, model: UnisonModel, origin: dict[str, str]) -> None:
+def save_model(path: Path, model: Logistic, origin: dict[str, str]) -> None:
     """Write a model in single precision, with where it is from."""
     tensors = {name: np.atleast_1d(np.asarray(values, np.float32)) for name, values in model._asdict().items()}
     with whole_file(path) as temporary:

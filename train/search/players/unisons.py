@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 
 from bsep_stream.train.search.players.assignment import Tones
 from bsep_stream.train.search.players.harmonics import NoteHarmonics
+from bsep_stream.train.search.players.logistic import Logistic
 from bsep_stream.train.search.players.mixture import Timbres
 from bsep_stream.train.search.players.notes import Notes
 
@@ -83,36 +84,16 @@ class Candidate(NamedTuple):
     signs: Signs
 
 
-class UnisonModel(NamedTuple):
-    """Logistic model of the signs.
-
-    Attributes
-    ----------
-    mean, deviation, weight : ndarray, shape (n_signs,)
-    offset : float
-    """
-
-    mean: _Array
-    deviation: _Array
-    weight: _Array
-    offset: float
-
-    def log_odds(self, signs: _Array) -> _Array:
-        """Natural logarithm of both against one, shape (n,), of signs (n, n_signs)."""
-        odds: _Array = (signs - self.mean) / self.deviation @ self.weight + self.offset
-        return odds
-
-
 @cache
-def shipped_model() -> UnisonModel:
+def shipped_model() -> Logistic:
     """The model that comes with the package."""
     return read_model(SHIPPED)
 
 
-def read_model(path: Path) -> UnisonModel:
+def read_model(path: Path) -> Logistic:
     """A model from its file."""
     tensors = {name: values.astype(np.float64) for name, values in load_file(path).items()}
-    return UnisonModel(tensors["mean"], tensors["deviation"], tensors["weight"], float(tensors["offset"][0]))
+    return Logistic(tensors["mean"], tensors["deviation"], tensors["weight"], float(tensors["offset"][0]))
 
 
 def candidates(notes: Notes, harmonics: NoteHarmonics, labels: _Labels, n_players: int) -> list[Candidate]:
