@@ -145,25 +145,32 @@ class GridEvidence(NamedTuple):
     def begin(self, labels: NDArray[np.int64]) -> Account:
         """Account of labels, shape (n_notes,)."""
         sums = np.stack([self.rows[labels == player].sum(axis=0) for player in range(self.n_players)])
-        return _GridSums(self, sums)
+        return _GridSums(self, sums, _log_mean(sums))
 
 
 class _GridSums(NamedTuple):
-    """Sums over the notes of every player, shape (n_players, n_values)."""
+    """Sums over the notes of every player, shape (n_players, n_values), and their log-likelihoods."""
 
     evidence: GridEvidence
     sums: _Array
+    values: _Array
 
     @property
     def total(self) -> float:
-        largest = self.sums.max(axis=1)
-        return float((largest + np.log(np.exp(self.sums - largest[:, None]).mean(axis=1))).sum())
+        return float(self.values.sum())
 
     def after(self, moved: NDArray[np.int64], before: NDArray[np.int64], now: NDArray[np.int64]) -> Account:
         sums = self.sums.copy()
         np.subtract.at(sums, before, self.evidence.rows[moved])
         np.add.at(sums, now, self.evidence.rows[moved])
-        return _GridSums(self.evidence, sums)
+        return _GridSums(self.evidence, sums, _log_mean(sums))
+
+
+def _log_mean(rows: _Array) -> _Array:
+    """Logarithm of the mean of ``exp(rows)`` over the last axis."""
+    largest = rows.max(axis=-1)
+    mean: _Array = largest + np.log(np.exp(rows - largest[..., None]).mean(axis=-1))
+    return mean
 
 
 def linear_evidence(

@@ -30,6 +30,7 @@ _DELAYS = np.linspace(-LONGEST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, 161)
 _FEWEST_FRAMES = 2
 _WEAK_DB = -30.0  # against the strongest harmonic: below is what other tones leave
 _LARGEST_DB = 30.0
+_ROOM_DB = 5.5  # by which the harmonics of a note differ in rooms: where no note has several that tell
 _FRAMES_AT_ONCE = 512
 _TINY = 1e-20
 
@@ -123,7 +124,7 @@ def _crossed(notes: Notes, tones: ToneHarmonics, sides: Sides) -> _Crossed:
 
 
 def _levels(crossed: _Crossed, heard: NDArray[np.bool_], loudness: _Array) -> tuple[_Array, _Array]:
-    """Mean levels between the sides in dB, strong harmonics first, and their standard errors."""
+    """Mean levels between the sides in dB, weighted by amplitude, and their standard errors."""
     level = np.where(heard, 10 * np.log10((crossed.first + _TINY) / (crossed.second + _TINY)), 0.0)
     level = np.clip(level, -_LARGEST_DB, _LARGEST_DB)
     weight = np.where(heard, np.sqrt(crossed.first + crossed.second), 0.0)
@@ -132,7 +133,7 @@ def _levels(crossed: _Crossed, heard: NDArray[np.bool_], loudness: _Array) -> tu
     count = 1 / np.maximum(np.square(weight).sum(axis=1), 1e-3)  # of harmonics of one strength that would say as much
     scatter = (weight * np.square(level - mean[:, None])).sum(axis=1) * count / np.maximum(count - 1, 0.5)
     several = heard.sum(axis=1) > 1
-    usual = float(np.average(scatter, weights=loudness * several)) if (loudness * several).any() else _LARGEST_DB
+    usual = float(np.average(scatter, weights=loudness * several)) if (loudness * several).any() else _ROOM_DB**2
     return np.where(heard.any(axis=1), mean, np.nan), np.sqrt(usual / count)
 
 
