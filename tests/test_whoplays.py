@@ -7,7 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bsep_stream.train.config.trainconfig import TrainConfig
+from bsep_stream.train.search.decoding import State
 from bsep_stream.train.search.explanation import Explanation
+from bsep_stream.train.search.hearing import Swept
 from bsep_stream.train.search.rehearing import heard_again
 from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.search.whoplays import NEAR_COST, Unexplained
@@ -120,3 +122,16 @@ def test_true_tones_leave_less_unexplained_than_others(duet_config: TrainConfig)
     )
     assert 0 <= true < 0.1
     assert 2 * true < wrong < silent
+
+
+def test_the_last_note_does_not_hide_the_next_one_of_its_player() -> None:
+    """It rings on louder than the next one is; all the sound has a say, but not that he still plays it."""
+    last, following = 30.0, 40.0
+    ringing, both = spectrum([(last, DULL)]), spectrum([(last, DULL), (following, tuple(0.5 * h for h in DULL))])
+    moduli = torch.stack([ringing, both]).repeat_interleave(NOTE, dim=0)
+    search = SessionSearch(moduli, 1, 10.0, 150.0, torch.zeros(len(moduli), dtype=torch.bool))
+    hearing, played = search.hearing, torch.tensor([last, following]).repeat_interleave(NOTE)
+    choice = (hearing.evidence.candidates.f0_bin - played[:, None]).abs().argmin(dim=1, keepdim=True) + 1
+    state = State(choice, torch.ones(choice.shape))
+    swept = Swept(state, 0.0, hearing.observe(state, hearing.plain), hearing.plain, None)
+    assert near(hearing.explanation(swept, "", lambda: None).f0_bin[0], played).all()
