@@ -9,6 +9,7 @@ the sessions and shown the last, in turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +27,9 @@ from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, sea
 from bsep_stream.train.benchmark.logistic import fit_logistic
 from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.benchmark.melodies import played_shares
+from bsep_stream.train.search.players.harmonics import tone_harmonics
 from bsep_stream.train.search.players.logistic import Logistic
-from bsep_stream.train.search.players.unisons import LEAST_LOG_ODDS, Signs, candidates
+from bsep_stream.train.search.players.unisons import Signs, candidates
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.trust.terminal import say
 
@@ -60,10 +62,11 @@ def labelled_candidates(item: Item, path: Path) -> None:
     search = search_of(heard, SearchSettings(), item.polyphony)
     explanation, notes, labels = played_by(heard, search, search.explain())
     share = _in_order(played_shares(item, notes, geometry), labels.labels, notes.loudness)
-    harmonics = search.harmonics_of(notes, explanation, geometry.sigma_bins)
+    envelope = explanation.envelope.double().numpy()
+    read = partial(tone_harmonics, moduli=np.abs(heard.frames), envelope=envelope, sigma_bins=geometry.sigma_bins)
     tried = [
         entry
-        for entry in candidates(notes, harmonics, labels.labels, share.shape[1])
+        for entry in candidates(notes, read, labels.labels, share.shape[1])
         if share[entry.note].max() >= PLAYED_SHARE
     ]
     note, player = np.array([(entry.note, entry.player) for entry in tried], int).reshape(len(tried), 2).T
@@ -96,7 +99,7 @@ def shown_apart(sessions: Sequence[LabelledCandidates]) -> tuple[float, float]:
             continue
         model = fitted(learned)
         for session in left_out:
-            said = model.log_odds(session.signs) > LEAST_LOG_ODDS
+            said = model.log_odds(session.signs) > 0
             found += float(session.loudness[said].sum())
             true += float(session.loudness[session.both].sum())
             right += float(session.loudness[said & session.both].sum())

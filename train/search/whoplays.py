@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from bsep_stream.train.search.players.accompaniment import decide_accompanied
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import ANYBODY
 from bsep_stream.train.search.players.evidence import Feature
-from bsep_stream.train.search.players.harmonics import NoteHarmonics, mean_harmonics, tone_harmonics
+from bsep_stream.train.search.players.harmonics import ToneHarmonics, mean_harmonics, tone_harmonics
 from bsep_stream.train.search.players.notes import Notes, cut_notes
 from bsep_stream.train.search.players.places import place_evidence
 from bsep_stream.train.search.players.playing import playing_evidence
@@ -99,14 +100,13 @@ class WhoPlays:
         """
         readings = [entry.tones for entry in explanations]
         told = self._least_contradicted(explanations, readings) or self._best(explanations, readings, unexplained)
-        if self.pace.enough():
-            return told
-        shared = self._tensors(shared_out(told.notes, told.decision.labels, self.limits))
-        # What its notes say of a player finds better tones, and better tones say better whose they are.
-        again = heard_again(self.hearing, *shared, True, True, self.pace.step)
-        played = self._told(again, readings)
-        heard = told.explanation
-        return played._replace(explanation=played.explanation._replace(cost=heard.cost, start=heard.start))
+        heard, played = told.explanation, told
+        if not self.pace.enough():
+            # What its notes say of a player finds better tones, and better tones say better whose they are.
+            again = heard_again(self.hearing, *heard[:2], True, True, self.pace.step)
+            played = self._told(again, readings)
+        both = self._with_unisons(played)
+        return both._replace(explanation=both.explanation._replace(cost=heard.cost, start=heard.start))
 
     def accompanied(self, heard: Explanation) -> Played:
         """A melody told from chords by its notes."""
@@ -141,7 +141,7 @@ class WhoPlays:
             known = self.given(notes)
             if not (known >= 0).any():
                 return None
-            _, evidence = self._evidence(notes, explanation)
+            evidence = self._evidence(notes, explanation)
             free, held = (decide_players(notes, evidence, self.limits, (), fixed) for fixed in (None, known))
             losses.append(free.evidence - held.evidence)
         # The cheapest of those that are nearly as good: evidence of different notes differs by chance.
@@ -149,17 +149,21 @@ class WhoPlays:
         return self._told(explanations[best], readings)
 
     def _told(self, heard: Explanation, readings: Sequence[Tones]) -> Played:
-        """An explanation told apart by its notes, unisons as well."""
+        """An explanation told apart by its notes."""
         notes = notes_of(heard, self.cuts, self.voices)
         fixed = self.given(notes)
-        harmonics, evidence = self._evidence(notes, heard)
-        decision = decide_players(notes, evidence, self.limits, readings, fixed)
+        decision = decide_players(notes, self._evidence(notes, heard), self.limits, readings, fixed)
         self.pace.step()
-        shared = shared_out(notes, decision.labels, self.limits)
-        envelope = envelopes_of(self.hearing, *self._tensors(shared))
-        both = with_unisons(shared, notes, harmonics, decision.labels, fixed, self.limits)
-        f0_bin, amplitude = self._tensors(both)
+        f0_bin, amplitude = self._tensors(shared_out(notes, decision.labels, self.limits))
+        envelope = envelopes_of(self.hearing, f0_bin, amplitude)
         return Played(heard._replace(f0_bin=f0_bin, amplitude=amplitude, envelope=envelope), notes, decision)
+
+    def _with_unisons(self, played: Played) -> Played:
+        """What was told apart, where two players may have one note."""
+        explanation, notes, (labels, *_) = played
+        shared, read = shared_out(notes, labels, self.limits), partial(self._read, explanation)
+        f0_bin, amplitude = self._tensors(with_unisons(shared, notes, read, labels, self.given(notes), self.limits))
+        return played._replace(explanation=explanation._replace(f0_bin=f0_bin, amplitude=amplitude))
 
     def _told_from_chords(self, heard: Explanation) -> Played:
         notes = notes_of(heard, self.cuts, self.voices)
@@ -176,14 +180,17 @@ class WhoPlays:
         order = high_to_low(f0_bin, self.voices)
         return f0_bin.gather(0, order), amplitude.gather(0, order)
 
-    def _evidence(self, notes: Notes, explanation: Explanation) -> tuple[NoteHarmonics, list[Feature]]:
-        """Harmonics of notes, and all that is known of who plays them."""
+    def _read(self, explanation: Explanation, notes: Notes) -> ToneHarmonics:
+        """The harmonics of an explanation's notes."""
+        return tone_harmonics(notes, self.moduli, explanation.envelope.double().numpy(), self.sigma_bins)
+
+    def _evidence(self, notes: Notes, explanation: Explanation) -> list[Feature]:
+        """All that is known of who plays notes."""
         n_players = len(self.limits)
-        tones = tone_harmonics(notes, self.moduli, explanation.envelope.double().numpy(), self.sigma_bins)
-        harmonics = mean_harmonics(notes, tones)
+        tones = self._read(explanation, notes)
+        evidence = note_evidence(notes.pitch, mean_harmonics(notes, tones), n_players)
         playing = playing_evidence(notes, tones, self.moduli, self.frame_seconds, n_players)
-        places = place_evidence(notes, tones, self.sides, n_players)
-        return harmonics, [*note_evidence(notes.pitch, harmonics, n_players), *playing, *places]
+        return [*evidence, *playing, *place_evidence(notes, tones, self.sides, n_players)]
 
 
 def notes_of(explanation: Explanation, cuts: Tensor, voices: Voices) -> Notes:

@@ -20,7 +20,8 @@ voices (`threads`). Every note has signs of whose it is (`signs`): how it decays
 likeliest path through the notes (`solo`); `accompaniment` puts that together. A further sign is one more field of
 :class:`signs.Signs`; then the network is learned anew (``python -m bsep_stream.train.benchmark.melodies``).
 
-Two players on one note are heard as one of them: where the other seems to rest, `unisons` decides whether he has it
-too, by eight signs and a model that was learned in the same way (``python -m bsep_stream.train.benchmark.unisons``);
-`mixture` says how well the timbre of both explains it.
+Two players on one note are heard as one of them, or as one and a harmonic: where the other seems to rest, or has
+no more than that (`overtones`), `unisons` decides whether he has the note too, by signs and a model learned in
+the same way (``python -m bsep_stream.train.benchmark.unisons``); `mixture` says how well the timbre of both explains
+it, `beating` how its harmonics swell and fade.
 """

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.notes import Notes, note_levels
+from bsep_stream.train.search.players.overtones import harmonic_of
 
 TOGETHER_FRAMES = 8
 """Notes that are played for so long together have different players, if nothing makes one player likely."""
@@ -34,9 +35,7 @@ _BESIDE_SEMITONES = 0.8
 _FALLEN_DB = 12.0
 _LOUDER_DB = 12.0
 _AROUND_FRAMES = 3
-_WITHIN_SHARE = 0.6
-_SAME_SEMITONES = 0.5
-_HARMONICS = np.arange(2, 9)
+_OCTAVE = 2
 _TINY = 1e-6
 
 _Array = NDArray[np.float64]
@@ -155,18 +154,16 @@ def _signs_of(notes: Notes, level: _Array, one: int, other: int) -> tuple[float,
         before, now = in_first[in_first < both[0]][-_AROUND_FRAMES - 1 :], both[-_AROUND_FRAMES:]
         fallen = _db(level[first, before].mean(), level[first, now].mean())
     interval = float(notes.pitch[high] - notes.pitch[low])
-    distance = np.abs(interval - 12 * np.log2(_HARMONICS))
-    covered = len(both) > _WITHIN_SHARE * notes.alive[high].sum()
-    octave, higher = covered and distance[0] < _SAME_SEMITONES, covered and distance[1:].min() < _SAME_SEMITONES
-    louder = _db(level[high, both].mean(), level[low, both].mean()) if octave or higher else 0.0
+    harmonic = harmonic_of(notes, low, high, len(both))
+    louder = _db(level[high, both].mean(), level[low, both].mean()) if harmonic else 0.0
     return (
         max(0.0, _STEP_SEMITONES - interval) * in_turn,
         float(interval < _BESIDE_SEMITONES),
         float(np.clip(fallen, 0.0, _FALLEN_DB)),
         float(np.log(len(both))),
         float(not in_turn),
-        float(octave),
-        float(higher),
+        float(harmonic == _OCTAVE),
+        float(harmonic > _OCTAVE),
         float(np.clip(louder, -_LOUDER_DB, _LOUDER_DB)),
     )
 
