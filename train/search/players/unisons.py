@@ -31,7 +31,7 @@ from bsep_stream.train.search.players.overtones import overtones
 SHIPPED = Path(__file__).with_name("unison.safetensors")
 
 RESTING_SHARE = 0.6
-"""Of a note's frames in which another player has no tone: else he has notes of his own."""
+"""Of a note's frames in which another player has no tone but on its harmonics: else he has notes of his own."""
 
 _MOST_NATS = 15.0
 _MOST_FOR_NATS = 0.5
@@ -49,7 +49,6 @@ _TINY = 1e-9
 
 _Array = NDArray[np.float64]
 _Labels = NDArray[np.int64]
-
 
 Read = Callable[[Notes], ToneHarmonics]
 """Reads the harmonics of notes from the spectra."""
@@ -156,12 +155,12 @@ def candidates(notes: Notes, read: Read, labels: _Labels, n_players: int) -> lis
             if not len(frames) or not plays.any() or plays[frames].mean() > 1 - RESTING_SHARE:
                 continue
             own = int(labels[note])
-            rest = his.copy()
-            rest[above] = False
+            others = his.copy()
+            others[above] = False
             one, other = timbres.prediction(note, own), timbres.prediction(note, player)
             alone = timbres.alone(note, one)
             both = _bounded(timbres.together(note, one, other) - alone, _MOST_NATS)
-            nearest = _nearest(notes, rest, note)
+            nearest = _nearest(notes, others, note)
             usual = beats[(labels == own) & np.isfinite(beats)]
             signs = Signs(
                 both=min(both, _MOST_FOR_NATS),
@@ -171,7 +170,7 @@ def candidates(notes: Notes, read: Read, labels: _Labels, n_players: int) -> lis
                 length=float(np.log(len(frames))),
                 nearest=nearest,
                 near=float(np.exp(-nearest / _STEP_SEMITONES)),
-                in_register=float((np.abs(notes.pitch[rest] - notes.pitch[note]) < _NEAR_SEMITONES).mean()),
+                in_register=float((np.abs(notes.pitch[others] - notes.pitch[note]) < _NEAR_SEMITONES).mean()),
                 beats_db=_bounded(np.nan_to_num(beats[note] - np.median(usual)), _MOST_BEATS_DB) if len(usual) else 0.0,
                 **_above(notes, levels, frames, note, above),
             )
