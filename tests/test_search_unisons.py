@@ -159,6 +159,23 @@ def test_what_lies_on_harmonics_of_a_note_of_both_is_no_note(
     np.testing.assert_array_equal(after.f0_bin[:, unison], (played if mended else tones.f0_bin)[:, unison])
 
 
+def test_what_rings_on_of_a_last_note_gives_way_to_a_note_of_both(
+    session: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]],
+) -> None:
+    played, heard, moduli = session
+    first = UNISON * LONG
+    tail, unison = slice(first, first + 4), slice(first, first + LONG)
+    heard = heard.copy()
+    heard[1, tail] = heard[1, first - 1]
+    loud = np.where(heard > 0, 1.0, 0.0)
+    loud[0, unison], loud[1, tail] = 1.5, 0.1
+    notes = cut(heard, loud)
+    tones = shared_out(notes, notes.voice, (1, 1))
+    assert (tones.f0_bin[1, tail] == heard[1, first - 1]).all()
+    after = with_unisons(tones, notes, _read(moduli), notes.voice, np.full(len(notes), UNKNOWN), (1, 1))
+    np.testing.assert_array_equal(after.f0_bin[:, unison], played[:, unison])
+
+
 def test_players_who_are_not_quite_in_tune_beat_and_one_who_gets_louder_does_not() -> None:
     time = np.arange(60)
     notes = cut(np.full((2, 60), [[24.0], [33.0]]))

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from bsep_stream.train.search.explanation import Explanation, Played
 from bsep_stream.train.search.hearing import Hearing, Step, Swept
-from bsep_stream.train.search.players.harmonics import NoteHarmonics, note_harmonics
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.settings import SearchSettings
 from bsep_stream.train.search.starts import Start, find_starts
@@ -126,10 +125,6 @@ class SessionSearch:
     def notes_of(self, explanation: Explanation) -> Notes:
         """Its tones, cut into notes."""
         return notes_of(explanation, self.cuts, self.voices)
-
-    def harmonics_of(self, notes: Notes, explanation: Explanation, sigma_bins: float) -> NoteHarmonics:
-        """What is seen of the harmonics of an explanation's notes."""
-        return note_harmonics(notes, self.moduli.numpy(), explanation.envelope.double().numpy(), sigma_bins)
 
     def _likeliest(self, starts: Sequence[list[Start]], step: Step) -> list[Start]:
         """The starts of that order of the sources in which they cost least after a few sweeps."""
