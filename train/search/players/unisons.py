@@ -207,7 +207,7 @@ def with_unisons(
         voice, frame = np.nonzero(notes.number == entry.note)
         his = labels == entry.player
         his[list(entry.overtones)] = False
-        # What only rings on of his last note gives way to this one.
+        # What only rings on of his last note gives way to this one; of two that he gets at once the latter stays.
         free = notes.alive[entry.note, frame] & ~notes.alive[his][:, frame].any(axis=0)
         free |= tones.f0_bin[entry.player, frame] == 0
         voice, frame = voice[free], frame[free]
