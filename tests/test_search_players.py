@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,9 +15,10 @@ from playednotes import BRIGHT, DARK, HOLLOW, LONG, N_BINS, ORDER, SCALE, SIGMA_
 
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Players
-from bsep_stream.train.search.players.evidence import NoteEvidence, linear_evidence, scalar_evidence
+from bsep_stream.train.search.players.evidence import ScalarEvidence, scalar_evidence
 from bsep_stream.train.search.players.harmonics import N_HARMONICS, NoteHarmonics, note_harmonics
 from bsep_stream.train.search.players.links import TOGETHER_FRAMES, links_between
+from bsep_stream.train.search.players.melody import NoteOdds
 from bsep_stream.train.search.players.notes import LONGEST_PIECE_FRAMES, Notes
 from bsep_stream.train.search.players.register import register_evidence
 from bsep_stream.train.search.players.timbre import timbre_evidence
@@ -60,10 +62,11 @@ def swapped(f0_bin: NDArray[np.float64], generator: np.random.Generator) -> NDAr
     return mixed
 
 
-def likelihood(evidence: NoteEvidence, player: int, own: NDArray[np.int64]) -> float:
+def likelihood(evidence: ScalarEvidence, own: Sequence[int]) -> float:
     """Of some notes, if one player has them all."""
-    precision, information = evidence.precision[own].sum(axis=0), evidence.information[own].sum(axis=0)
-    return float(evidence.of_player(player, precision[None], information[None])[0])
+    return evidence.of_player(
+        sum(evidence.precision[note] for note in own), sum(evidence.information[note] for note in own)
+    )
 
 
 def decided(
@@ -132,14 +135,14 @@ def test_one_of_three_players_may_have_several_tones() -> None:
     f0_bin = voices([(LONG, 24.0), (LONG, 36.0)], [(LONG, 30.3), (LONG, 25.5)], [(LONG, 38.2), (LONG, 32.0)])
     notes = cut(f0_bin)
     values = np.where(np.isin(np.rint(notes.pitch * 10), np.rint(120 * np.log2([38.2, 25.5]))), 1.0, 0.0)
-    evidence = scalar_evidence(values, 0.1, 1.0, 2, 1.0, mean=np.array([1.0, 0.0]))
+    evidence = NoteOdds(10.0 * np.stack([values, 1.0 - values], axis=1))
     labels = decide_players(notes, [evidence], (1, 2)).labels
     assert (labels == np.where(values == 1.0, 0, 1)).all()
 
 
 def test_a_player_of_two_tones_never_gets_a_third() -> None:
     notes = cut(voices([(LONG, 24.0)], [(LONG, 30.3)], [(LONG, 38.2)]))
-    evidence = scalar_evidence(np.zeros(3), 0.1, 1.0, 2, 5.0, mean=np.array([5.0, 0.0]))
+    evidence = NoteOdds(np.array([[0.0, 5.0]] * 3))
     assert sorted(decide_players(notes, [evidence], (1, 2)).labels) == [0, 1, 1]
 
 
@@ -157,33 +160,20 @@ def test_what_is_given_holds_and_moves_what_sounds_with_it(generator: np.random.
 
 def test_no_note_votes_for_itself(generator: np.random.Generator) -> None:
     """Evidence of a player is a product of predictions from the notes before: that of the first is its prior alone."""
-    design, seen = generator.normal(size=(5, 3, 2)), generator.normal(size=(5, 3))
-    precision = np.eye(3) * np.ones((5, 1, 1)) / 0.3
-    evidence = linear_evidence(design, seen, precision, 1, 1.0)
-    total = likelihood(evidence, 0, np.arange(5))
-    chain = 0.0
+    values, spread, between = generator.normal(size=5), 0.5, 2.0
+    evidence = scalar_evidence(values, spread, between, 1, 1.0)
+    seen, chain = values - values.mean(), 0.0
     for note in range(5):
-        before = slice(0, note)
-        covariance = np.linalg.inv(np.eye(2) + evidence.precision[before].sum(axis=0))
-        mean = covariance @ evidence.information[before].sum(axis=0)
-        spread = design[note] @ covariance @ design[note].T + 0.3 * np.eye(3)
-        off = seen[note] - design[note] @ mean
-        predicted = -0.5 * off @ np.linalg.solve(spread, off) - 0.5 * np.linalg.slogdet(spread)[1]
-        alone = -0.5 * seen[note] @ seen[note] / 0.3 - 0.5 * 3 * np.log(0.3)
-        chain += predicted - alone  # the noise of a note does not depend on who plays it
-    assert abs(total - chain) < EXACT
+        certainty = 1 / between**2 + note / spread**2  # of what the notes before have taught
+        mean = seen[:note].sum() / spread**2 / certainty
+        predicted = _log_normal(seen[note] - mean, spread**2 + 1 / certainty)
+        alone = _log_normal(seen[note], spread**2)  # the noise of a note does not depend on who plays it
+        chain += predicted - alone
+    assert abs(likelihood(evidence, range(5)) - chain) < EXACT
 
 
-def test_a_feature_of_one_number_is_the_same_as_one_of_several(generator: np.random.Generator) -> None:
-    values = generator.normal(size=4)
-    one = scalar_evidence(values, 0.5, 2.0, 1, 1.0)
-    padded = NoteEvidence(
-        precision=np.pad(one.precision, ((0, 0), (0, 1), (0, 1))),
-        information=np.pad(one.information, ((0, 0), (0, 1))),
-        mean=np.zeros((1, 2)),
-        weight=1.0,
-    )
-    assert abs(likelihood(one, 0, np.arange(4)) - likelihood(padded, 0, np.arange(4))) < EXACT
+def _log_normal(off: float, variance: float) -> float:
+    return -0.5 * (off**2 / variance + float(np.log(variance)))
 
 
 def test_a_shared_register_costs_nothing_whoever_plays_what() -> None:
@@ -191,7 +181,7 @@ def test_a_shared_register_costs_nothing_whoever_plays_what() -> None:
     evidence = register_evidence(pitch, 2)
 
     def of(labels: list[int]) -> float:
-        return sum(likelihood(evidence, player, np.flatnonzero(np.array(labels) == player)) for player in (0, 1))
+        return sum(likelihood(evidence, [note for note in range(6) if labels[note] == player]) for player in (0, 1))
 
     assert abs(of([0, 1, 0, 1, 0, 1]) - of([0, 0, 0, 1, 1, 1])) < EXACT
 

@@ -5,11 +5,10 @@ File by file: the tones are cut into notes (`notes`), the harmonics of each are 
 (`evidence`; `timbre`, `register`, with vibrato or without, dying away or held: `playing`, in stereo where from:
 `places`), and the likeliest labels that keep the links are sought (`decision`).
 
-A further feature is one more :class:`evidence.NoteEvidence` in the list that :class:`decision.Players` gets. For one
+A further feature is one more :class:`evidence.Feature` in the list that :class:`decision.Players` gets. For one
 number a note, :func:`evidence.scalar_evidence` makes it: the values (NaN where a note does not tell), how far
-notes of one player spread, how far players differ, and, where it is known beforehand, what each player is expected to
-have (so a source of several tones may be expected to decay). For several numbers a note,
-:func:`evidence.linear_evidence`; for a value that a player has one of, whatever it is, :class:`evidence.GridEvidence`.
+notes of one player spread, and how far players differ; for a value that a player has one of, whatever it is,
+:class:`evidence.GridEvidence`; for what every note says by itself, :class:`melody.NoteOdds`.
 What pairs of notes say (rather one player, rather two) belongs into :class:`links.Links`, in nats: how likely one
 player is by their signs was learned from made sessions (``python -m bsep_stream.train.benchmark.links``).
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsep_stream.train.search.players.decay import note_decays
-from bsep_stream.train.search.players.evidence import NoteEvidence, scalar_evidence
+from bsep_stream.train.search.players.evidence import ScalarEvidence, scalar_evidence
 from bsep_stream.train.search.players.glide import motion_error, note_motion
 from bsep_stream.train.search.players.harmonics import ToneHarmonics
 from bsep_stream.train.search.players.notes import Notes
@@ -27,7 +27,7 @@ _STEEPEST = 60.0  # a faster decay says no more
 
 def playing_evidence(
     notes: Notes, tones: ToneHarmonics, moduli: NDArray[np.float32], frame_seconds: float, n_players: int
-) -> list[NoteEvidence]:
+) -> list[ScalarEvidence]:
     """Evidence of the motion of pitch and of the decay of notes.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bsep_stream.train.search.players.evidence import NoteEvidence, scalar_evidence
+from bsep_stream.train.search.players.evidence import ScalarEvidence, scalar_evidence
 
 SPREAD_SEMITONES = 7.0
 """Of one player's pitches. Fixed: two players who share a register lose nothing by it, whoever plays what."""
@@ -18,6 +18,6 @@ WEIGHT = 0.4
 
 def register_evidence(
     pitch: NDArray[np.float64], n_players: int, weight: float = WEIGHT, spread: float = SPREAD_SEMITONES
-) -> NoteEvidence:
+) -> ScalarEvidence:
     """Evidence of pitches in semitones, shape (n_notes,)."""
     return scalar_evidence(pitch, spread, PLAYERS_SEMITONES, n_players, weight)

@@ -12,6 +12,7 @@ more of what its player sounds like elsewhere than one that is known very well; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ _BODY_SEMITONES = 4.0
 _UNKNOWN_DB = 1e3
 _FREE_LEVEL_DB = 60.0
 _LOW_HARMONICS = 4
+_KEPT_PARTS = 4096  # some ten kilobytes each
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,10 @@ def timbre_evidence(
     )
 
 
-class _Timbre(NamedTuple):
+class _Timbre:
     """Evidence of a linear model with deviations that all notes of a player at one pitch share.
 
-    Attributes
+    Parameters
     ----------
     design : ndarray, shape (n_pitches, n_values, n_weights)
     place : ndarray, shape (n_notes,), int64
@@ -177,72 +179,81 @@ class _Timbre(NamedTuple):
         Of the log-likelihood.
     """
 
-    design: _Array
-    place: _Labels
-    precision: _Array
-    information: _Array
-    pitch_variance: float
-    n_players: int
-    weight: float
+    def __init__(
+        self,
+        design: _Array,
+        place: _Labels,
+        precision: _Array,
+        information: _Array,
+        pitch_variance: float,
+        n_players: int,
+        weight: float,
+    ) -> None:
+        self.place: list[int] = place.tolist()
+        self.n_players = n_players
+        self.n_weights = design.shape[2]
+        self._design, self._precision, self._information = design, precision, information
+        self._pitch_variance, self._weight = pitch_variance, weight
+        # The same few notes of a pitch come together again and again while labels are tried.
+        self.part = lru_cache(maxsize=_KEPT_PARTS)(self._part)
 
     def begin(self, labels: _Labels) -> Account:
         """Account of labels, shape (n_notes,)."""
-        n_pitches, n_values, n_weights = self.design.shape
-        precision = np.zeros((self.n_players, n_pitches, n_values, n_values))
-        information = np.zeros((self.n_players, n_pitches, n_values))
-        np.add.at(precision, (labels, self.place), self.precision)
-        np.add.at(information, (labels, self.place), self.information)
-        parts = {}
-        matrix, vector = np.zeros((self.n_players, n_weights, n_weights)), np.zeros((self.n_players, n_weights))
-        known = np.zeros(self.n_players)
-        for player, place in {*zip(labels.tolist(), self.place.tolist(), strict=True)}:
-            part = self.part(place, precision[player, place], information[player, place])
-            parts[player, place] = part
+        held: dict[tuple[int, int], frozenset[int]] = {}
+        for note, player in enumerate(labels.tolist()):
+            key = player, self.place[note]
+            held[key] = held.get(key, frozenset()) | {note}
+        matrix = np.zeros((self.n_players, self.n_weights, self.n_weights))
+        vector, known = np.zeros((self.n_players, self.n_weights)), np.zeros(self.n_players)
+        for (player, _), notes in held.items():
+            part = self.part(notes)
             matrix[player] += part.matrix
             vector[player] += part.vector
             known[player] += part.known
         values = np.array([self.of_player(*entry) for entry in zip(matrix, vector, known, strict=True)])
-        return _TimbreAccount(self, parts, matrix, vector, known, values)
+        return _TimbreAccount(self, held, matrix, vector, known, values)
 
-    def part(self, place: int, precision: _Array, information: _Array) -> _Part:
-        """What the notes of one player at one pitch say, whatever that pitch has of its own."""
-        design = self.design[place]
-        inner = np.eye(len(precision)) + self.pitch_variance * precision
+    def _part(self, notes: frozenset[int]) -> _Part:
+        """What notes of one player at one pitch say, whatever that pitch has of its own."""
+        own = sorted(notes)
+        design = self._design[self.place[own[0]]]
+        precision, information = self._precision[own].sum(axis=0), self._information[own].sum(axis=0)
+        inner = np.eye(len(precision)) + self._pitch_variance * precision
         # (I + v P)^-1 (P, q): the sums as they are when the deviations are unknown.
         solved = np.linalg.solve(inner, np.column_stack([precision, information]))
         vector = solved[:, -1]
-        known = 0.5 * self.pitch_variance * float(information @ vector)
+        known = 0.5 * self._pitch_variance * float(information @ vector)
         known -= 0.5 * float(np.linalg.slogdet(inner)[1])
-        return _Part(precision, information, design.T @ solved[:, :-1] @ design, design.T @ vector, known)
+        return _Part(design.T @ solved[:, :-1] @ design, design.T @ vector, known)
 
     def of_player(self, matrix: _Array, vector: _Array, known: float) -> float:
         """Log-likelihood of all notes of one player."""
         # The last row of the factor of the matrix with a border is what solving with the factor would give.
         size = len(vector)
         bordered = np.empty((size + 1, size + 1))
-        bordered[:-1, :-1] = matrix + np.eye(size)
+        bordered[:-1, :-1] = matrix
         bordered[-1, :-1] = vector
-        bordered[-1, -1] = vector @ vector + 1
+        bordered[-1, -1] = vector @ vector
+        bordered.flat[:: size + 2] += 1.0
         factor = np.linalg.cholesky(bordered)
         volume = float(np.log(np.diag(factor)[:-1]).sum())
-        return self.weight * (known + 0.5 * float(np.square(factor[-1, :-1]).sum()) - volume)
+        solved = factor[-1, :-1]
+        return self._weight * (known + 0.5 * float(solved @ solved) - volume)
 
 
 class _Part(NamedTuple):
-    """Of one player at one pitch: sums over his notes, and what they add to his sums over all pitches."""
+    """What notes of one player at one pitch add to his sums over all pitches."""
 
-    precision: _Array
-    information: _Array
     matrix: _Array
     vector: _Array
     known: float
 
 
 class _TimbreAccount(NamedTuple):
-    """Sums of every player over all pitches, and their log-likelihoods."""
+    """Notes by player and pitch, sums of every player over all pitches, and their log-likelihoods."""
 
     timbre: _Timbre
-    parts: dict[tuple[int, int], _Part]
+    held: dict[tuple[int, int], frozenset[int]]
     matrix: _Array
     vector: _Array
     known: _Array
@@ -254,33 +265,25 @@ class _TimbreAccount(NamedTuple):
 
     def after(self, moved: _Labels, before: _Labels, now: _Labels) -> Account:
         """The account when the notes `moved` go from the players `before` to the players `now`."""
-        timbre = self.timbre
-        changes: dict[tuple[int, int], list[tuple[int, float]]] = {}
+        timbre, held = self.timbre, self.held.copy()
+        changed: dict[tuple[int, int], frozenset[int]] = {}
         for note, old, new in zip(moved.tolist(), before.tolist(), now.tolist(), strict=True):
-            place = int(timbre.place[note])
-            changes.setdefault((old, place), []).append((note, -1.0))
-            changes.setdefault((new, place), []).append((note, 1.0))
-        parts = self.parts.copy()
+            place = timbre.place[note]
+            for key in ((old, place), (new, place)):
+                changed.setdefault(key, held.get(key, frozenset()))
+            held[old, place] = held[old, place] - {note}
+            held[new, place] = held.get((new, place), frozenset()) | {note}
         matrix, vector, known, values = (entry.copy() for entry in (self.matrix, self.vector, self.known, self.values))
-        for (player, place), notes in changes.items():
-            old_part = parts.pop((player, place), None)
-            precision = np.zeros(timbre.precision.shape[1:]) if old_part is None else old_part.precision
-            information = np.zeros(timbre.precision.shape[1]) if old_part is None else old_part.information
-            for note, sign in notes:
-                precision = precision + sign * timbre.precision[note]
-                information = information + sign * timbre.information[note]
-            part = timbre.part(place, precision, information)
-            parts[player, place] = part
-            matrix[player] += part.matrix
-            vector[player] += part.vector
-            known[player] += part.known
-            if old_part is not None:
-                matrix[player] -= old_part.matrix
-                vector[player] -= old_part.vector
-                known[player] -= old_part.known
-        for player in {player for player, _ in changes}:
+        for (player, place), notes in changed.items():
+            for sign, own in ((-1.0, notes), (1.0, held[player, place])):
+                if own:
+                    part = timbre.part(own)
+                    matrix[player] += sign * part.matrix
+                    vector[player] += sign * part.vector
+                    known[player] += sign * part.known
+        for player in {player for player, _ in changed}:
             values[player] = timbre.of_player(matrix[player], vector[player], known[player])
-        return _TimbreAccount(timbre, parts, matrix, vector, known, values)
+        return _TimbreAccount(timbre, held, matrix, vector, known, values)
 
 
 def _kernel(distance: _Array, width: float) -> _Array:
