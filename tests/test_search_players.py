@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playednotes import BRIGHT, DARK, HOLLOW, LONG, N_BINS, ORDER, SCALE, SIGMA_BINS, cut, spectra, voices
 
+from bsep_stream.train.search.players import timbre
 from bsep_stream.train.search.players.assignment import Tones, decide_players, note_evidence, shared_out
 from bsep_stream.train.search.players.decision import Players
 from bsep_stream.train.search.players.evidence import ScalarEvidence, scalar_evidence
@@ -202,7 +203,11 @@ def test_nine_notes_of_one_pitch_do_not_vote_nine_times(generator: np.random.Gen
     assert abs(gains[9] - gains[1]) < 1.0  # nats
 
 
-def test_the_account_of_other_labels_is_that_of_a_new_beginning(generator: np.random.Generator) -> None:
+@pytest.mark.parametrize("kept", [1, 4096])
+def test_the_account_of_other_labels_is_that_of_a_new_beginning(
+    generator: np.random.Generator, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(timbre, "_KEPT_PARTS", kept)
     harmonics = NoteHarmonics(generator.normal(scale=6.0, size=(9, N_HARMONICS)), np.full((9, N_HARMONICS), 20.0))
     pitch = generator.integers(60, 64, size=9).astype(float)
     features = [timbre_evidence(pitch, harmonics, 3), register_evidence(pitch, 3)]

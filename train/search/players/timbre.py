@@ -12,7 +12,6 @@ more of what its player sounds like elsewhere than one that is known very well; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -194,8 +193,7 @@ class _Timbre:
         self.n_weights = design.shape[2]
         self._design, self._precision, self._information = design, precision, information
         self._pitch_variance, self._weight = pitch_variance, weight
-        # The same few notes of a pitch come together again and again while labels are tried.
-        self.part = lru_cache(maxsize=_KEPT_PARTS)(self._part)
+        self._parts: dict[frozenset[int], _Part] = {}
 
     def begin(self, labels: _Labels) -> Account:
         """Account of labels, shape (n_notes,)."""
@@ -213,8 +211,16 @@ class _Timbre:
         values = np.array([self.of_player(*entry) for entry in zip(matrix, vector, known, strict=True)])
         return _TimbreAccount(self, held, matrix, vector, known, values)
 
-    def _part(self, notes: frozenset[int]) -> _Part:
+    def part(self, notes: frozenset[int]) -> _Part:
         """What notes of one player at one pitch say, whatever that pitch has of its own."""
+        # The same few come together again and again while labels are tried.
+        if notes not in self._parts:
+            if len(self._parts) >= _KEPT_PARTS:
+                self._parts.clear()
+            self._parts[notes] = self._part(notes)
+        return self._parts[notes]
+
+    def _part(self, notes: frozenset[int]) -> _Part:
         own = sorted(notes)
         design = self._design[self.place[own[0]]]
         precision, information = self._precision[own].sum(axis=0), self._information[own].sum(axis=0)
