@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 import numpy as np
+import soundfile
 from click.testing import CliRunner
 
 from bsep_stream.errors import ConfigError, NotesError
@@ -109,3 +110,20 @@ def test_hints_need_a_search_of_one_recording(more: list[str], tmp_path: Path) -
     result = CliRunner().invoke(command, arguments)
     assert isinstance(result.exception, ConfigError)
     assert "--solo" in str(result.exception)
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "2"]])
+def test_a_passage_after_the_end_of_the_recording_is_refused(seeds: list[str], tmp_path: Path) -> None:
+    recording = tmp_path / "duet.wav"
+    soundfile.write(recording, 0.1 * np.sin(2 * np.pi * 440 / 48_000 * np.arange(48_000)), 48_000)
+    arguments = [str(recording), "--sources", "flute,oboe", "--output", str(tmp_path / "run"), *seeds]
+    result = CliRunner().invoke(command, [*arguments, "--solo", "oboe=1:12-1:20"])
+    assert isinstance(result.exception, ConfigError)
+    assert "oboe plays at 72 s, but the recording ends at 1.0 s" in str(result.exception)
+    assert not any((tmp_path / "run").glob("*.json"))
+
+
+def test_notes_of_another_recording_are_refused_and_a_passage_may_go_past_the_end() -> None:
+    with pytest.raises(ConfigError, match="--notes"):
+        Hints(notes=((1, 0.5, 1.0, 69.0), (0, 30.0, 31.0, 69.0))).refuse_beyond(20.0, NAMES)
+    Hints(solos=((0, 19.0, 30.0),)).refuse_beyond(20.0, NAMES)

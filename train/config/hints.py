@@ -37,6 +37,22 @@ class Hints:
         """Sources of which something is known."""
         return frozenset({entry[0] for entry in self.solos} | {entry[0] for entry in self.notes})
 
+    def refuse_beyond(self, seconds: float, names: Sequence[str]) -> None:
+        """Refuse what is not in a recording of so many seconds: it would be left out without a word.
+
+        Raises
+        ------
+        ConfigError
+            If a passage or a note begins after the end.
+        """
+        for option, entries in (("--solo", self.solos), ("--notes", self.notes)):
+            for source, first, *_ in entries:
+                if first >= seconds:
+                    raise ConfigError(
+                        f"{option} says that {names[source]} plays at {first:g} s, but the recording ends at "
+                        f"{seconds:.1f} s: give the times of this recording"
+                    )
+
 
 def read_hints(solos: Sequence[str], notes: Path | None, names: Sequence[str]) -> Hints:
     """Hints from what stands behind ``--solo`` and ``--notes``.

@@ -61,7 +61,9 @@ def begin_race(
     """Make a run folder in which a race is to be held; the parameters are those of ``start_training``."""
     folder = RunFolder(output)
     folder.refuse_existing()
-    load_session(recordings, config.geometry.sample_rate)  # what cannot be used is told before anything is written
+    # What cannot be used is told before anything is written.
+    session = load_session(recordings, config.geometry.sample_rate)
+    config.hints.refuse_beyond(session.duration_seconds, config.source_names)
     with folder.writing():
         write_json(
             folder.race_path,

@@ -67,14 +67,17 @@ def start_training(
 
     Raises
     ------
-    RunError, AudioError
-        If the folder is taken, a recording cannot be used, or the other run does not fit.
+    ConfigError, RunError, AudioError
+        If a hint is not of this recording, the folder is taken, a recording cannot be used, or the other run does not
+        fit.
     """
     started = time.monotonic()
     clock = None
     folder = RunFolder(output)
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
+    if labels is None:
+        config.hints.refuse_beyond(session.duration_seconds, config.source_names)
     if init is not None:  # knows the instruments already, and its order of the sources shall stay
         config = replace(config, imitation=replace(config.imitation, iterations=0), pretrained=None)
     learner = Learner(config, seed, device)

@@ -107,7 +107,7 @@ def _affordable_seconds(session: Session, config: TrainConfig, clock: SearchCloc
 
 
 def _remark_on(clock: SearchClock, session: Session, config: TrainConfig, longest: float) -> None:
-    whole = sum(take.duration_seconds for take in session.takes)
+    whole = session.duration_seconds
     heard = max(EXCERPT_SECONDS, longest)
     if heard < min(whole, config.imitation.longest_seconds):
         clock.remarks.append(

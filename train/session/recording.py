@@ -77,6 +77,11 @@ class Session:
     sample_rate: int
     gain: float
 
+    @property
+    def duration_seconds(self) -> float:
+        """Of all takes together."""
+        return sum(take.duration_seconds for take in self.takes)
+
 
 def load_session(paths: Sequence[Path], sample_rate: int) -> Session:
     """Read the takes of one session.
