@@ -35,6 +35,9 @@ SHIPPED = Path(__file__).with_name("unison.safetensors")
 RESTING_SHARE = 0.6
 """Of a note's frames in which another player has no tone but on its harmonics: else he has notes of his own."""
 
+LEAST_ODDS = 0.75
+"""Natural logarithm, that a note is of both: one that is given to both by mistake costs more than one that is missed."""
+
 _MOST_NATS = 15.0
 _MOST_FOR_NATS = 0.5
 _GAP_FRAMES = (-10, 99)
@@ -238,7 +241,7 @@ def with_unisons(
     tried = [entry for entry in candidates(notes, tones, read, labels, gains) if given[entry.note] < 0]
     tried = [entry for entry in tried if not (given[list(entry.overtones)] >= 0).any()]
     odds = shipped_model().log_odds(np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields)))
-    for entry, both in zip(tried, odds > 0, strict=True):
+    for entry, both in zip(tried, odds > LEAST_ODDS, strict=True):
         if not both:
             continue
         voice, frame = np.nonzero(notes.number == entry.note)
