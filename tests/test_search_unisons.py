@@ -6,16 +6,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from playednotes import BRIGHT, DARK, LONG, N_BINS, ORDER, SCALE, SIGMA_BINS, cut, spectra, voices
 
-from bsep_stream.model.geometry import FrameGeometry
-from bsep_stream.train.config.presets import preset_config
 from bsep_stream.train.search.players.assignment import Tones, shared_out
 from bsep_stream.train.search.players.beating import note_beats
 from bsep_stream.train.search.players.harmonics import (
@@ -29,9 +25,7 @@ from bsep_stream.train.search.players.links import sounding_together
 from bsep_stream.train.search.players.mixture import Timbres
 from bsep_stream.train.search.players.notes import Notes
 from bsep_stream.train.search.players.overtones import harmonic_of, overtones
-from bsep_stream.train.search.players.unisons import RESTING_SHARE, Gains, candidates, with_unisons
-from bsep_stream.train.tones.doubling import Doubt
-from bsep_stream.train.tones.wholespectra import WholeSpectra
+from bsep_stream.train.search.players.unisons import RESTING_SHARE, candidates, with_unisons
 
 UNKNOWN, KNOWN = -1, 0
 SOLO, UNISON = 12, 15
@@ -70,19 +64,8 @@ def _notes(heard: NDArray[np.float64], moduli: NDArray[np.float32]) -> tuple[Not
     return notes, note_harmonics(notes, moduli, np.ones((1, 20)) * 0.7**ORDER, SIGMA_BINS)
 
 
-def _gains(moduli: NDArray[np.float32]) -> Gains:
-    """What whole spectra say, of frames as wide as those of the notes."""
-    fast = preset_config("fast", ("one", "other"))
-    geometry = FrameGeometry(8_000, 1_024, N_BINS, 128, 1_024 / (2 * np.pi * SIGMA_BINS))
-    return WholeSpectra(replace(fast, geometry=geometry), torch.from_numpy(moduli)).gains_of_both
-
-
 def _read(moduli: NDArray[np.float32]) -> Callable[[Notes], ToneHarmonics]:
     return lambda notes: tone_harmonics(notes, moduli, np.ones((1, 20)) * 0.7**ORDER, SIGMA_BINS)
-
-
-def _tones(notes: Notes) -> Tones:
-    return shared_out(notes, notes.voice, (1, 1))
 
 
 def _note_at(notes: Notes, place: int) -> int:
@@ -94,9 +77,9 @@ def _mended(
 ) -> tuple[Tones, Tones]:
     _, heard, moduli = session
     notes = _cut(heard)
-    tones = _tones(notes)
+    tones = shared_out(notes, notes.voice, (1, 1))
     known = np.full(len(notes), given)
-    return tones, with_unisons(tones, notes, _read(moduli), notes.voice, known, limits, _gains(moduli))
+    return tones, with_unisons(tones, notes, _read(moduli), notes.voice, known, limits)
 
 
 def test_note_of_both_gets_its_second_player_and_a_solo_does_not(
@@ -151,30 +134,13 @@ def test_only_who_rests_for_most_of_a_note_may_have_it_too(share: float, found: 
     playing = round((1 - share) * n_frames)
     heard = voices([(n_frames, 24.0), (LONG, 27.0)], [(playing, 32.0), (n_frames - playing, 0.0), (LONG, 34.0)])
     notes = cut(heard)
-    tried = candidates(notes, _tones(notes), _read(spectra(heard, [DARK, BRIGHT])), notes.voice)
+    tried = candidates(notes, _read(spectra(heard, [DARK, BRIGHT])), notes.voice, 2)
     assert any(notes.start[entry.note] == 0 and entry.player == 1 for entry in tried) is found
 
 
 def test_silence_has_no_unisons() -> None:
     notes = cut(np.zeros((2, 10)))
-    assert candidates(notes, _tones(notes), _read(np.zeros((10, N_BINS), np.float32)), notes.voice) == []
-
-
-def test_what_whole_spectra_say_counts_within_bounds(
-    session: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]],
-) -> None:
-    _, heard, moduli = session
-    notes = _cut(heard)
-    tones = _tones(notes)
-
-    def gains(f0_bin: NDArray[np.float64], doubts: Sequence[Doubt]) -> NDArray[np.float64]:
-        np.testing.assert_array_equal(f0_bin, tones.f0_bin)
-        for doubt in doubts:  # the tones that are asked for are those of the other player
-            np.testing.assert_array_equal(doubt.f0_bin, heard[1 - doubt.player, doubt.frames])
-        return np.where([doubt.frames[0] // LONG == SOLO for doubt in doubts], 5.0, -5.0)
-
-    said = {entry.signs.explained for entry in candidates(notes, tones, _read(moduli), notes.voice, gains)}
-    assert said == {-0.02, 0.1}
+    assert candidates(notes, _read(np.zeros((10, N_BINS), np.float32)), notes.voice, 2) == []
 
 
 @pytest.mark.parametrize(("interval", "mended"), [(2.0, True), (3.0, True), (1.4, False)])
@@ -188,9 +154,8 @@ def test_what_lies_on_harmonics_of_a_note_of_both_is_no_note(
     loud = np.where(heard > 0, 1.0, 0.0)
     loud[0, unison], loud[1, unison] = 1.5, 0.3
     notes = cut(heard, loud)
-    tones = _tones(notes)
-    unknown = np.full(len(notes), UNKNOWN)
-    after = with_unisons(tones, notes, _read(moduli), notes.voice, unknown, (1, 1), _gains(moduli))
+    tones = shared_out(notes, notes.voice, (1, 1))
+    after = with_unisons(tones, notes, _read(moduli), notes.voice, np.full(len(notes), UNKNOWN), (1, 1))
     np.testing.assert_array_equal(after.f0_bin[:, unison], (played if mended else tones.f0_bin)[:, unison])
 
 
@@ -205,10 +170,9 @@ def test_what_rings_on_of_a_last_note_gives_way_to_a_note_of_both(
     loud = np.where(heard > 0, 1.0, 0.0)
     loud[0, unison], loud[1, tail] = 1.5, 0.1
     notes = cut(heard, loud)
-    tones = _tones(notes)
+    tones = shared_out(notes, notes.voice, (1, 1))
     assert (tones.f0_bin[1, tail] == heard[1, first - 1]).all()
-    unknown = np.full(len(notes), UNKNOWN)
-    after = with_unisons(tones, notes, _read(moduli), notes.voice, unknown, (1, 1), _gains(moduli))
+    after = with_unisons(tones, notes, _read(moduli), notes.voice, np.full(len(notes), UNKNOWN), (1, 1))
     np.testing.assert_array_equal(after.f0_bin[:, unison], played[:, unison])
 
 

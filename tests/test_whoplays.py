@@ -12,9 +12,8 @@ from bsep_stream.train.search.explanation import Explanation
 from bsep_stream.train.search.hearing import Swept
 from bsep_stream.train.search.rehearing import heard_again
 from bsep_stream.train.search.session import SessionSearch
-from bsep_stream.train.search.whoplays import NEAR_COST
+from bsep_stream.train.search.whoplays import NEAR_COST, Unexplained
 from bsep_stream.train.tones.unexplained import unexplained_share
-from bsep_stream.train.tones.wholespectra import WholeSpectra
 
 N_BINS = 400
 WIDTH_BINS = 1.3
@@ -92,32 +91,23 @@ def test_where_notes_are_held_no_source_gets_one_that_only_another_has(
 
 
 def test_of_explanations_that_cost_the_same_the_one_that_leaves_less_unexplained_is_taken(
-    search: SessionSearch, found: Explanation, duet_config: TrainConfig
+    search: SessionSearch, found: Explanation
 ) -> None:
     cheapest = without(found, 0, slice(0, NOTE))._replace(start="cheapest", cost=0.100)
     other = found._replace(start="other", cost=0.103)
 
-    class Silent(WholeSpectra):
-        """Leaves so much more unexplained where a voice is silent in the first note."""
+    def unexplained(f0_bin: torch.Tensor) -> float:
+        return 0.5 - 0.005 * float((f0_bin[:, :NOTE] > 0).all())
 
-        share = 0.005
-
-        def unexplained(self, f0_bin: torch.Tensor) -> float:
-            return self.share * float((f0_bin[:, :NOTE] == 0).any())
-
-    class Loud(Silent):
-        share = 9 * Silent.share
-
-    def taken(*explanations: Explanation, by: type[WholeSpectra] = Silent) -> str:
-        spectra = by(duet_config, search.moduli)
-        return search.played(WIDTH_BINS, explanations, spectra=spectra).explanation.start
+    def taken(*explanations: Explanation, by: Unexplained | None = unexplained) -> str:
+        return search.played(WIDTH_BINS, explanations, unexplained=by).explanation.start
 
     assert taken(cheapest, other) == "other"
-    assert search.played(WIDTH_BINS, [cheapest, other]).explanation.start == "cheapest"
+    assert taken(cheapest, other, by=None) == "cheapest"
     assert taken(cheapest, other._replace(cost=0.107)) == "cheapest"  # dearer by more than it explains
     far = other._replace(cost=0.101 + NEAR_COST)  # would win by what it explains, but is not considered
-    assert taken(cheapest, far._replace(cost=0.099 + NEAR_COST), by=Loud) == "other"
-    assert taken(cheapest, far, by=Loud) == "cheapest"
+    assert taken(cheapest, far._replace(cost=0.099 + NEAR_COST), by=lambda f0_bin: 9 * unexplained(f0_bin)) == "other"
+    assert taken(cheapest, far, by=lambda f0_bin: 9 * unexplained(f0_bin)) == "cheapest"
 
 
 def test_true_tones_leave_less_unexplained_than_others(duet_config: TrainConfig) -> None:

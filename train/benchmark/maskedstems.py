@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,8 +28,7 @@ from bsep_stream.train.session.ringing import decay_seconds
 from bsep_stream.train.session.sides import Sides, sides_of
 from bsep_stream.train.tones.spectra import as_channels
 from bsep_stream.train.tones.timbre import Timbre
-from bsep_stream.train.tones.unexplained import source_moduli
-from bsep_stream.train.tones.wholespectra import WholeSpectra
+from bsep_stream.train.tones.unexplained import source_moduli, unexplained_share
 
 _TINY = 1e-20
 
@@ -95,8 +95,8 @@ def played_by(
     """Who plays what was found, as a training of the default preset decides it."""
     geometry = heard.config.geometry
     seconds = geometry.hop_length / geometry.sample_rate
-    spectra = WholeSpectra(heard.config, search.moduli)
-    return search.played(geometry.sigma_bins, found, given, seconds, spectra, sides=heard.sides)
+    unexplained = partial(unexplained_share, heard.config, search.moduli)
+    return search.played(geometry.sigma_bins, found, given, seconds, unexplained, sides=heard.sides)
 
 
 def masked_stems(

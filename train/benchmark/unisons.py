@@ -27,12 +27,10 @@ from bsep_stream.train.benchmark.keptnotes import FOLDS, PLAYED_SHARE, keep, sea
 from bsep_stream.train.benchmark.logistic import fit_logistic
 from bsep_stream.train.benchmark.maskedstems import listen, played_by, search_of
 from bsep_stream.train.benchmark.melodies import played_shares
-from bsep_stream.train.search.players.assignment import shared_out
 from bsep_stream.train.search.players.harmonics import tone_harmonics
 from bsep_stream.train.search.players.logistic import Logistic
 from bsep_stream.train.search.players.unisons import Signs, candidates
 from bsep_stream.train.search.settings import SearchSettings
-from bsep_stream.train.tones.wholespectra import WholeSpectra
 from bsep_stream.trust.terminal import say
 
 _BOTH_SHARE = 0.5
@@ -62,19 +60,17 @@ def labelled_candidates(item: Item, path: Path) -> None:
     heard = listen(item)
     geometry = heard.config.geometry
     search = search_of(heard, SearchSettings(), item.polyphony)
-    explanation, notes, (labels, *_) = played_by(heard, search, search.explain())
-    share = _in_order(played_shares(item, notes, geometry), labels, notes.loudness)
-    tones = shared_out(notes, labels, item.polyphony)
-    spectra = WholeSpectra(heard.config, search.moduli)
+    explanation, notes, labels = played_by(heard, search, search.explain())
+    share = _in_order(played_shares(item, notes, geometry), labels.labels, notes.loudness)
     envelope = explanation.envelope.double().numpy()
     read = partial(tone_harmonics, moduli=np.abs(heard.frames), envelope=envelope, sigma_bins=geometry.sigma_bins)
     tried = [
         entry
-        for entry in candidates(notes, tones, read, labels, spectra.gains_of_both)
+        for entry in candidates(notes, read, labels.labels, share.shape[1])
         if share[entry.note].max() >= PLAYED_SHARE
     ]
     note, player = np.array([(entry.note, entry.player) for entry in tried], int).reshape(len(tried), 2).T
-    both = np.minimum(share[note, player], share[note, labels[note]]) > _BOTH_SHARE
+    both = np.minimum(share[note, player], share[note, labels.labels[note]]) > _BOTH_SHARE
     signs = np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields))
     keep(path, LabelledCandidates(signs, both, notes.loudness[note] / max(notes.loudness.sum(), 1e-12)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from bsep_stream.train.search.session import SessionSearch
 from bsep_stream.train.session.labels import EXCERPT_SECONDS, Labels, frames_at, from_high_to_low, label_positions
 from bsep_stream.train.session.recording import Session
 from bsep_stream.train.session.sides import sides_of
-from bsep_stream.train.tones.wholespectra import WholeSpectra
+from bsep_stream.train.tones.unexplained import unexplained_share
 
 _TRIAL_SECONDS = 4.0
 _DECODINGS = 10
@@ -50,7 +51,7 @@ def search_labels(session: Session, config: TrainConfig, on_step: Callable[[], N
         found,
         lambda notes: given_players(config.hints, notes, seconds, bin_hz),
         geometry.hop_length / geometry.sample_rate,
-        WholeSpectra(config, search.moduli),
+        partial(unexplained_share, config, search.moduli),
         on_step,
         enough,
         sides_of(session, pieces, geometry),

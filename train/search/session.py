@@ -15,9 +15,8 @@ from bsep_stream.train.search.starts import Start, find_starts
 from bsep_stream.train.search.subharmonics import raised
 from bsep_stream.train.search.visited import Place, Visited
 from bsep_stream.train.search.voices import Voices
-from bsep_stream.train.search.whoplays import Given, Pace, WhoPlays, notes_of
+from bsep_stream.train.search.whoplays import Given, Pace, Unexplained, WhoPlays, notes_of
 from bsep_stream.train.session.sides import Sides
-from bsep_stream.train.tones.wholespectra import WholeSpectra
 
 FRAME_SECONDS = 1_024 / 48_000
 """From frame to frame, if nothing else is said."""
@@ -90,7 +89,7 @@ class SessionSearch:
         explanations: Sequence[Explanation],
         given: Given | None = None,
         frame_seconds: float = FRAME_SECONDS,
-        spectra: WholeSpectra | None = None,
+        unexplained: Unexplained | None = None,
         on_step: Step | None = None,
         enough: Callable[[], bool] | None = None,
         sides: Sides | None = None,
@@ -107,9 +106,9 @@ class SessionSearch:
             Players that are known: gets the notes, returns a source for each; -1 where it does not know.
         frame_seconds : float
             From frame to frame.
-        spectra : WholeSpectra, optional
-            What is left unexplained of them tells nearly equal explanations apart, and two players on a note from one.
-            Without them the cheapest explanation is taken.
+        unexplained : callable, optional
+            What tones, shape (n_voices, n_frames), leave unexplained of the sound, as a share of it. Without it the
+            cheapest explanation is taken.
         on_step : callable, optional
             Called after every decision and every decoding of a pair of voices.
         enough : callable, optional
@@ -118,11 +117,10 @@ class SessionSearch:
             Of a stereo recording: where notes come from.
         """
         pace = Pace(on_step or (lambda: None), enough or (lambda: False))
-        known = given, pace, sides, spectra
-        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, *known)
+        whoplays = WhoPlays(self.hearing, self.moduli, self.cuts, sigma_bins, frame_seconds, given, pace, sides)
         if self.voices.accompanied:
             return whoplays.accompanied(explanations[0])
-        return whoplays.alone(explanations)
+        return whoplays.alone(explanations, unexplained)
 
     def notes_of(self, explanation: Explanation) -> Notes:
         """Its tones, cut into notes."""

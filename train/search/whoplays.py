@@ -26,7 +26,6 @@ from bsep_stream.train.search.players.unisons import with_unisons
 from bsep_stream.train.search.rehearing import envelopes_of, heard_again
 from bsep_stream.train.search.voices import Voices, high_to_low
 from bsep_stream.train.session.sides import Sides
-from bsep_stream.train.tones.wholespectra import WholeSpectra
 
 NEAR_COST = 0.01
 """Explanations that cost so much more than the cheapest are no longer considered."""
@@ -35,6 +34,9 @@ _ALIKE_NATS = 2.0
 
 Given = Callable[[Notes], NDArray[np.int64]]
 """Players of notes that are known; -1 where they are not."""
+
+Unexplained = Callable[[Tensor], float]
+"""What tones, shape (n_voices, n_frames), leave unexplained of the sound, as a share of it."""
 
 
 class Pace(NamedTuple):
@@ -62,8 +64,6 @@ class WhoPlays:
     pace : Pace
     sides : Sides, optional
         Of a stereo recording: where notes come from.
-    spectra : WholeSpectra, optional
-        By what they say the choice among nearly equal costs goes beside these, and whether two players have a note.
     """
 
     def __init__(
@@ -76,7 +76,6 @@ class WhoPlays:
         given: Given | None,
         pace: Pace,
         sides: Sides | None = None,
-        spectra: WholeSpectra | None = None,
     ) -> None:
         self.hearing = hearing
         self.moduli = moduli.numpy()
@@ -86,20 +85,21 @@ class WhoPlays:
         self.given: Given = given or (lambda notes: np.full(len(notes), ANYBODY))
         self.pace = pace
         self.sides = sides
-        self.spectra = spectra
         self.voices = hearing.voices
         self.limits = hearing.voices.limits
 
-    def alone(self, explanations: Sequence[Explanation]) -> Played:
+    def alone(self, explanations: Sequence[Explanation], unexplained: Unexplained | None = None) -> Played:
         """Players with one tone at once each, or with several each.
 
         Parameters
         ----------
         explanations : sequence of Explanation
             The cheapest first. Who plays what in the others is tried as well.
+        unexplained : callable, optional
+            By what the choice among nearly equal costs goes beside these.
         """
         readings = [entry.tones for entry in explanations]
-        told = self._least_contradicted(explanations, readings) or self._best(explanations, readings)
+        told = self._least_contradicted(explanations, readings) or self._best(explanations, readings, unexplained)
         heard, played = told.explanation, told
         if not self.pace.enough():
             # What its notes say of a player finds better tones, and better tones say better whose they are.
@@ -118,11 +118,12 @@ class WhoPlays:
         # Hearing again finds better tones, and sometimes gives them away: whose they are is for the notes to say.
         return self._told_from_chords(again)
 
-    def _best(self, explanations: Sequence[Explanation], readings: Sequence[Tones]) -> Played:
+    def _best(
+        self, explanations: Sequence[Explanation], readings: Sequence[Tones], unexplained: Unexplained | None
+    ) -> Played:
         """The explanation that costs least, and leaves least unexplained when whole spectra are fitted to its tones."""
-        if self.spectra is None or self.pace.enough():
+        if unexplained is None or self.pace.enough():
             return self._told(explanations[0], readings)
-        unexplained = self.spectra.unexplained
         dearest = explanations[0].cost + NEAR_COST
         near = [self._told(entry, readings) for entry in explanations if entry.cost < dearest]
         if len(near) == 1:
@@ -161,9 +162,7 @@ class WhoPlays:
         """What was told apart, where two players may have one note."""
         explanation, notes, (labels, *_) = played
         shared, read = shared_out(notes, labels, self.limits), partial(self._read, explanation)
-        gains = None if self.spectra is None else self.spectra.gains_of_both
-        mended = with_unisons(shared, notes, read, labels, self.given(notes), self.limits, gains)
-        f0_bin, amplitude = self._tensors(mended)
+        f0_bin, amplitude = self._tensors(with_unisons(shared, notes, read, labels, self.given(notes), self.limits))
         return played._replace(explanation=explanation._replace(f0_bin=f0_bin, amplitude=amplitude))
 
     def _told_from_chords(self, heard: Explanation) -> Played:

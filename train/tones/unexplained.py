@@ -64,9 +64,5 @@ def unexplained_share(config: TrainConfig, moduli: Tensor, f0_bin: Tensor) -> fl
     timbre.fit(sound, pitches)
     frames = torch.stack([sound, torch.zeros_like(sound)], dim=1)  # phases do not matter
     model = source_moduli(timbre, frames, pitches, config.geometry.sigma_bins).sum(dim=1)
-    return float(divergences(sound, model).sum() / sound.sum().clamp_min(_FLOOR))
-
-
-def divergences(sound: Tensor, model: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of frames from a model of them, both (n_frames, n_bins), shape (n_frames,)."""
-    return (sound * torch.log((sound + _FLOOR) / (model + _FLOOR)) - sound + model).sum(dim=1)
+    divergence = sound * torch.log((sound + _FLOOR) / (model + _FLOOR)) - sound + model
+    return float(divergence.sum() / sound.sum().clamp_min(_FLOOR))

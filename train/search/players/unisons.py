@@ -2,10 +2,9 @@
 
 At one pitch the harmonics of two players fall on each other, and one tone explains them nearly as well as two. So a
 note during which another player seems to rest, or has nothing but notes on its harmonics, may be his as well. Signs
-speak for it: the timbre of both together, by the note's harmonics (:mod:`.mixture`) and by whole spectra
-(:mod:`bsep_stream.train.tones.doubling`), a rest of his that is just as long, a level above that of other notes, his
-pitches around it, harmonics that beat (:mod:`.beating`), and how loud his notes on them are. How much each of them
-says was learned from sessions that are made by seed (``python -m bsep_stream.train.benchmark.unisons``).
+speak for it: the timbre of both together (:mod:`.mixture`), a rest of his that is just as long, a level above that of
+other notes, his pitches around it, harmonics that beat (:mod:`.beating`), and how loud his notes on them are. How much
+each of them says was learned from sessions that are made by seed (``python -m bsep_stream.train.benchmark.unisons``).
 """
 
 from __future__ import annotations
@@ -28,15 +27,11 @@ from bsep_stream.train.search.players.logistic import Logistic
 from bsep_stream.train.search.players.mixture import Timbres
 from bsep_stream.train.search.players.notes import Notes, note_levels
 from bsep_stream.train.search.players.overtones import overtones
-from bsep_stream.train.tones.doubling import Doubt
 
 SHIPPED = Path(__file__).with_name("unison.safetensors")
 
 RESTING_SHARE = 0.6
 """Of a note's frames in which another player has no tone but on its harmonics: else he has notes of his own."""
-
-LEAST_ODDS = 0.75
-"""Natural logarithm, that a note is of both: one that is given to both by mistake costs more than one that is missed."""
 
 _MOST_NATS = 15.0
 _MOST_FOR_NATS = 0.5
@@ -44,7 +39,6 @@ _GAP_FRAMES = (-10, 99)
 _MOST_DB = 30.0
 _MOST_BEATS_DB = 3.0
 _MOST_OVER_DB = 12.0
-_EXPLAINED = (-0.02, 0.1)
 _OCTAVE_SEMITONES = 13.0
 _STEP_SEMITONES = 2.0
 _AROUND_FRAMES = 60
@@ -58,10 +52,6 @@ _Labels = NDArray[np.int64]
 
 Read = Callable[[Notes], ToneHarmonics]
 """Reads the harmonics of notes from the spectra."""
-
-Gains = Callable[[_Array, Sequence[Doubt]], _Array]
-"""How much better whole spectra are explained where a second player has doubted tones, as
-:func:`bsep_stream.train.tones.doubling.gains_of_both` says it of tones, shape (n_players, n_frames)."""
 
 
 class Signs(NamedTuple):
@@ -94,8 +84,6 @@ class Signs(NamedTuple):
         1 where that is the octave.
     over_db : float
         How much louder that is than this note.
-    explained : float
-        How much better both explain the whole spectra than its player alone, as a share of the sound.
     """
 
     both: float
@@ -111,7 +99,6 @@ class Signs(NamedTuple):
     over: float
     octave: float
     over_db: float
-    explained: float
 
 
 class Candidate(NamedTuple):
@@ -135,20 +122,17 @@ def read_model(path: Path) -> Logistic:
     return Logistic(tensors["mean"], tensors["deviation"], tensors["weight"], float(tensors["offset"][0]))
 
 
-def candidates(notes: Notes, tones: Tones, read: Read, labels: _Labels, gains: Gains | None = None) -> list[Candidate]:
+def candidates(notes: Notes, read: Read, labels: _Labels, n_players: int) -> list[Candidate]:
     """Notes during which another player rests, or has nothing but notes on their harmonics, with their signs.
 
     Parameters
     ----------
     notes : Notes
-    tones : Tones
-        Of one player each, as :func:`.assignment.shared_out` has them.
     read : callable
         Reads the harmonics of notes.
     labels : ndarray, shape (n_notes,), int64
         Who plays them.
-    gains : callable, optional
-        Without it nothing is taken to be explained better by two.
+    n_players : int
     """
     if not len(notes):
         return []
@@ -156,9 +140,9 @@ def candidates(notes: Notes, tones: Tones, read: Read, labels: _Labels, gains: G
     foreign = {high for low, highs in over.items() for high in highs if labels[high] != labels[low]}
     # Where both have a note, what lies on its harmonics covers nothing.
     plain = replace(notes, number=np.where(np.isin(notes.number, list(foreign)), -1, notes.number))
-    seen, n_players = read(plain), len(tones.f0_bin)
-    timbres = Timbres(notes.pitch, mean_harmonics(plain, seen), labels, n_players)
-    beats, levels = note_beats(plain, seen), note_levels(notes)
+    tones = read(plain)
+    timbres = Timbres(notes.pitch, mean_harmonics(plain, tones), labels, n_players)
+    beats, levels = note_beats(plain, tones), note_levels(notes)
     level = 20 * np.log10(notes.loudness / np.maximum(notes.alive.sum(axis=1), 1) + _TINY)
     found = []
     for player in range(n_players):
@@ -189,35 +173,13 @@ def candidates(notes: Notes, tones: Tones, read: Read, labels: _Labels, gains: G
                 in_register=float((np.abs(notes.pitch[others] - notes.pitch[note]) < _NEAR_SEMITONES).mean()),
                 beats_db=_bounded(np.nan_to_num(beats[note] - np.median(usual)), _MOST_BEATS_DB) if len(usual) else 0.0,
                 **_above(notes, levels, frames, note, above),
-                explained=0.0,
             )
             found.append(Candidate(note, player, tuple(above), signs))
-    return found if gains is None else _with_gains(found, gains(tones.f0_bin, _doubts(found, notes)))
-
-
-def _doubts(found: Sequence[Candidate], notes: Notes) -> list[Doubt]:
-    doubts = []
-    for entry in found:
-        frame, voice = np.nonzero((notes.number == entry.note).T)
-        doubts.append(Doubt(frame, notes.f0_bin[voice, frame], entry.player))
-    return doubts
-
-
-def _with_gains(found: Sequence[Candidate], gains: _Array) -> list[Candidate]:
-    return [
-        entry._replace(signs=entry.signs._replace(explained=float(np.clip(gain, *_EXPLAINED))))
-        for entry, gain in zip(found, gains, strict=True)
-    ]
+    return found
 
 
 def with_unisons(
-    tones: Tones,
-    notes: Notes,
-    read: Read,
-    labels: _Labels,
-    given: _Labels,
-    limits: Sequence[int],
-    gains: Gains | None = None,
+    tones: Tones, notes: Notes, read: Read, labels: _Labels, given: _Labels, limits: Sequence[int]
 ) -> Tones:
     """Tones of one player each, where a second player has the notes that are likelier to be of both.
 
@@ -232,16 +194,14 @@ def with_unisons(
         Who plays the notes, and what is known of it beforehand (-1: nothing): such a note stays as it is.
     limits : sequence of int
         How many tones every player has at most at once.
-    gains : callable, optional
-        As for :func:`candidates`.
     """
     if max(limits) > 1:  # who plays chords may have the note of a melody in them: his tones say so themselves
         return tones
     f0_bin, amplitude = tones.f0_bin.copy(), tones.amplitude.copy()
-    tried = [entry for entry in candidates(notes, tones, read, labels, gains) if given[entry.note] < 0]
+    tried = [entry for entry in candidates(notes, read, labels, len(limits)) if given[entry.note] < 0]
     tried = [entry for entry in tried if not (given[list(entry.overtones)] >= 0).any()]
     odds = shipped_model().log_odds(np.array([entry.signs for entry in tried]).reshape(len(tried), len(Signs._fields)))
-    for entry, both in zip(tried, odds > LEAST_ODDS, strict=True):
+    for entry, both in zip(tried, odds > 0, strict=True):
         if not both:
             continue
         voice, frame = np.nonzero(notes.number == entry.note)
